@@ -1,0 +1,3 @@
+//! Builds what programs are linked with and hands it to the compiler.
+
+fn main() {}

@@ -1,0 +1,512 @@
+//! The binary contract between compiled programs and the runtime.
+//!
+//! In: nothing. Out: every layout, offset, bit and limit that both sides must agree on; the compiler imports this file
+//! as `coex_runtime::abi`. Deliberately not here: behaviour. A change here changes [`ABI_VERSION`].
+
+use core::ffi::c_char;
+use core::mem::offset_of;
+use core::sync::atomic::AtomicU32;
+
+/// Checked when a program starts, and part of every cache key.
+pub const ABI_VERSION: u32 = 1;
+
+// ---------------------------------------------------------------------------------------------------------------
+// Objects
+// ---------------------------------------------------------------------------------------------------------------
+//
+//   63            32 31             8 7      5   4     3      2      1      0
+//  +----------------+----------------+--------+-----+------+-------+-----+---------+
+//  |  aux (32 bit)  | type id (24)   |   0    | PIN | LARGE| LOGGED| OLD | FORWARD |
+//  +----------------+----------------+--------+-----+------+-------+-----+---------+
+//
+// An object starts with this word, is aligned to 8 bytes, and is at least 16 bytes long. Static objects (literals)
+// lie outside the heap and carry OLD; the collector ignores them.
+
+pub const HEADER_FORWARDED: u64 = 1;
+pub const HEADER_OLD: u64 = 1 << 1;
+pub const HEADER_LOGGED: u64 = 1 << 2;
+pub const HEADER_LARGE: u64 = 1 << 3;
+pub const HEADER_PINNED: u64 = 1 << 4;
+pub const HEADER_TYPE_SHIFT: u32 = 8;
+pub const HEADER_TYPE_MASK: u64 = 0xFF_FFFF;
+pub const HEADER_AUX_SHIFT: u32 = 32;
+pub const MIN_OBJECT_BYTES: u64 = 16;
+
+/// The header word of a fresh object.
+pub const fn header(type_id: u32, aux: u32) -> u64 {
+    ((aux as u64) << HEADER_AUX_SHIFT) | ((type_id as u64) << HEADER_TYPE_SHIFT)
+}
+
+/// Objects larger than this are allocated by the runtime, never inline, and never move.
+pub const LARGE_OBJECT_BYTES: u64 = 8 * 1024;
+
+/// How the collector finds the size and the references of an object.
+#[repr(u32)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// `size` bytes in all; references at `pointers` (byte offsets from the object's start).
+    Fixed = 0,
+    /// `ELEMENTS_OFFSET` bytes, then `aux` elements of `element_size`; `pointers` are offsets within one element.
+    Elements = 1,
+    /// [`StringObject`]; flat text follows the fixed part when `base` is null.
+    String = 2,
+    /// [`MapNode`]: entries of `element_size` (key and value together), then child references.
+    MapNode = 3,
+}
+
+/// One row of the program's type table, indexed by the type id of an object header.
+#[repr(C)]
+pub struct TypeInfo {
+    pub shape: Shape,
+    /// Whole object for `Fixed`, unused otherwise.
+    pub size: u32,
+    pub element_size: u32,
+    pub pointer_count: u32,
+    pub pointers: *const u32,
+    /// NUL-terminated, for reports only.
+    pub name: *const c_char,
+}
+
+// SAFETY: a table row is constant data.
+unsafe impl Sync for TypeInfo {}
+
+/// Rows that every program has; a program's own types start at `FIRST_PROGRAM`.
+pub mod type_id {
+    /// Row 0 is never used by an object, so that a zero word is never a valid header.
+    pub const NONE: u32 = 0;
+    pub const STRING: u32 = 1;
+    pub const LIST: u32 = 2;
+    /// Inner node of a list: `Elements` of references.
+    pub const LIST_NODE: u32 = 3;
+    pub const ARRAY: u32 = 4;
+    /// Root object of a Map or a Set.
+    pub const MAP: u32 = 5;
+    /// Raw bytes: `Elements` of size 1 without references.
+    pub const BYTES: u32 = 6;
+    pub const FIRST_PROGRAM: u32 = 16;
+}
+
+/// Where the elements of an `Elements` object start: after the header and the owner word.
+pub const ELEMENTS_OFFSET: u64 = 16;
+
+/// `Elements` object: list leaf, list inner node, array buffer, bytes. `aux` of the header is the number of elements.
+#[repr(C)]
+pub struct Elements {
+    pub header: u64,
+    /// Edit token of the owner; 0 for none. Ignored by the collector.
+    pub owner: u64,
+}
+
+/// UTF-8 text, immutable, with a NUL behind flat text.
+#[repr(C)]
+pub struct StringObject {
+    pub header: u64,
+    pub owner: u64,
+    /// Length in bytes.
+    pub len: i64,
+    /// Length in code points; equal to `len` for pure ASCII.
+    pub chars: i64,
+    pub data: *const u8,
+    /// Null when the text follows this object, else the string or buffer whose bytes `data` points into.
+    pub base: *mut u8,
+}
+
+/// Persistent vector: 32-way inner nodes, leaves of [`LIST_LEAF_BYTES`], and a tail leaf.
+#[repr(C)]
+pub struct ListObject {
+    pub header: u64,
+    pub owner: u64,
+    pub len: i64,
+    /// Number of inner levels above the leaves of `root`; 0 when `root` is a leaf or null.
+    pub depth: i64,
+    pub root: *mut Elements,
+    /// The last, possibly partly filled leaf; null only when `len` is 0.
+    pub tail: *mut Elements,
+}
+
+pub const LIST_FANOUT: usize = 32;
+pub const LIST_LEAF_BYTES: usize = 512;
+
+/// Elements in a full leaf for an element of `size` bytes: the largest power of two that fits, between 4 and 512.
+pub const fn list_leaf_len(size: u32) -> u32 {
+    let size = if size == 0 { 1 } else { size };
+    let fit = LIST_LEAF_BYTES as u32 / size;
+    if fit <= 4 {
+        return 4;
+    }
+    1 << (31 - fit.leading_zeros())
+}
+
+/// Contiguous sequence: always a view of a buffer.
+#[repr(C)]
+pub struct ArrayObject {
+    pub header: u64,
+    pub owner: u64,
+    pub len: i64,
+    pub data: *mut u8,
+    /// `Elements` object that holds the data; null for the empty array.
+    pub base: *mut Elements,
+}
+
+/// Map or Set (a Set stores entries without a value).
+#[repr(C)]
+pub struct MapObject {
+    pub header: u64,
+    pub owner: u64,
+    pub len: i64,
+    /// Null when empty.
+    pub root: *mut MapNode,
+}
+
+/// CHAMP node: two bitmaps, then the entries (key then value, each aligned), then the child references.
+#[repr(C)]
+pub struct MapNode {
+    pub header: u64,
+    pub owner: u64,
+    /// Slots that hold an entry. For a collision node both bitmaps are 0 and `aux` of the header counts the entries.
+    pub entry_bitmap: u32,
+    pub child_bitmap: u32,
+}
+
+/// Function value: code pointer, then the captures.
+/// The code's parameters: fiber (swiftself), the closure itself, then the arguments.
+#[repr(C)]
+pub struct ClosureObject {
+    pub header: u64,
+    pub code: *const u8,
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Values and their descriptions
+// ---------------------------------------------------------------------------------------------------------------
+//
+// A value occupies a slot (local, field, element):
+//   int, float, handle, posix      8 bytes          bool, byte   1 byte          char   4 bytes
+//   string, list, array, map, set, function, boxed aggregate      8 bytes, a reference
+//   tuple, record of at most INLINE_BYTES    fields in order at natural alignment
+//   larger or recursive tuple, record        reference to an object: header, then the same layout from offset 8
+//   enum, Result of at most INLINE_BYTES     word 0: tag (case index); then the reference words; then the scalar words
+//   larger or recursive enum                 reference to an object: header, then the same layout from offset 8
+//   T? where T is a reference      the reference, null for nil
+//   other T? of at most INLINE_BYTES   T, then one byte: 1 present, 0 nil (the T part is zero then)
+//   other T?                       reference to an object with the T at offset 8; null for nil
+//
+// Each payload field of an enum takes one word: reference fields in the reference words, scalars (zero-extended, float
+// by its bits) in the scalar words; a field that is an inline aggregate is boxed (`FieldDesc::boxed`) and takes a
+// reference word. Unused words are zero. So every word of a type is always a reference or never one.
+
+pub const INLINE_BYTES: u32 = 32;
+
+#[repr(u32)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Int = 0,
+    Float = 1,
+    Bool = 2,
+    Byte = 3,
+    Char = 4,
+    String = 5,
+    List = 6,
+    Array = 7,
+    Map = 8,
+    Set = 9,
+    Tuple = 10,
+    Record = 11,
+    Enum = 12,
+    /// `args[0]` is T.
+    Optional = 13,
+    Function = 14,
+    Handle = 15,
+    Posix = 16,
+    Json = 17,
+    Channel = 18,
+    Atomic = 19,
+    Matrix = 20,
+}
+
+/// What the runtime must know of a type to copy, compare, hash, order and print its values. Constant data, one per type.
+#[repr(C)]
+pub struct TypeDesc {
+    pub kind: Kind,
+    /// Bytes of a slot.
+    pub size: u32,
+    pub align: u32,
+    /// 1: the slot holds a reference to an object that holds the fields (from offset 8).
+    pub boxed: u32,
+    /// Byte offsets, within a slot, of the references.
+    pub pointers: *const u32,
+    pub pointer_count: u32,
+    /// Type id of the object when `boxed`, else `NONE`.
+    pub object_type: u32,
+    /// Type id of an `Elements` object that holds slots of this type.
+    pub element_type: u32,
+    /// Type id of the tree nodes of a Map or Set of this type, else `NONE`.
+    pub node_type: u32,
+    /// As the language writes the type: `List<int>`, `Point`.
+    pub name: Text,
+    /// Element, key and value, contained types.
+    pub args: *const *const TypeDesc,
+    /// Tuple and record fields.
+    pub fields: *const FieldDesc,
+    pub field_count: u32,
+    pub case_count: u32,
+    /// Enum cases; a Result has `Ok` (0) and `Err` (1).
+    pub cases: *const CaseDesc,
+}
+
+// SAFETY: constant data.
+unsafe impl Sync for TypeDesc {}
+
+#[repr(C)]
+pub struct FieldDesc {
+    /// Empty for an unnamed tuple item.
+    pub name: Text,
+    pub desc: *const TypeDesc,
+    /// From the start of the inline value; of a boxed aggregate from offset 8 of its object.
+    pub offset: u32,
+    /// 1 (enum payloads only): the word at `offset` refers to an object with the field's slot at offset 8.
+    pub boxed: u32,
+}
+
+#[repr(C)]
+pub struct CaseDesc {
+    pub name: Text,
+    pub fields: *const FieldDesc,
+    pub field_count: u32,
+    pub reserved: u32,
+}
+
+/// Constant UTF-8 text, not NUL-terminated.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Text {
+    pub data: *const u8,
+    pub len: u64,
+}
+
+/// A place in the source, for panics.
+#[repr(C)]
+pub struct Site {
+    pub file: Text,
+    pub line: u32,
+    pub column: u32,
+}
+
+// SAFETY: constant data.
+unsafe impl Sync for Site {}
+
+/// State of an iteration over a Map or Set; lives in the caller's frame. `coex_map_iter_next` yields entry addresses.
+#[repr(C)]
+pub struct MapIter {
+    pub depth: u64,
+    pub nodes: [*const MapNode; 16],
+    pub positions: [u32; 16],
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Fibers, roots, instances
+// ---------------------------------------------------------------------------------------------------------------
+
+pub mod state {
+    pub const MANAGED: u32 = 0;
+    pub const FOREIGN: u32 = 1;
+    pub const PARKED: u32 = 2;
+}
+
+pub mod claim {
+    pub const NONE: u32 = 0;
+    pub const RETURNED: u32 = 1;
+    pub const RETAKEN: u32 = 2;
+    pub const ABANDONED: u32 = 3;
+}
+
+/// One per stack; its address is in r13 (x20) in all Coex code.
+#[repr(C)]
+pub struct Fiber {
+    /// Allocation: next free byte and end of the free run.
+    pub cursor: *mut u8,
+    pub limit: *mut u8,
+    /// Not 0: somebody wants something; look in the slow path.
+    pub poll: AtomicU32,
+    pub state: AtomicU32,
+    pub claim: AtomicU32,
+    pub reserved: u32,
+    /// Stack pointer of the task stack while C runs.
+    pub sp: *mut u8,
+    /// The OS thread's system stack, to run C on.
+    pub sys: *mut u8,
+    /// Functions that may recurse panic below this address.
+    pub stack_limit: *mut u8,
+    pub thread: *mut ThreadSlots,
+    pub root: *mut Root,
+    /// Reserved: slots of live references at foreign calls.
+    pub ffi_roots: *mut *mut u8,
+    /// Monotonic nanoseconds; 0 for none.
+    pub deadline: u64,
+    /// Highest address of the task stack: the conservative scan ends here.
+    pub stack_base: *mut u8,
+    /// Bytes in the print buffer that are not written yet; foreign calls that use stdio flush when it is not 0.
+    pub print_pending: u64,
+    /// Set by `coex_ffi_fail` during the current foreign call, see `coex_ffi_take_failure`.
+    pub ffi_failed: u32,
+    pub reserved2: u32,
+}
+
+/// One per OS thread.
+#[repr(C)]
+pub struct ThreadSlots {
+    /// Address of this thread's `coex_inst_base`.
+    pub base: *mut *mut u8,
+    /// Address of this thread's C `errno`.
+    pub errno: *mut i32,
+    pub fiber: *mut Fiber,
+    /// Above 0 inside one of our C library shims.
+    pub shim_depth: u32,
+    pub reserved: u32,
+}
+
+/// Root of a chain of calls: main, a task, an `@isolated` invocation. The instance table follows, one word a library,
+/// null until first use; libraries are numbered when the program is compiled.
+#[repr(C)]
+pub struct Root {
+    pub parent: *mut Root,
+    pub library_count: u64,
+    pub instances: [*mut Instance; 0],
+}
+
+pub mod instance_state {
+    pub const LIVE: u32 = 0;
+    pub const DEAD: u32 = 1;
+    pub const ABANDONED: u32 = 2;
+}
+
+/// The part of an instance that compiled code reads; the runtime keeps more behind it.
+#[repr(C)]
+pub struct Instance {
+    /// Start of the library's private globals.
+    pub base: *mut u8,
+    pub errno: i32,
+    pub state: u32,
+    pub generation: u64,
+    pub library: *const LibraryDescriptor,
+    /// Argument copies of the current call: next free byte and end.
+    pub arena_cursor: *mut u8,
+    pub arena_limit: *mut u8,
+}
+
+/// Emitted into each library's object by the privatising pass, under [`library_descriptor_symbol`].
+#[repr(C)]
+pub struct LibraryDescriptor {
+    pub abi_version: u32,
+    /// [`library_flags`].
+    pub flags: u32,
+    pub name: *const c_char,
+    /// Initial bytes of the private globals: `data_size` bytes, the rest up to `total_size` is zero.
+    pub template: *const u8,
+    pub data_size: u64,
+    pub total_size: u64,
+    pub align: u64,
+    pub relocations: *const Relocation,
+    pub relocation_count: u64,
+    /// Bounds of the library's own text section.
+    pub text_start: *const u8,
+    pub text_end: *const u8,
+    /// Run in order when an instance is created, with its base installed.
+    pub constructors: *const unsafe extern "C" fn(),
+    pub constructor_count: u64,
+    pub destructors: *const unsafe extern "C" fn(),
+    pub destructor_count: u64,
+    /// Limits of the manifest; 0 for the runtime's own.
+    pub max_instances: u64,
+    pub max_handles: u64,
+    pub max_arena_bytes: u64,
+}
+
+pub mod library_flags {
+    /// The C code refers to functions that read or write streams or descriptors.
+    pub const USES_STDIO: u32 = 1;
+    /// `isolation = "shared"`: one instance for the whole process.
+    pub const SHARED: u32 = 2;
+}
+
+/// At instance creation the word at `base + at` becomes `base + addend`.
+#[repr(C)]
+pub struct Relocation {
+    pub at: u64,
+    pub addend: u64,
+}
+
+/// What C code returns for `[byte]` results, from `coex_ffi_bytes(n)`.
+#[repr(C)]
+pub struct CoexBytes {
+    pub len: i64,
+    pub data: *mut u8,
+}
+
+/// What a compiled program hands to `coex_start(argc, argv, &program)`.
+#[repr(C)]
+pub struct ProgramInfo {
+    pub abi_version: u32,
+    pub type_count: u32,
+    pub types: *const TypeInfo,
+    pub library_count: u64,
+    pub libraries: *const *const LibraryDescriptor,
+    /// `i64 entry(fiber in r13)`: runs `main`, yields its status.
+    pub entry: *const u8,
+}
+
+// SAFETY: constant data.
+unsafe impl Sync for ProgramInfo {}
+
+/// The thread-local that holds the current instance's base (initial-exec in libraries).
+pub const INSTANCE_BASE_SYMBOL: &str = "coex_inst_base";
+
+/// Name prefix of a library's symbols in its object, so that libraries never clash: `name` and the first 16 hex digits
+/// of the library's content key.
+pub fn library_symbol(library: &str, key: &str, symbol: &str) -> String {
+    format!("coexlib.{library}.{key}.{symbol}")
+}
+
+pub fn library_descriptor_symbol(library: &str, key: &str) -> String {
+    library_symbol(library, key, "descriptor")
+}
+
+/// Offsets used by hand-written code.
+pub mod offset {
+    use super::{Fiber, Instance, Root, ThreadSlots, offset_of};
+    pub const FIBER_CURSOR: usize = offset_of!(Fiber, cursor);
+    pub const FIBER_LIMIT: usize = offset_of!(Fiber, limit);
+    pub const FIBER_POLL: usize = offset_of!(Fiber, poll);
+    pub const FIBER_STATE: usize = offset_of!(Fiber, state);
+    pub const FIBER_SP: usize = offset_of!(Fiber, sp);
+    pub const FIBER_SYS: usize = offset_of!(Fiber, sys);
+    pub const FIBER_STACK_LIMIT: usize = offset_of!(Fiber, stack_limit);
+    pub const FIBER_THREAD: usize = offset_of!(Fiber, thread);
+    pub const FIBER_ROOT: usize = offset_of!(Fiber, root);
+    pub const FIBER_PRINT_PENDING: usize = offset_of!(Fiber, print_pending);
+    pub const FIBER_FFI_FAILED: usize = offset_of!(Fiber, ffi_failed);
+    pub const THREAD_BASE: usize = offset_of!(ThreadSlots, base);
+    pub const THREAD_ERRNO: usize = offset_of!(ThreadSlots, errno);
+    pub const ROOT_INSTANCES: usize = offset_of!(Root, instances);
+    pub const INSTANCE_BASE: usize = offset_of!(Instance, base);
+    pub const INSTANCE_ERRNO: usize = offset_of!(Instance, errno);
+    pub const INSTANCE_ARENA_CURSOR: usize = offset_of!(Instance, arena_cursor);
+    pub const INSTANCE_ARENA_LIMIT: usize = offset_of!(Instance, arena_limit);
+}
+
+// The frozen part of the contract: a moved field is an ABI break and must be noticed here.
+const _: () = {
+    assert!(offset_of!(Fiber, cursor) == 0);
+    assert!(offset_of!(Fiber, limit) == 8);
+    assert!(offset_of!(Fiber, poll) == 16);
+    assert!(offset_of!(Fiber, state) == 20);
+    assert!(offset_of!(Fiber, sp) == 32);
+    assert!(offset_of!(Fiber, sys) == 40);
+    assert!(offset_of!(Fiber, stack_limit) == 48);
+    assert!(offset_of!(Fiber, thread) == 56);
+    assert!(offset_of!(Fiber, root) == 64);
+    assert!(offset_of!(Root, instances) == 16);
+    assert!(offset_of!(Instance, base) == 0);
+    assert!(size_of::<StringObject>() == 48);
+    assert!(size_of::<ListObject>() == 48);
+};

@@ -1,0 +1,3 @@
+//! The runtime that every Coex program is linked with.
+
+pub mod abi;

@@ -1,0 +1,3 @@
+//! The package tool.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! The Coex compiler, in reading order.
+
+pub mod source;
+pub mod diagnostics;
