@@ -510,3 +510,14 @@ const _: () = {
     assert!(size_of::<StringObject>() == 48);
     assert!(size_of::<ListObject>() == 48);
 };
+
+/// Where the value starts in an entry of a map node; the entry's size is rounded up to 8 bytes.
+pub const fn map_value_offset(key_size: u32, value_align: u32) -> u32 {
+    let align = if value_align == 0 { 1 } else { value_align };
+    key_size.div_ceil(align) * align
+}
+
+/// Bytes of one entry of a map node (a Set has value size 0).
+pub const fn map_entry_size(key_size: u32, value_size: u32, value_align: u32) -> u32 {
+    (map_value_offset(key_size, value_align) + value_size).div_ceil(8) * 8
+}

@@ -1,3 +1,4 @@
 //! The runtime that every Coex program is linked with.
 
 pub mod abi;
+pub mod exports;

@@ -1,0 +1,310 @@
+//! The functions that compiled programs call, in one table that check, codegen and runtime share.
+//!
+//! In: nothing. Out: [`RuntimeFunction`] with symbol, parameter passing and result of each. The bodies are
+//! `#[unsafe(no_mangle)] extern "C"` functions in the files named by the section comments.
+//! Deliberately not here: memory layouts, see `abi`.
+//!
+//! An argument of the typed IR is passed as its `Pass` says; `Fiber`, `Type`, `ResultType`, `Site` are added by codegen
+//! and take no IR argument. A `Value` result is written through a last `*mut u8` parameter.
+//! Example: `ListGet (Fiber, Ref, Int, Type, Site) -> Value` is
+//! `fn coex_list_get(fiber: *mut Fiber, list: *mut ListObject, index: i64, ty: *const TypeDesc, site: *const Site, out: *mut u8)`.
+
+/// How one parameter is passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pass {
+    /// The current fiber, as an ordinary first parameter.
+    Fiber,
+    /// `i64`: int, handle, posix.
+    Int,
+    /// `f64`
+    Float,
+    /// `bool` (i1 zero-extended)
+    Bool,
+    /// A reference to a heap object.
+    Ref,
+    /// Pointer to a slot that holds the value; the callee copies out of it.
+    Value,
+    /// Raw pointer computed by codegen.
+    Pointer,
+    /// `*const TypeDesc` of the first IR argument's type.
+    Type,
+    /// `*const TypeDesc` of the call's own type.
+    ResultType,
+    /// `*const Site` of the call.
+    Site,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Returns {
+    Nothing,
+    Int,
+    Float,
+    Bool,
+    Ref,
+    /// Written through the last parameter.
+    Value,
+    /// Does not return.
+    Never,
+}
+
+macro_rules! runtime_functions {
+    ($($(#[$note:meta])* $name:ident $symbol:literal ($($pass:ident),*) -> $returns:ident;)*) => {
+        /// One function of the runtime.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub enum RuntimeFunction { $($(#[$note])* $name,)* }
+
+        /// All of them, in the order of the table.
+        pub const ALL: &[RuntimeFunction] = &[$(RuntimeFunction::$name,)*];
+
+        impl RuntimeFunction {
+            pub const fn symbol(self) -> &'static str {
+                match self { $(RuntimeFunction::$name => $symbol,)* }
+            }
+
+            pub const fn params(self) -> &'static [Pass] {
+                match self { $(RuntimeFunction::$name => &[$(Pass::$pass),*],)* }
+            }
+
+            pub const fn returns(self) -> Returns {
+                match self { $(RuntimeFunction::$name => Returns::$returns,)* }
+            }
+        }
+    };
+}
+
+runtime_functions! {
+    // ------------------------------------------------------------------ allocation, polls, panics: alloc, gc, panic
+    /// Size in bytes, header word. The inline fast path failed.
+    AllocSlow "coex_alloc_slow" (Fiber, Int, Int) -> Ref;
+    PollSlow "coex_poll_slow" (Fiber) -> Nothing;
+    Panic "coex_panic" (Fiber, Ref, Site) -> Never;
+    PanicDivision "coex_panic_division" (Fiber, Site) -> Never;
+    PanicStackOverflow "coex_panic_stack_overflow" (Fiber, Site) -> Never;
+    /// `nil value used where T is required`; the type is the optional's.
+    PanicNil "coex_panic_nil" (Fiber, Pointer, Site) -> Never;
+    PanicFloatToInt "coex_panic_float_to_int" (Fiber, Site) -> Never;
+    PanicByteRange "coex_panic_byte_range" (Fiber, Site) -> Never;
+    PanicCharRange "coex_panic_char_range" (Fiber, Site) -> Never;
+    PanicRangeStep "coex_panic_range_step" (Fiber, Site) -> Never;
+    /// `exit value is Ok`
+    PanicExitOk "coex_panic_exit_ok" (Fiber, Site) -> Never;
+    /// `unwrap of Err: E`; the value is the error.
+    PanicUnwrapErr "coex_panic_unwrap_err" (Fiber, Value, Type, Site) -> Never;
+    /// `unwrap_err of Ok`
+    PanicUnwrapOk "coex_panic_unwrap_ok" (Fiber, Site) -> Never;
+    /// `cannot convert "…" to T`: the text, then the name of T.
+    PanicConvert "coex_panic_convert" (Fiber, Ref, Ref, Site) -> Never;
+    Gc "coex_gc" (Fiber) -> Nothing;
+    GcAsync "coex_gc_async" (Fiber) -> Nothing;
+    GcDumpStats "coex_gc_dump_stats" (Fiber) -> Nothing;
+    GcDumpHeap "coex_gc_dump_heap" (Fiber) -> Nothing;
+    GcDumpRoots "coex_gc_dump_roots" (Fiber) -> Nothing;
+    GcDumpHandleTable "coex_gc_dump_handle_table" (Fiber) -> Nothing;
+    GcDumpShadowStacks "coex_gc_dump_shadow_stacks" (Fiber) -> Nothing;
+    GcFragmentationReport "coex_gc_fragmentation_report" (Fiber) -> Nothing;
+    GcValidateHeap "coex_gc_validate_heap" (Fiber) -> Int;
+    GcSetTraceLevel "coex_gc_set_trace_level" (Fiber, Int) -> Nothing;
+    GcInstallWatermark "coex_gc_install_watermark" (Fiber) -> Nothing;
+
+    // ------------------------------------------------------------------ foreign calls: ffi
+    /// Root in the caller's frame, number of libraries.
+    RootEnter "coex_root_enter" (Fiber, Pointer, Int) -> Nothing;
+    RootLeave "coex_root_leave" (Fiber) -> Nothing;
+    /// Index of the library; creates the instance, or panics with `FFI resource exhausted`.
+    InstanceGet "coex_instance_get" (Fiber, Int, Site) -> Ref;
+    /// Instance, bytes: memory for argument copies, freed by `ArenaReset`; aligned to 16.
+    ArenaAlloc "coex_arena_alloc" (Fiber, Pointer, Int, Site) -> Ref;
+    /// Instance, mark (the cursor before the call).
+    ArenaReset "coex_arena_reset" (Pointer, Pointer) -> Nothing;
+    /// Instance (null for program externs), C pointer, release function or null.
+    HandleWrap "coex_handle_wrap" (Fiber, Pointer, Pointer, Pointer) -> Int;
+    /// Instance, handle: the C pointer; panics `stale handle`.
+    HandleUnwrap "coex_handle_unwrap" (Fiber, Pointer, Int, Site) -> Ref;
+    /// Instance, handle: closed without running its release function.
+    HandleClose "coex_handle_close" (Fiber, Pointer, Int) -> Nothing;
+    /// Failure of the last foreign call: the text as a string; clears `ffi_failed`. `FfiFailureCode` first.
+    FfiFailureText "coex_ffi_failure_text" (Fiber) -> Ref;
+    FfiFailureCode "coex_ffi_failure_code" (Fiber) -> Int;
+    /// Panics with the text of the last `coex_ffi_fail`.
+    PanicFfiFailure "coex_panic_ffi_failure" (Fiber, Site) -> Never;
+    /// Parameter name, name of the C type.
+    PanicArgumentRange "coex_panic_argument_range" (Fiber, Ref, Ref, Site) -> Never;
+    /// `string contains NUL`
+    PanicStringNul "coex_panic_string_nul" (Fiber, Site) -> Never;
+    /// `NULL string from 'F'`
+    PanicNullString "coex_panic_null_string" (Fiber, Ref, Site) -> Never;
+    /// Writes the print buffer.
+    Flush "coex_flush" (Fiber) -> Nothing;
+    /// Text of an errno value.
+    ErrnoText "coex_errno_text" (Fiber, Int) -> Ref;
+    /// `error <code>`
+    ErrorCodeText "coex_error_code_text" (Fiber, Int) -> Ref;
+    /// C string to string; invalid UTF-8 becomes U+FFFD.
+    StringFromC "coex_string_from_c" (Fiber, Pointer) -> Ref;
+    /// Bytes and length to a List or Array of byte.
+    ListFromBytes "coex_list_from_bytes" (Fiber, Pointer, Int, ResultType) -> Ref;
+    ArrayFromBytes "coex_array_from_bytes" (Fiber, Pointer, Int, ResultType) -> Ref;
+    /// Copies a List of byte to C memory of `len` bytes.
+    ListCopyBytes "coex_list_copy_bytes" (Ref, Pointer) -> Nothing;
+
+    // ------------------------------------------------------------------ any value: value, text
+    ValueEqual "coex_value_equal" (Value, Value, Type) -> Bool;
+    /// Canonical order: negative, 0, positive.
+    ValueCompare "coex_value_compare" (Value, Value, Type) -> Int;
+    /// Text for `String.from` (13.2, second column).
+    ValueToString "coex_value_to_string" (Fiber, Value, Type) -> Ref;
+    Print "coex_print" (Fiber, Value, Type) -> Nothing;
+    Debug "coex_debug" (Fiber, Value, Type) -> Nothing;
+
+    // ------------------------------------------------------------------ List: list
+    /// Elements in a row, their number.
+    ListFrom "coex_list_from" (Fiber, Pointer, Int, ResultType) -> Ref;
+    ListLen "coex_list_len" (Ref) -> Int;
+    ListGet "coex_list_get" (Fiber, Ref, Int, Type, Site) -> Value;
+    ListSet "coex_list_set" (Fiber, Ref, Int, Value, Type, Site) -> Ref;
+    ListAppend "coex_list_append" (Fiber, Ref, Value, Type) -> Ref;
+    /// Position may equal the length.
+    ListInsert "coex_list_insert" (Fiber, Ref, Int, Value, Type, Site) -> Ref;
+    ListRemove "coex_list_remove" (Fiber, Ref, Int, Type, Site) -> Ref;
+    /// All but the last; panics `pop of empty List`.
+    ListPop "coex_list_pop" (Fiber, Ref, Type, Site) -> Ref;
+    ListConcat "coex_list_concat" (Fiber, Ref, Ref, Type) -> Ref;
+    ListContains "coex_list_contains" (Ref, Value, Type) -> Bool;
+    /// Position or -1, from the position given on.
+    ListIndexOf "coex_list_index_of" (Ref, Value, Type) -> Int;
+    ListCount "coex_list_count" (Ref, Value, Type) -> Int;
+    ListReverse "coex_list_reverse" (Fiber, Ref, Type) -> Ref;
+    ListSort "coex_list_sort" (Fiber, Ref, Type) -> Ref;
+    /// Clamped; negative bounds count from the end.
+    ListSlice "coex_list_slice" (Fiber, Ref, Int, Int, Type) -> Ref;
+    /// Slice assignment: start, end, source.
+    ListSetSlice "coex_list_set_slice" (Fiber, Ref, Int, Int, Ref, Type) -> Ref;
+    /// Separator second.
+    ListJoin "coex_list_join" (Fiber, Ref, Ref) -> Ref;
+    ListToArray "coex_list_to_array" (Fiber, Ref, Type) -> Ref;
+    ListToSet "coex_list_to_set" (Fiber, Ref, Type, ResultType) -> Ref;
+    /// Address of the leaf part that starts at the index; the number of elements there goes to the pointer (an i64).
+    ListLeaf "coex_list_leaf" (Ref, Int, Type, Pointer) -> Ref;
+    /// `range(a, b, step)` as a list; step is not 0.
+    ListRange "coex_list_range" (Fiber, Int, Int, Int, ResultType) -> Ref;
+
+    // ------------------------------------------------------------------ Array: array
+    ArrayFrom "coex_array_from" (Fiber, Pointer, Int, ResultType) -> Ref;
+    /// `Array(n, v)`: panics `negative array size`.
+    ArrayFill "coex_array_fill" (Fiber, Int, Value, ResultType, Site) -> Ref;
+    ArrayLen "coex_array_len" (Ref) -> Int;
+    ArrayGet "coex_array_get" (Fiber, Ref, Int, Type, Site) -> Value;
+    ArraySet "coex_array_set" (Fiber, Ref, Int, Value, Type, Site) -> Ref;
+    ArrayAppend "coex_array_append" (Fiber, Ref, Value, Type) -> Ref;
+    ArrayConcat "coex_array_concat" (Fiber, Ref, Ref, Type) -> Ref;
+    ArrayContains "coex_array_contains" (Ref, Value, Type) -> Bool;
+    ArrayIndexOf "coex_array_index_of" (Ref, Value, Type) -> Int;
+    ArrayReverse "coex_array_reverse" (Fiber, Ref, Type) -> Ref;
+    ArraySort "coex_array_sort" (Fiber, Ref, Type) -> Ref;
+    ArraySlice "coex_array_slice" (Fiber, Ref, Int, Int, Type) -> Ref;
+    ArraySetSlice "coex_array_set_slice" (Fiber, Ref, Int, Int, Ref, Type) -> Ref;
+    ArrayJoin "coex_array_join" (Fiber, Ref, Ref) -> Ref;
+    ArrayToList "coex_array_to_list" (Fiber, Ref, Type) -> Ref;
+    ArrayToSet "coex_array_to_set" (Fiber, Ref, Type, ResultType) -> Ref;
+
+    // ------------------------------------------------------------------ Map and Set: map, set
+    /// Keys and values alternately, each in its slot at the entry's layout; number of entries.
+    MapFrom "coex_map_from" (Fiber, Pointer, Int, ResultType) -> Ref;
+    MapLen "coex_map_len" (Ref) -> Int;
+    /// The value, or nil.
+    MapGet "coex_map_get" (Ref, Value, Type, ResultType) -> Value;
+    /// The value; panics `key not found`.
+    MapIndex "coex_map_index" (Fiber, Ref, Value, Type, Site) -> Value;
+    MapSet "coex_map_set" (Fiber, Ref, Value, Value, Type) -> Ref;
+    MapRemove "coex_map_remove" (Fiber, Ref, Value, Type) -> Ref;
+    MapHas "coex_map_has" (Ref, Value, Type) -> Bool;
+    MapKeys "coex_map_keys" (Fiber, Ref, Type, ResultType) -> Ref;
+    MapValues "coex_map_values" (Fiber, Ref, Type, ResultType) -> Ref;
+    MapMerge "coex_map_merge" (Fiber, Ref, Ref, Type) -> Ref;
+    SetFrom "coex_set_from" (Fiber, Pointer, Int, ResultType) -> Ref;
+    SetAdd "coex_set_add" (Fiber, Ref, Value, Type) -> Ref;
+    SetRemove "coex_set_remove" (Fiber, Ref, Value, Type) -> Ref;
+    SetHas "coex_set_has" (Ref, Value, Type) -> Bool;
+    SetUnion "coex_set_union" (Fiber, Ref, Ref, Type) -> Ref;
+    SetIntersection "coex_set_intersection" (Fiber, Ref, Ref, Type) -> Ref;
+    SetDifference "coex_set_difference" (Fiber, Ref, Ref, Type) -> Ref;
+    SetIsSubset "coex_set_is_subset" (Ref, Ref, Type) -> Bool;
+    SetToList "coex_set_to_list" (Fiber, Ref, Type, ResultType) -> Ref;
+    SetToArray "coex_set_to_array" (Fiber, Ref, Type, ResultType) -> Ref;
+    /// MapIter, map or set.
+    MapIterInit "coex_map_iter_init" (Pointer, Ref) -> Nothing;
+    /// Address of the next entry (the value follows the key at `map_value_offset`), or null. Type is the Map's or Set's.
+    MapIterNext "coex_map_iter_next" (Pointer, Pointer) -> Ref;
+
+    // ------------------------------------------------------------------ string: string
+    StringLen "coex_string_len" (Ref) -> Int;
+    StringGet "coex_string_get" (Fiber, Ref, Int, Site) -> Int;
+    StringEqual "coex_string_equal" (Ref, Ref) -> Bool;
+    StringCompare "coex_string_compare" (Ref, Ref) -> Int;
+    StringConcat "coex_string_concat" (Fiber, Ref, Ref) -> Ref;
+    StringSlice "coex_string_slice" (Fiber, Ref, Int, Int) -> Ref;
+    StringSetSlice "coex_string_set_slice" (Fiber, Ref, Int, Int, Ref) -> Ref;
+    StringContains "coex_string_contains" (Ref, Ref) -> Bool;
+    StringStartsWith "coex_string_starts_with" (Ref, Ref) -> Bool;
+    StringEndsWith "coex_string_ends_with" (Ref, Ref) -> Bool;
+    /// Code-point index or -1.
+    StringFind "coex_string_find" (Ref, Ref) -> Int;
+    StringFindLast "coex_string_find_last" (Ref, Ref) -> Int;
+    StringCount "coex_string_count" (Ref, Ref) -> Int;
+    StringReplace "coex_string_replace" (Fiber, Ref, Ref, Ref) -> Ref;
+    StringSplit "coex_string_split" (Fiber, Ref, Ref, ResultType) -> Ref;
+    StringLines "coex_string_lines" (Fiber, Ref, ResultType) -> Ref;
+    StringChars "coex_string_chars" (Fiber, Ref, ResultType) -> Ref;
+    StringUpper "coex_string_upper" (Fiber, Ref) -> Ref;
+    StringLower "coex_string_lower" (Fiber, Ref) -> Ref;
+    StringTrim "coex_string_trim" (Fiber, Ref) -> Ref;
+    StringTrimStart "coex_string_trim_start" (Fiber, Ref) -> Ref;
+    StringTrimEnd "coex_string_trim_end" (Fiber, Ref) -> Ref;
+    StringRepeat "coex_string_repeat" (Fiber, Ref, Int) -> Ref;
+    StringReverse "coex_string_reverse" (Fiber, Ref) -> Ref;
+    StringPadLeft "coex_string_pad_left" (Fiber, Ref, Int, Ref) -> Ref;
+    StringPadRight "coex_string_pad_right" (Fiber, Ref, Int, Ref) -> Ref;
+    /// `int?`
+    StringToInt "coex_string_to_int" (Ref, ResultType) -> Value;
+    StringToIntHex "coex_string_to_int_hex" (Ref, ResultType) -> Value;
+    /// `float?`
+    StringToFloat "coex_string_to_float" (Ref, ResultType) -> Value;
+    StringBytes "coex_string_bytes" (Fiber, Ref, ResultType) -> Ref;
+    StringValidJson "coex_string_valid_json" (Ref) -> Bool;
+    StringFromHex "coex_string_from_hex" (Fiber, Int) -> Ref;
+    StringFromBytes "coex_string_from_bytes" (Fiber, Ref) -> Ref;
+    /// Panics `invalid code point`.
+    StringFromChar "coex_string_from_char" (Fiber, Int, Site) -> Ref;
+    /// Byte position in, code point out, position advanced through the pointer (an i64); -1 at the end.
+    StringNext "coex_string_next" (Ref, Pointer) -> Int;
+
+    // ------------------------------------------------------------------ numbers: number
+    /// Panics `negative exponent`.
+    IntPow "coex_int_pow" (Fiber, Int, Int, Site) -> Int;
+    FloatPow "coex_float_pow" (Float, Float) -> Float;
+    FloatRemainder "coex_float_remainder" (Float, Float) -> Float;
+    FloatRound "coex_float_round" (Float) -> Float;
+
+    // ------------------------------------------------------------------ posix, time, main's parameters: posix
+    /// `Result<posix, string>`
+    PosixOpen "coex_posix_open" (Fiber, Ref, Ref, ResultType) -> Value;
+    PosixTime "coex_posix_time" () -> Int;
+    PosixTimeNs "coex_posix_time_ns" () -> Int;
+    /// `string?`
+    PosixGetenv "coex_posix_getenv" (Fiber, Ref, ResultType) -> Value;
+    PosixRandomSeed "coex_posix_random_seed" () -> Int;
+    PosixUrandom "coex_posix_urandom" (Fiber, Int, ResultType, Site) -> Ref;
+    PosixExit "coex_posix_exit" (Fiber, Int) -> Never;
+    PosixRead "coex_posix_read" (Fiber, Int, Int, ResultType) -> Value;
+    PosixReadAll "coex_posix_read_all" (Fiber, Int, ResultType) -> Value;
+    PosixReadLine "coex_posix_read_line" (Fiber, Int, ResultType) -> Value;
+    PosixWrite "coex_posix_write" (Fiber, Int, Ref, ResultType) -> Value;
+    PosixWriteln "coex_posix_writeln" (Fiber, Int, Ref, ResultType) -> Value;
+    PosixSeek "coex_posix_seek" (Fiber, Int, Int, Int, ResultType) -> Value;
+    PosixClose "coex_posix_close" (Fiber, Int, ResultType) -> Value;
+    /// The `posix` value of descriptor 0, 1 or 2.
+    PosixStandard "coex_posix_standard" (Int) -> Int;
+    Sleep "coex_sleep" (Fiber, Int) -> Nothing;
+    /// `[string]`, program name first.
+    ProgramArgs "coex_program_args" (Fiber, ResultType) -> Ref;
+}
