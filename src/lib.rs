@@ -1,5 +1,6 @@
 //! The Coex compiler, in reading order.
 
-pub mod source;
-pub mod diagnostics;
 pub mod ast;
+pub mod diagnostics;
+pub mod native;
+pub mod source;

@@ -1,0 +1,25 @@
+//! The C of a library, from sources to one object in the cache.
+//!
+//! In: validated C sources of one `.cxz` library ([`LibrarySources`]). Out: [`NativeLibrary`]: one object file whose
+//! mutable state is private to an instance, and the facts the compiler needs (signatures, link arguments, a report).
+//! Deliberately not here: archives and manifests (`cxz`), linking (`link`), and what a call of C looks like (`codegen`).
+//!
+//! Reading order: [`sources`] and [`signature`] (the data), [`key`] (what an object depends on), [`store`] (where it is
+//! kept), [`build`] (hit or miss), [`compile`] (clang), [`pass`] (LLVM: merge, privatise, optimise, emit).
+
+pub mod build;
+pub mod error;
+pub mod signature;
+pub mod sources;
+pub mod store;
+pub mod toolchain;
+
+pub use build::build_library;
+pub use error::NativeError;
+pub use signature::{CField, CFunction, CSignature, CType};
+pub use sources::{
+    CacheOutcome, Install, IsolationReport, IsolationTier, LibrarySources, Limits, MemberReport, NativeLibrary,
+    NativeOptions, OptLevel, PrivatiseMode, SymbolClass, SystemDependency, Unit,
+};
+pub use store::Store;
+pub use toolchain::{Toolchain, find_toolchain};
