@@ -1,6 +1,21 @@
 //! The Coex compiler, in reading order.
 
-pub mod ast;
-pub mod diagnostics;
-pub mod native;
 pub mod source;
+
+pub mod diagnostics;
+
+pub mod ast;
+
+pub mod resolve;
+
+pub mod types;
+
+pub mod ir;
+
+pub mod native;
+
+/// Stops the compiler because of a defect of its own; the panic hook says where to report it.
+#[macro_export]
+macro_rules! bug {
+    ($($argument:tt)*) => { panic!("internal error: {}", format_args!($($argument)*)) };
+}

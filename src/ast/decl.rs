@@ -2,6 +2,7 @@
 
 use super::{Block, Expr, Ident, TypeExpr};
 use crate::source::{Span, Symbol};
+pub use crate::types::FunctionKind;
 
 #[derive(Debug)]
 pub enum Header {
@@ -22,7 +23,10 @@ pub struct Import {
 pub enum ImportTarget {
     Name(Ident),
     /// The text between the quotes, escapes resolved.
-    Text { text: String, span: Span },
+    Text {
+        text: String,
+        span: Span,
+    },
 }
 
 /// `replace short with m.f`.
@@ -63,23 +67,6 @@ pub struct Annotation {
     pub name: Ident,
     pub text: Option<(String, Span)>,
     pub span: Span,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FunctionKind {
-    Formula,
-    Task,
-    Func,
-}
-
-impl FunctionKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FunctionKind::Formula => "formula",
-            FunctionKind::Task => "task",
-            FunctionKind::Func => "func",
-        }
-    }
 }
 
 /// A function, a method, or a matrix formula.

@@ -20,7 +20,10 @@ pub enum ExprKind {
     Nil,
     Name(Symbol),
     /// `name<int, string>`.
-    Generic { name: Ident, type_args: Vec<TypeExpr> },
+    Generic {
+        name: Ident,
+        type_args: Vec<TypeExpr>,
+    },
     SelfValue,
     Cell,
     /// Parentheses around one expression; kept, since some rules speak of them.
@@ -35,29 +38,84 @@ pub enum ExprKind {
     Json(Vec<(Ident, Expr)>),
     /// `{}`.
     EmptyBraces,
-    ListComprehension { element: Box<Expr>, clauses: Vec<Clause> },
-    SetComprehension { element: Box<Expr>, clauses: Vec<Clause> },
-    MapComprehension { key: Box<Expr>, value: Box<Expr>, clauses: Vec<Clause> },
-    Unary { op: UnaryOp, op_span: Span, operand: Box<Expr> },
-    Binary { op: BinaryOp, op_span: Span, left: Box<Expr>, right: Box<Expr> },
+    ListComprehension {
+        element: Box<Expr>,
+        clauses: Vec<Clause>,
+    },
+    SetComprehension {
+        element: Box<Expr>,
+        clauses: Vec<Clause>,
+    },
+    MapComprehension {
+        key: Box<Expr>,
+        value: Box<Expr>,
+        clauses: Vec<Clause>,
+    },
+    Unary {
+        op: UnaryOp,
+        op_span: Span,
+        operand: Box<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        op_span: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `a..b`.
-    Range { start: Box<Expr>, end: Box<Expr> },
+    Range {
+        start: Box<Expr>,
+        end: Box<Expr>,
+    },
     /// `c ? a : b`, or with `exit` `c ? a ! b`.
-    Ternary { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr>, exit: bool },
+    Ternary {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+        exit: bool,
+    },
     /// `e.name`, with type arguments as in `e.name<int>`.
-    Member { base: Box<Expr>, name: Ident, type_args: Vec<TypeExpr> },
+    Member {
+        base: Box<Expr>,
+        name: Ident,
+        type_args: Vec<TypeExpr>,
+    },
     /// `e.0`.
-    Position { base: Box<Expr>, position: u32, position_span: Span },
-    Index { base: Box<Expr>, indices: Vec<Expr> },
+    Position {
+        base: Box<Expr>,
+        position: u32,
+        position_span: Span,
+    },
+    Index {
+        base: Box<Expr>,
+        indices: Vec<Expr>,
+    },
     /// `e[a:b]`, `e[a..b]` stays an `Index` with a `Range`.
-    Slice { base: Box<Expr>, start: Option<Box<Expr>>, end: Option<Box<Expr>> },
-    Call { callee: Box<Expr>, args: Vec<Arg>, args_span: Span },
+    Slice {
+        base: Box<Expr>,
+        start: Option<Box<Expr>>,
+        end: Option<Box<Expr>>,
+    },
+    Call {
+        callee: Box<Expr>,
+        args: Vec<Arg>,
+        args_span: Span,
+    },
     /// `e as T`.
-    Cast { operand: Box<Expr>, ty: TypeExpr },
+    Cast {
+        operand: Box<Expr>,
+        ty: TypeExpr,
+    },
     /// `int(e)` and the other primitive names, `atomic_int(e)` included.
-    PrimitiveCall { ty: TypeExpr, arg: Box<Expr> },
+    PrimitiveCall {
+        ty: TypeExpr,
+        arg: Box<Expr>,
+    },
     /// `json.parse(…)`: a static call on the reserved word.
-    JsonCall { name: Ident, args: Vec<Arg> },
+    JsonCall {
+        name: Ident,
+        args: Vec<Arg>,
+    },
     Lambda(Box<Lambda>),
     LlvmIr(Box<LlvmIr>),
     /// Stands where a syntax error was reported.

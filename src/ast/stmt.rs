@@ -19,20 +19,57 @@ pub struct Stmt {
 #[derive(Debug)]
 pub enum StmtKind {
     /// `x = e`, `x: T = e`, `const x = e`, and the same with `:=`.
-    Bind { is_const: bool, name: Ident, ty: Option<TypeExpr>, moves: bool, value: RightSide },
+    Bind {
+        is_const: bool,
+        name: Ident,
+        ty: Option<TypeExpr>,
+        moves: bool,
+        value: RightSide,
+    },
     /// `(a, _) = e`, `const (a, b) = e`.
-    Unpack { is_const: bool, target: Unpack, value: Expr },
+    Unpack {
+        is_const: bool,
+        target: Unpack,
+        value: Expr,
+    },
     /// `v.f[i] = e`; `base` begins with a name.
-    AssignPlace { place: Expr, op_span: Span, value: RightSide },
+    AssignPlace {
+        place: Expr,
+        op_span: Span,
+        value: RightSide,
+    },
     /// `p += e`; `place` is a name or begins with one.
-    Compound { place: Expr, op: BinaryOp, op_span: Span, value: Expr },
+    Compound {
+        place: Expr,
+        op: BinaryOp,
+        op_span: Span,
+        value: Expr,
+    },
     Expr(Expr),
-    If { arms: Vec<(Expr, Block)>, otherwise: Option<Block> },
-    For { binder: Binder, iterable: Expr, body: Block },
-    While { condition: Expr, cycle: bool, body: Block },
-    Match { scrutinee: Expr, arms: Vec<MatchArm> },
+    If {
+        arms: Vec<(Expr, Block)>,
+        otherwise: Option<Block>,
+    },
+    For {
+        binder: Binder,
+        iterable: Expr,
+        body: Block,
+    },
+    While {
+        condition: Expr,
+        cycle: bool,
+        body: Block,
+    },
+    Match {
+        scrutinee: Expr,
+        arms: Vec<MatchArm>,
+    },
     Select(Box<Select>),
-    Within { duration: Expr, body: Block, otherwise: Option<Block> },
+    Within {
+        duration: Expr,
+        body: Block,
+        otherwise: Option<Block>,
+    },
     Return(Option<Expr>),
     Break,
     Continue,
@@ -43,7 +80,12 @@ pub enum StmtKind {
 pub enum RightSide {
     Expr(Expr),
     /// `x = for p in it … ~`.
-    Collect { binder: Binder, iterable: Expr, body: Block, span: Span },
+    Collect {
+        binder: Binder,
+        iterable: Expr,
+        body: Block,
+        span: Span,
+    },
 }
 
 /// Target of a destructuring assignment.
@@ -87,8 +129,21 @@ pub enum Strategy {
 #[derive(Debug)]
 pub enum SelectArm {
     /// `case v <- ch`; no name for `_`.
-    Receive { name: Option<Ident>, channel: Expr, body: Block, span: Span },
+    Receive {
+        name: Option<Ident>,
+        channel: Expr,
+        body: Block,
+        span: Span,
+    },
     /// `case r = f(args)`.
-    Foreign { name: Option<Ident>, call: Expr, body: Block, span: Span },
-    ResourceExhausted { body: Block, span: Span },
+    Foreign {
+        name: Option<Ident>,
+        call: Expr,
+        body: Block,
+        span: Span,
+    },
+    ResourceExhausted {
+        body: Block,
+        span: Span,
+    },
 }

@@ -22,11 +22,19 @@ pub enum TypeExprKind {
     AtomicFloat,
     AtomicBool,
     /// `Name`, `module.Name`, `Name<T>`.
-    Named { module: Option<Ident>, name: Ident, args: Vec<TypeExpr> },
+    Named {
+        module: Option<Ident>,
+        name: Ident,
+        args: Vec<TypeExpr>,
+    },
     /// `[T]`
     List(Box<TypeExpr>),
     /// `T?`
     Optional(Box<TypeExpr>),
     Tuple(Vec<(Option<Ident>, TypeExpr)>),
-    Function { kind: FunctionKind, params: Vec<TypeExpr>, result: Option<Box<TypeExpr>> },
+    Function {
+        kind: FunctionKind,
+        params: Vec<TypeExpr>,
+        result: Option<Box<TypeExpr>>,
+    },
 }
