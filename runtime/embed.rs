@@ -1,3 +1,132 @@
-//! Builds what programs are linked with and hands it to the compiler.
+//! Build script of `coexc`: builds what programs are linked with and hands it to the compiler.
+//!
+//! In: the sources of `coex-runtime` and the toolchain that builds the compiler. Out: three environment variables for
+//! `env!`: `COEX_RUNTIME_ARCHIVE` (path of the static archive), `COEX_FAST_BITCODE` (path of the fast paths as LLVM
+//! bitcode), `COEX_BUILD_ID` (hash of every source of the compiler and the runtime; part of every cache key).
+//! Deliberately not here: the system's LLVM, which `llvm-sys` finds by itself.
 
-fn main() {}
+use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsString;
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+use std::{env, fs};
+
+/// The bitcode of the runtime and the compiler's LLVM must be of the same major version.
+const LLVM_MAJOR: &str = "22";
+
+fn main() {
+    let out_dir = PathBuf::from(variable("OUT_DIR"));
+    for path in ["runtime", "src", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    println!("cargo::rerun-if-env-changed=RUSTC");
+
+    check_llvm_of_rustc();
+    let archive = build_archive(&out_dir);
+    let bitcode = build_fast_paths(&out_dir);
+    println!("cargo::rustc-env=COEX_RUNTIME_ARCHIVE={}", archive.display());
+    println!("cargo::rustc-env=COEX_FAST_BITCODE={}", bitcode.display());
+    println!("cargo::rustc-env=COEX_BUILD_ID={}", build_id());
+}
+
+/// Ends the build with a text that a reader of cargo's output finds.
+fn fail(text: &str) -> ! {
+    println!("cargo::error={text}");
+    exit(1)
+}
+
+fn variable(name: &str) -> OsString {
+    env::var_os(name).unwrap_or_else(|| fail(&format!("cargo did not set {name}")))
+}
+
+fn check_llvm_of_rustc() {
+    let rustc = variable("RUSTC");
+    let output = match Command::new(&rustc).arg("-vV").output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => fail(&format!("cannot run {}: {error}", rustc.display())),
+    };
+    let version = output.lines().find_map(|line| line.strip_prefix("LLVM version: ")).unwrap_or("unknown");
+    if version.split('.').next() != Some(LLVM_MAJOR) {
+        fail(&format!(
+            "the Rust toolchain must use LLVM {LLVM_MAJOR}, this one uses {version}: rustc 1.95 fits \
+             (rustup toolchain install 1.95.0; rustup override set 1.95.0)"
+        ));
+    }
+}
+
+/// The runtime as a static archive, in a target directory of its own: cargo holds a lock on the usual one.
+fn build_archive(out_dir: &Path) -> PathBuf {
+    let target_dir = out_dir.join("runtime-target");
+    let mut command = Command::new(variable("CARGO"));
+    command.args(["rustc", "-p", "coex-runtime", "--lib", "--crate-type", "staticlib", "--profile", "runtime"]);
+    command.args(["--locked", "--quiet", "--target-dir"]).arg(&target_dir);
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+    ] {
+        command.env_remove(name);
+    }
+    run(command, "the runtime does not build");
+    target_dir.join("runtime/libcoex_runtime.a")
+}
+
+/// Unoptimised on purpose (`no-prepopulate-passes`): the fast paths are optimised where they are inlined.
+fn build_fast_paths(out_dir: &Path) -> PathBuf {
+    let bitcode = out_dir.join("coex_fast.bc");
+    let mut command = Command::new(variable("RUSTC"));
+    command.args(["--edition", "2024", "--crate-type", "lib", "--crate-name", "coex_fast", "--emit=llvm-bc"]);
+    command.args(["-C", "opt-level=3", "-C", "panic=abort", "-C", "codegen-units=1", "-C", "no-prepopulate-passes"]);
+    command.args(["-C", "debuginfo=0", "-C", "overflow-checks=off"]);
+    command.arg("runtime/fast/fast.rs").arg("-o").arg(&bitcode);
+    run(command, "the fast paths do not build");
+    bitcode
+}
+
+fn run(mut command: Command, complaint: &str) {
+    match command.output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => {
+            for line in String::from_utf8_lossy(&output.stderr).lines() {
+                println!("cargo::warning={line}");
+            }
+            fail(complaint)
+        }
+        Err(error) => fail(&format!("{complaint}: cannot run {command:?}: {error}")),
+    }
+}
+
+/// 128 bits over names and contents, in sorted order. The standard hasher has fixed keys; nobody attacks this hash.
+fn build_id() -> String {
+    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("Cargo.lock")];
+    collect(Path::new("src"), &mut files);
+    collect(Path::new("runtime"), &mut files);
+    files.sort();
+    let (mut low, mut high) = (DefaultHasher::new(), DefaultHasher::new());
+    high.write_u8(1);
+    for file in files {
+        let contents = fs::read(&file).unwrap_or_default();
+        for hasher in [&mut low, &mut high] {
+            hasher.write(file.as_os_str().as_encoded_bytes());
+            hasher.write_usize(contents.len());
+            hasher.write(&contents);
+        }
+    }
+    format!("{:016x}{:016x}", high.finish(), low.finish())
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}

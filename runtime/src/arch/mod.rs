@@ -1,0 +1,33 @@
+//! The only assembly of the runtime: stack switches, the foreign-call thunk, the thread-local instance base.
+//!
+//! In: `abi` offsets. Out: the same few functions for each processor. Deliberately not here: policy.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!("the Coex runtime supports x86-64 Linux only, so far");
+
+use crate::abi::Fiber;
+
+unsafe extern "C" {
+    /// Calls C: target in r10, fiber in r13, the C arguments in their registers. See `design` of the call protocol in
+    /// `x86_64.rs`. Not callable from Rust; programs and [`call_foreign`] use it.
+    pub fn coex_foreign_thunk();
+    /// Leaves the running foreign call as if the C function had returned 0. Runs on any stack.
+    pub(crate) fn coex_foreign_unwind(fiber: *mut Fiber) -> !;
+    /// Address of this thread's `coex_inst_base`.
+    pub(crate) fn coex_tls_base_address() -> *mut *mut u8;
+    /// Runs `body(fiber)` on another stack and comes back; this stack becomes `fiber.sys`.
+    pub(crate) fn coex_run_on_stack(
+        fiber: *mut Fiber,
+        stack_top: *mut u8,
+        body: unsafe extern "C" fn(*mut Fiber) -> i64,
+    ) -> i64;
+    /// Calls compiled code: `code` with the fiber in r13.
+    pub(crate) fn coex_call_entry(fiber: *mut Fiber, code: *const u8) -> i64;
+    /// Calls C through the thunk with two arguments.
+    pub(crate) fn coex_call_foreign(fiber: *mut Fiber, target: *const u8, first: usize, second: usize) -> usize;
+    /// Spills every callee-saved register to the stack and calls `body(argument, stack pointer)`.
+    pub(crate) fn coex_with_spilled_registers(argument: *mut u8, body: unsafe extern "C" fn(*mut u8, *mut u8));
+}

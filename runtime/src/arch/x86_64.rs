@@ -1,0 +1,199 @@
+//! x86-64, System V psABI (https://gitlab.com/x86-psABIs/x86-64-ABI).
+//!
+//! Facts relied on: arguments in rdi rsi rdx rcx r8 r9 and xmm0-7; results in rax rdx xmm0 xmm1; r10 is the static chain,
+//! which C never uses; rbx rbp r12-r15 belong to the caller; rsp is 16-byte aligned before every `call`; the thread
+//! pointer is fs:0 and local-exec thread-locals lie at negative offsets from it.
+//!
+//! In: `abi` offsets. Out: the functions declared in `arch`.
+
+use core::arch::global_asm;
+
+use crate::abi::{offset, state};
+
+// The thread-local that libraries read (initial-exec); address and size are the same as C's `_Thread_local void *`.
+global_asm!(
+    r#"
+    .section .tbss,"awT",@nobits
+    .globl coex_inst_base
+    .type coex_inst_base,@object
+    .p2align 3
+coex_inst_base:
+    .zero 8
+    .size coex_inst_base, 8
+
+    .text
+    .globl coex_tls_base_address
+    .type coex_tls_base_address,@function
+coex_tls_base_address:
+    mov rax, qword ptr fs:0
+    lea rax, [rax + coex_inst_base@tpoff]
+    ret
+    .size coex_tls_base_address, .-coex_tls_base_address
+"#
+);
+
+// The foreign call (steps 4 to 8 of the protocol):
+//   task stack                      system stack
+//   push callee-saved, r13
+//   fiber.sp = rsp
+//   rsp = fiber.sys          ->     state = FOREIGN
+//                                   call C
+//                                   state = MANAGED; poll != 0 -> slow path
+//   rsp = fiber.sp           <-
+//   pop, ret
+// The `call` and `ret` of C pair up, and so do those of the thunk, so that the processor predicts both.
+global_asm!(
+    r#"
+    .text
+    .globl coex_foreign_thunk
+    .type coex_foreign_thunk,@function
+    .p2align 5
+coex_foreign_thunk:
+    push rbx
+    push rbp
+    push r12
+    push r14
+    push r15
+    push r13
+    mov qword ptr [r13 + {sp}], rsp
+    mov rsp, qword ptr [r13 + {sys}]
+    mov dword ptr [r13 + {state}], {foreign}
+    call r10
+    mov dword ptr [r13 + {state}], {managed}
+    cmp dword ptr [r13 + {poll}], 0
+    jne 2f
+1:
+    mov rsp, qword ptr [r13 + {sp}]
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+2:
+    sub rsp, 48
+    mov qword ptr [rsp], rax
+    mov qword ptr [rsp + 8], rdx
+    movups xmmword ptr [rsp + 16], xmm0
+    movups xmmword ptr [rsp + 32], xmm1
+    mov rdi, r13
+    call {returned}
+    mov rax, qword ptr [rsp]
+    mov rdx, qword ptr [rsp + 8]
+    movups xmm0, xmmword ptr [rsp + 16]
+    movups xmm1, xmmword ptr [rsp + 32]
+    jmp 1b
+    .size coex_foreign_thunk, .-coex_foreign_thunk
+
+    .globl coex_foreign_unwind
+    .type coex_foreign_unwind,@function
+    .p2align 4
+coex_foreign_unwind:
+    cld
+    mov r13, rdi
+    xor eax, eax
+    xor edx, edx
+    pxor xmm0, xmm0
+    pxor xmm1, xmm1
+    mov dword ptr [r13 + {state}], {managed}
+    jmp 1b
+    .size coex_foreign_unwind, .-coex_foreign_unwind
+"#,
+    sp = const offset::FIBER_SP,
+    sys = const offset::FIBER_SYS,
+    state = const offset::FIBER_STATE,
+    poll = const offset::FIBER_POLL,
+    foreign = const state::FOREIGN,
+    managed = const state::MANAGED,
+    returned = sym crate::ffi::coex_foreign_returned,
+);
+
+global_asm!(
+    r#"
+    .text
+    .globl coex_run_on_stack
+    .type coex_run_on_stack,@function
+    .p2align 4
+coex_run_on_stack:
+    push rbp
+    mov rbp, rsp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rsp
+    and rsp, -16
+    mov qword ptr [rdi + {sys}], rsp
+    mov rsp, rsi
+    call rdx
+    mov rsp, rbx
+    add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+    .size coex_run_on_stack, .-coex_run_on_stack
+
+    .globl coex_call_entry
+    .type coex_call_entry,@function
+    .p2align 4
+coex_call_entry:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov r13, rdi
+    call rsi
+    add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+    .size coex_call_entry, .-coex_call_entry
+
+    .globl coex_call_foreign
+    .type coex_call_foreign,@function
+    .p2align 4
+coex_call_foreign:
+    push r13
+    mov r13, rdi
+    mov r10, rsi
+    mov rdi, rdx
+    mov rsi, rcx
+    call coex_foreign_thunk
+    pop r13
+    ret
+    .size coex_call_foreign, .-coex_call_foreign
+
+    .globl coex_with_spilled_registers
+    .type coex_with_spilled_registers,@function
+    .p2align 4
+coex_with_spilled_registers:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rax, rsi
+    mov rsi, rsp
+    call rax
+    add rsp, 56
+    ret
+    .size coex_with_spilled_registers, .-coex_with_spilled_registers
+"#,
+    sys = const offset::FIBER_SYS,
+);

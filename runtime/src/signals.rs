@@ -1,0 +1,58 @@
+//! Faults: stack overflow of Coex code becomes a panic, faults of foreign code become errors of the call.
+//!
+//! In: signals of the kernel. Out: a panic line, a call that continues with an error, or the handler that was there
+//! before. Deliberately not here: interrupt and termination signals, which keep their system meaning.
+
+use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering;
+
+use crate::abi::state;
+use crate::program::{Global, PROCESS};
+use crate::{ffi, panic, start};
+
+const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+const STACK_BYTES: usize = 64 << 10;
+
+/// Untouched until a fault happens.
+static STACK: Global<[u8; STACK_BYTES]> = Global::new([0; STACK_BYTES]);
+static PREVIOUS: Global<[MaybeUninit<libc::sigaction>; SIGNALS.len()]> =
+    Global::new([const { MaybeUninit::uninit() }; SIGNALS.len()]);
+
+/// Installs the handlers on this thread's alternate stack.
+pub(crate) fn install() {
+    // SAFETY: the structures are filled as the system wants them; the stack is static.
+    unsafe {
+        let stack = libc::stack_t { ss_sp: STACK.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
+        libc::sigaltstack(&raw const stack, null_mut());
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = on_fault as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        for (index, signal) in SIGNALS.into_iter().enumerate() {
+            libc::sigaction(signal, &raw const action, (*PREVIOUS.get())[index].as_mut_ptr());
+        }
+    }
+}
+
+/// On the alternate stack. Touches nothing that could be locked, except when the process ends anyway.
+unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel's arguments; the statics belong to this thread.
+    unsafe {
+        let process = PROCESS.get();
+        let fiber = &raw mut (*process).fiber;
+        if (*fiber).state.load(Ordering::Relaxed) == state::FOREIGN {
+            ffi::crash::on_signal(fiber, signal, context.cast());
+            return;
+        }
+        let address = (*info).si_addr().cast::<u8>();
+        let low = (*process).stack_low;
+        if signal == libc::SIGSEGV && address < low && address >= low.wrapping_sub(start::GUARD_BYTES) {
+            panic::raise(fiber, b"stack overflow", core::ptr::null());
+        }
+        // Not ours: the instruction runs again under the handler that was there before.
+        if let Some(index) = SIGNALS.iter().position(|&known| known == signal) {
+            libc::sigaction(signal, (*PREVIOUS.get())[index].as_ptr(), null_mut());
+        }
+    }
+}
