@@ -2,6 +2,7 @@
 
 pub mod source;
 
+pub mod cxz;
 pub mod diagnostics;
 
 pub mod ast;
