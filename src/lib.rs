@@ -15,6 +15,8 @@ pub mod ir;
 
 pub mod native;
 
+pub mod link;
+
 /// Stops the compiler because of a defect of its own; the panic hook says where to report it.
 #[macro_export]
 macro_rules! bug {

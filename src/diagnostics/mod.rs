@@ -4,6 +4,8 @@
 //! Deliberately not here: how they look (`render`), and faults of the world, which are typed errors of their modules.
 
 pub mod codes;
+pub mod json;
+pub mod render;
 
 pub use codes::Code;
 

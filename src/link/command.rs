@@ -1,0 +1,65 @@
+//! The linker's argument list, as data.
+//!
+//! In: everything that is linked. Out: the words of one command. Deliberately not here: running it.
+
+use std::path::{Path, PathBuf};
+
+use super::{Linker, StartFiles};
+
+pub struct LinkInputs<'a> {
+    pub start_files: &'a StartFiles,
+    /// Objects of libraries, in order.
+    pub libraries: &'a [PathBuf],
+    pub runtime: &'a Path,
+    /// `-lz`, `-L/dir`, `-pthread`.
+    pub extra: &'a [String],
+}
+
+/// The command line, its first word the linker.
+pub fn arguments(linker: &Linker, inputs: &LinkInputs, program: &Path, output: &Path) -> Vec<String> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut words = vec![text(&linker.path), "-o".to_owned(), text(output)];
+    words.extend(inputs.start_files.before.iter().cloned());
+    // The runtime is an archive of large sections of which a program uses a part.
+    words.push("--gc-sections".to_owned());
+    words.push(text(program));
+    words.extend(inputs.libraries.iter().map(|path| text(path)));
+    words.push(text(inputs.runtime));
+    for argument in inputs.extra {
+        // The driver's spelling; the C library has had threads inside for years.
+        words.push(if argument == "-pthread" { "-lpthread".to_owned() } else { argument.clone() });
+    }
+    words.extend(["--as-needed", "-lm", "-ldl", "-lpthread", "--no-as-needed"].map(str::to_owned));
+    words.extend(inputs.start_files.after.iter().cloned());
+    words
+}
+
+/// A command as a user would type it.
+pub fn shown(words: &[String]) -> String {
+    let quoted = |word: &String| {
+        let is_plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c));
+        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_stand_between_the_start_files() {
+        let start_files = StartFiles { before: vec!["-pie".to_owned()], after: vec!["-lc".to_owned()] };
+        let linker = Linker { path: PathBuf::from("/bin/mold"), name: "mold" };
+        let libraries = [PathBuf::from("l.o")];
+        let extra = ["-lz".to_owned(), "-pthread".to_owned()];
+        let inputs =
+            LinkInputs { start_files: &start_files, libraries: &libraries, runtime: Path::new("r.a"), extra: &extra };
+        let words = arguments(&linker, &inputs, Path::new("p.o"), Path::new("out x"));
+        assert_eq!(
+            shown(&words),
+            "/bin/mold -o 'out x' -pie --gc-sections p.o l.o r.a -lz -lpthread --as-needed -lm -ldl -lpthread \
+             --no-as-needed -lc"
+        );
+    }
+}
