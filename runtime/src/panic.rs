@@ -54,6 +54,14 @@ impl Line {
         self.push(&digits[at..])
     }
 
+    pub fn push_hex(&mut self, value: usize) -> &mut Line {
+        let mut digits = *b"0x0000000000000000";
+        for (index, digit) in digits[2..].iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(value >> (60 - 4 * index)) & 15];
+        }
+        self.push(&digits)
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }

@@ -71,6 +71,23 @@ pub fn info() -> *const ProgramInfo {
     unsafe { (*PROCESS.get()).info }
 }
 
+#[cfg(test)]
+pub(crate) fn set_info(info: *const ProgramInfo) {
+    // SAFETY: the caller holds the lock of the tests.
+    unsafe { (*PROCESS.get()).info = info }
+}
+
+/// The main fiber, fresh.
+#[cfg(test)]
+pub(crate) fn test_fiber() -> *mut Fiber {
+    // SAFETY: the caller holds the lock of the tests; all-zero is a valid fiber.
+    unsafe {
+        let fiber = &raw mut (*PROCESS.get()).fiber;
+        fiber.write_bytes(0, 1);
+        fiber
+    }
+}
+
 /// `argc` and `argv` of the process.
 pub fn arguments() -> (i32, *const *const c_char) {
     // SAFETY: as above.

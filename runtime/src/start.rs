@@ -88,7 +88,7 @@ unsafe extern "C" fn run_main(fiber: *mut Fiber) -> i64 {
 }
 
 /// A stack with unmapped pages below it: lowest usable address and one past the highest.
-fn map_stack() -> Option<(*mut u8, *mut u8)> {
+pub(crate) fn map_stack() -> Option<(*mut u8, *mut u8)> {
     let mut bytes = STACK_BYTES;
     while bytes >= STACK_BYTES_MIN {
         // SAFETY: a fresh private mapping; only its own lowest pages are protected.
@@ -106,4 +106,10 @@ fn map_stack() -> Option<(*mut u8, *mut u8)> {
         bytes /= 2;
     }
     None
+}
+
+#[cfg(test)]
+pub(crate) unsafe fn unmap_stack(low: *mut u8, high: *mut u8) {
+    // SAFETY: the caller names the result of `map_stack`.
+    unsafe { libc::munmap(low.sub(GUARD_BYTES).cast(), high as usize - low as usize + GUARD_BYTES) };
 }

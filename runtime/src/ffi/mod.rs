@@ -19,3 +19,11 @@ pub(crate) unsafe extern "C" fn coex_foreign_returned(fiber: *mut Fiber) {
 pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
     let _ = fiber;
 }
+
+/// Lines about an instance for `gc_dump_handle_table`.
+///
+/// # Safety
+/// `instance` is live.
+pub(crate) unsafe fn report(instance: *mut crate::abi::Instance, write: &mut dyn FnMut(&[u8])) {
+    let _ = (instance, write);
+}

@@ -1,0 +1,124 @@
+//! Size and references of an object, by the type table.
+//!
+//! In: a header and its `TypeInfo`. Out: bytes, and every slot that holds a reference. Deliberately not here: whether the
+//! object is alive.
+
+use crate::abi::{
+    ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, MapNode, Shape, StringObject, TypeInfo,
+};
+
+#[inline]
+pub(crate) fn type_of(header: u64) -> u32 {
+    ((header >> HEADER_TYPE_SHIFT) & HEADER_TYPE_MASK) as u32
+}
+
+#[inline]
+pub(crate) fn aux_of(header: u64) -> usize {
+    (header >> HEADER_AUX_SHIFT) as usize
+}
+
+#[inline]
+const fn round(size: usize) -> usize {
+    let size = (size + 7) & !7;
+    if size < 16 { 16 } else { size }
+}
+
+/// Number of entries of a tree node.
+#[inline]
+unsafe fn entries(object: usize, header: u64) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let node = object as *const MapNode;
+        if (*node).entry_bitmap | (*node).child_bitmap == 0 {
+            aux_of(header)
+        } else {
+            (*node).entry_bitmap.count_ones() as usize
+        }
+    }
+}
+
+/// Bytes of the object, rounded as the allocator does.
+///
+/// # Safety
+/// `object` starts with `header`, and `info` is its row.
+#[inline]
+pub(crate) unsafe fn size(object: usize, header: u64, info: &TypeInfo) -> usize {
+    match info.shape {
+        Shape::Fixed => round(info.size as usize),
+        Shape::Elements => round(ELEMENTS_OFFSET as usize + aux_of(header) * info.element_size as usize),
+        // SAFETY: the caller's promise.
+        Shape::String => unsafe {
+            let string = object as *const StringObject;
+            let text = if (*string).base.is_null() { (*string).len as usize + 1 } else { 0 };
+            round(size_of::<StringObject>() + text)
+        },
+        // SAFETY: the caller's promise.
+        Shape::MapNode => unsafe {
+            let children = (*(object as *const MapNode)).child_bitmap.count_ones() as usize;
+            round(children_offset(object, header, info) + children * 8)
+        },
+    }
+}
+
+/// Where the child references of a tree node start.
+#[inline]
+unsafe fn children_offset(object: usize, header: u64, info: &TypeInfo) -> usize {
+    // SAFETY: the caller's promise.
+    let entries = unsafe { entries(object, header) };
+    (size_of::<MapNode>() + entries * info.element_size as usize + 7) & !7
+}
+
+/// Calls `visit` with every word that is a reference (or null).
+///
+/// # Safety
+/// As [`size`]; the object is complete.
+#[inline]
+pub(crate) unsafe fn for_each_reference(
+    object: usize,
+    header: u64,
+    info: &TypeInfo,
+    mut visit: impl FnMut(*mut usize),
+) {
+    // SAFETY: the offsets of the table lie within the object.
+    unsafe {
+        let offsets = if info.pointer_count == 0 {
+            &[]
+        } else {
+            core::slice::from_raw_parts(info.pointers, info.pointer_count as usize)
+        };
+        match info.shape {
+            Shape::Fixed => {
+                for &offset in offsets {
+                    visit((object + offset as usize) as *mut usize);
+                }
+            }
+            Shape::Elements => {
+                if !offsets.is_empty() {
+                    let first = object + ELEMENTS_OFFSET as usize;
+                    visit_rows(first, aux_of(header), info.element_size as usize, offsets, &mut visit);
+                }
+            }
+            Shape::String => visit(&raw mut (*(object as *mut StringObject)).base as *mut usize),
+            Shape::MapNode => {
+                let first = object + size_of::<MapNode>();
+                if !offsets.is_empty() {
+                    let count = entries(object, header);
+                    visit_rows(first, count, info.element_size as usize, offsets, &mut visit);
+                }
+                let children = (object + children_offset(object, header, info)) as *mut usize;
+                for index in 0..(*(object as *const MapNode)).child_bitmap.count_ones() as usize {
+                    visit(children.add(index));
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn visit_rows(first: usize, count: usize, bytes: usize, offsets: &[u32], visit: &mut impl FnMut(*mut usize)) {
+    for row in 0..count {
+        for &offset in offsets {
+            visit((first + row * bytes + offset as usize) as *mut usize);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The collector on a fiber of its own, with a hand-made type table.
+
+use core::cell::RefCell;
+use core::ptr::null;
+use std::sync::{Mutex, MutexGuard};
+
+use super::{coex_test_reset, heap, stress};
+use crate::abi::{Fiber, HEADER_AUX_SHIFT, ProgramInfo, Shape, StringObject, TypeInfo, header, type_id};
+use crate::{alloc, arch, gc, program, start};
+
+const NODE: u32 = type_id::FIRST_PROGRAM;
+const REFERENCES: u32 = NODE + 1;
+const BYTES: u32 = NODE + 2;
+const PAIRS: u32 = NODE + 3;
+
+struct Offsets<const N: usize>([u32; N]);
+static NODE_POINTERS: Offsets<2> = Offsets([8, 16]);
+static FIRST_WORD: Offsets<1> = Offsets([0]);
+static SECOND_WORD: Offsets<1> = Offsets([8]);
+
+const fn row(shape: Shape, size: u32, element_size: u32, pointers: &'static [u32]) -> TypeInfo {
+    TypeInfo {
+        shape,
+        size,
+        element_size,
+        pointer_count: pointers.len() as u32,
+        pointers: pointers.as_ptr(),
+        name: c"test".as_ptr(),
+    }
+}
+
+const EMPTY: TypeInfo = row(Shape::Fixed, 16, 0, &[]);
+static TYPES: [TypeInfo; 20] = {
+    let mut types = [const { EMPTY }; 20];
+    types[type_id::STRING as usize] = row(Shape::String, 0, 0, &[]);
+    types[NODE as usize] = row(Shape::Fixed, 32, 0, &NODE_POINTERS.0);
+    types[REFERENCES as usize] = row(Shape::Elements, 0, 8, &FIRST_WORD.0);
+    types[BYTES as usize] = row(Shape::Elements, 0, 1, &[]);
+    types[PAIRS as usize] = row(Shape::Elements, 0, 16, &SECOND_WORD.0);
+    types
+};
+
+static INFO: ProgramInfo = ProgramInfo {
+    abi_version: crate::abi::ABI_VERSION,
+    type_count: TYPES.len() as u32,
+    types: TYPES.as_ptr(),
+    library_count: 0,
+    libraries: null(),
+    entry: null(),
+};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    static BODY: RefCell<Option<Box<dyn FnOnce(*mut Fiber)>>> = const { RefCell::new(None) };
+}
+
+/// The process' one runtime, for one test at a time.
+pub(crate) fn lock() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Runs `body` on the main fiber with an empty heap. A failed assertion aborts: unwinding stops at the assembly.
+pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber) + 'static) {
+    unsafe extern "C" fn run(fiber: *mut Fiber) -> i64 {
+        let body = BODY.with(|slot| slot.borrow_mut().take());
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body.expect("set below")(fiber))).is_err() {
+            return 1;
+        }
+        0
+    }
+    BODY.with(|slot| *slot.borrow_mut() = Some(Box::new(body)));
+    // SAFETY: the lock is held: nobody else uses the process' fiber and heap.
+    let status = unsafe {
+        coex_test_reset(info);
+        let fiber = program::test_fiber();
+        let (low, high) = start::map_stack().expect("address space");
+        let top = start::prepare_fiber(fiber, low, high, info.library_count as usize);
+        let status = arch::coex_run_on_stack(fiber, top, run);
+        start::unmap_stack(low, high);
+        status
+    };
+    assert_eq!(status, 0, "the body failed");
+}
+
+fn on_heap(body: impl FnOnce(*mut Fiber) + 'static) {
+    let _guard = lock();
+    on_fiber(&INFO, body);
+}
+
+/// A node of two references and a number.
+unsafe fn node(fiber: *mut Fiber, left: usize, right: usize, value: usize) -> usize {
+    // SAFETY: the running fiber; the layout of NODE.
+    unsafe {
+        let node = alloc::alloc(fiber, 32, header(NODE, 0)).cast::<usize>();
+        *node.add(1) = left;
+        *node.add(2) = right;
+        *node.add(3) = value;
+        node as usize
+    }
+}
+
+unsafe fn field(object: usize, index: usize) -> usize {
+    // SAFETY: the caller names a word of a live object.
+    unsafe { *(object as *const usize).add(index) }
+}
+
+/// Keeps a reference on this stack beyond its last use.
+#[inline(never)]
+fn keep(reference: &usize) {
+    std::hint::black_box(reference);
+}
+
+unsafe fn tree(fiber: *mut Fiber, depth: usize) -> usize {
+    if depth == 0 {
+        // SAFETY: forwarded.
+        return unsafe { node(fiber, 0, 0, 1) };
+    }
+    // SAFETY: forwarded.
+    unsafe {
+        let left = tree(fiber, depth - 1);
+        let right = tree(fiber, depth - 1);
+        node(fiber, left, right, 1 << depth)
+    }
+}
+
+unsafe fn check_tree(object: usize, depth: usize) -> usize {
+    // SAFETY: a tree of nodes.
+    unsafe {
+        assert_eq!(field(object, 3), 1 << depth);
+        if depth == 0 {
+            return 1;
+        }
+        1 + check_tree(field(object, 1), depth - 1) + check_tree(field(object, 2), depth - 1)
+    }
+}
+
+#[test]
+fn gigabytes_of_garbage_need_a_small_heap() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let long_lived = tree(fiber, 14);
+            for _ in 0..400 {
+                let short_lived = tree(fiber, 14);
+                assert_eq!(field(short_lived, 3), 1 << 14);
+            }
+            assert_eq!(check_tree(long_lived, 14), (1 << 15) - 1);
+            assert!(heap().statistics.collections > 5);
+            assert!(heap().frontier << heap::BLOCK_SHIFT < 128 << 20);
+            assert_eq!(gc::report::coex_gc_validate_heap(fiber), 0);
+        }
+    });
+}
+
+#[test]
+fn stress_keeps_every_reachable_object() {
+    on_heap(|fiber| {
+        stress::set_every(3);
+        stress::set_verify(true);
+        // SAFETY: the running fiber.
+        unsafe {
+            let kept = tree(fiber, 7);
+            for _ in 0..10 {
+                let other = tree(fiber, 6);
+                assert_eq!(check_tree(other, 6), 127);
+            }
+            assert_eq!(check_tree(kept, 7), 255);
+            keep(&kept);
+        }
+    });
+}
+
+#[test]
+fn a_long_chain_is_marked_without_recursion() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let mut chain = 0;
+            for value in 0..3_000_000 {
+                chain = node(fiber, chain, 0, value);
+            }
+            gc::collect(fiber);
+            assert!(heap().statistics.live_objects >= 3_000_000);
+            let mut expected = 3_000_000;
+            let mut at = chain;
+            while at != 0 {
+                expected -= 1;
+                assert_eq!(field(at, 3), expected);
+                at = field(at, 1);
+            }
+            assert_eq!(expected, 0);
+        }
+    });
+}
+
+#[test]
+fn an_interior_pointer_keeps_its_object() {
+    on_heap(|fiber| {
+        #[inline(never)]
+        unsafe fn make(fiber: *mut Fiber) -> usize {
+            // SAFETY: the running fiber; flat text behind the fixed part.
+            unsafe {
+                let string = alloc::alloc(fiber, 48 + 1001, header(type_id::STRING, 0)).cast::<StringObject>();
+                (*string).len = 1000;
+                (*string).chars = 1000;
+                let data = string.cast::<u8>().add(48);
+                data.write_bytes(b'x', 1000);
+                (*string).data = data;
+                data as usize + 700
+            }
+        }
+        // SAFETY: the running fiber.
+        unsafe {
+            stress::set_every(1);
+            let inner = std::hint::black_box(make(fiber));
+            for _ in 0..2000 {
+                node(fiber, 0, 0, 0);
+            }
+            assert_eq!(*(inner as *const u8).sub(700), b'x');
+            assert_eq!(*(inner as *const u8), b'x');
+        }
+    });
+}
+
+#[test]
+fn fresh_memory_is_zero() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let mut kept = 0;
+            for round in 0..200_000usize {
+                let count = (round * 7919) % 700;
+                let size = 16 + count * 8;
+                let object = alloc::alloc(fiber, size, header(REFERENCES, count as u32)) as usize;
+                for index in 1..size / 8 {
+                    assert_eq!(field(object, index), 0);
+                }
+                for index in 0..count {
+                    *(object as *mut usize).add(2 + index) = kept;
+                }
+                if round % 1000 == 0 {
+                    kept = if round % 50_000 == 0 { 0 } else { object };
+                }
+            }
+            assert_eq!(gc::report::coex_gc_validate_heap(fiber), 0);
+        }
+    });
+}
+
+#[test]
+fn large_objects_come_and_go() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let keeper = alloc::alloc(fiber, 16 + 8 * 50, header(REFERENCES, 50)).cast::<usize>();
+            for round in 0..5_000usize {
+                let count = 9_000 + (round * 104_729) % 400_000;
+                let object = alloc::alloc(fiber, 16 + count, header(BYTES, count as u32));
+                assert!((16..16 + count).all(|at| *object.add(at) == 0) || round % 50 != 0);
+                object.add(16).write_bytes((round % 251) as u8, count);
+                *keeper.add(2 + round % 50) = object as usize;
+                let other = *keeper.add(2 + (round * 31) % 50) as *const u8;
+                if !other.is_null() {
+                    let length = (*other.cast::<u64>() >> HEADER_AUX_SHIFT) as usize;
+                    assert_eq!(*other.add(16), *other.add(15 + length));
+                }
+            }
+            assert!(heap().frontier << heap::BLOCK_SHIFT < 200 << 20);
+            assert_eq!(gc::report::coex_gc_validate_heap(fiber), 0);
+        }
+    });
+}
+
+#[test]
+fn memory_returns_to_the_system_after_a_peak() {
+    on_heap(|fiber| {
+        #[inline(never)]
+        unsafe fn peak(fiber: *mut Fiber) {
+            // SAFETY: the running fiber.
+            let all = unsafe { tree(fiber, 21) };
+            keep(&all);
+        }
+        // SAFETY: the running fiber.
+        unsafe {
+            peak(fiber);
+            gc::collect(fiber);
+            gc::collect(fiber);
+            assert!(heap().statistics.released_bytes > 50 << 20, "{}", heap().statistics.released_bytes);
+            assert!(heap().statistics.live_bytes < 30 << 20, "{}", heap().statistics.live_bytes);
+        }
+    });
+}
+
+#[test]
+fn registered_words_and_elements_are_roots_and_edges() {
+    static WORD: crate::program::Global<*mut u8> = crate::program::Global::new(core::ptr::null_mut());
+    on_heap(|fiber| {
+        // SAFETY: the running fiber; the layout of PAIRS: a number, a reference.
+        unsafe {
+            gc::add_root(WORD.get());
+            let pairs = alloc::alloc(fiber, 16 + 16 * 100, header(PAIRS, 100)).cast::<usize>();
+            *WORD.get() = pairs.cast();
+            for index in 0..100 {
+                let item = node(fiber, 0, 0, index);
+                let pairs = (*WORD.get()).cast::<usize>();
+                *pairs.add(2 + 2 * index) = 0x1234;
+                *pairs.add(3 + 2 * index) = item;
+                gc::collect(fiber);
+            }
+            let pairs = (*WORD.get()).cast::<usize>();
+            for index in 0..100 {
+                assert_eq!(field(*pairs.add(3 + 2 * index), 3), index);
+            }
+            *WORD.get() = core::ptr::null_mut();
+        }
+    });
+}
+
+/// Prints the cost of a node in nanoseconds; run with `--ignored --nocapture` and optimisation.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_binary_trees() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let begin = std::time::Instant::now();
+            let kept = tree(fiber, 20);
+            let mut nodes = 0;
+            for _ in 0..64 {
+                nodes += check_tree(tree(fiber, 16), 16);
+            }
+            nodes += check_tree(kept, 20);
+            let nanoseconds = begin.elapsed().as_nanos() as f64;
+            let statistics = heap().statistics;
+            println!(
+                "{nodes} nodes, {:.2} ns each, {} collections",
+                nanoseconds / nodes as f64,
+                statistics.collections
+            );
+        }
+    });
+}
