@@ -13,6 +13,8 @@ pub mod types;
 
 pub mod ir;
 
+pub mod check;
+
 pub mod native;
 
 pub mod link;

@@ -1,0 +1,3 @@
+//! From syntax trees to the typed IR.
+
+pub mod builtins;
