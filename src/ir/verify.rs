@@ -1,8 +1,273 @@
 //! Checks that a program obeys the rules of the typed IR.
+//!
+//! In: a program. Out: the first violation, as text for a defect report. Run after `check` and after each pass in debug
+//! builds. Deliberately not here: rules of the language; a violation is always a defect of the compiler.
 
-use super::Program;
+use super::*;
+use crate::types::display::type_name;
+use crate::types::{self, Type};
+use coex_runtime::exports::{Pass, Returns};
 
 /// A description of the first violation.
-pub fn verify(_program: &Program) -> Result<(), String> {
+pub fn verify(program: &Program) -> Result<(), String> {
+    let entry = program.functions.get(program.entry.0 as usize).ok_or("no entry function")?;
+    if !entry.params.is_empty() || entry.result != Some(types::INT) {
+        return Err("the entry function must be () -> int".into());
+    }
+    for function in &program.functions {
+        let verifier = Verifier { program, function };
+        verifier
+            .signature()
+            .and_then(|()| verifier.block(&function.body, 0))
+            .map_err(|fault| format!("in {}: {fault}", function.name))?;
+    }
     Ok(())
+}
+
+struct Verifier<'a> {
+    program: &'a Program,
+    function: &'a Function,
+}
+
+type Verdict = Result<(), String>;
+
+impl Verifier<'_> {
+    fn signature(&self) -> Verdict {
+        for (index, param) in self.function.params.iter().enumerate() {
+            if param.0 as usize != index {
+                return Err(format!("parameter {index} is local {}", param.0));
+            }
+        }
+        for local in &self.function.locals {
+            self.known(local.ty).map_err(|fault| format!("local {}: {fault}", local.name))?;
+        }
+        self.function.result.map_or(Ok(()), |ty| self.known(ty))
+    }
+
+    /// No inference variable, type parameter or unknown type is left.
+    fn known(&self, ty: TypeId) -> Verdict {
+        let parts: Vec<TypeId> = match self.program.types.get(ty) {
+            Type::Variable(_) | Type::Param(_) | Type::Unknown => {
+                return Err(format!("type {} is not known", type_name(&self.program.types, ty)));
+            }
+            Type::List(t) | Type::Array(t) | Type::Set(t) | Type::Optional(t) | Type::Channel(t) => vec![*t],
+            Type::Map(k, v) | Type::Result(k, v) => vec![*k, *v],
+            Type::Tuple(items) => items.iter().map(|item| item.ty).collect(),
+            Type::Function { params, result, .. } => params.iter().chain(result).copied().collect(),
+            Type::User { .. } if !self.program.definitions.contains_key(&ty) => {
+                return Err(format!("type {} has no definition", type_name(&self.program.types, ty)));
+            }
+            _ => Vec::new(),
+        };
+        parts.into_iter().try_for_each(|part| self.known(part))
+    }
+
+    fn local(&self, id: LocalId) -> Result<TypeId, String> {
+        match self.function.locals.get(id.0 as usize) {
+            Some(local) => Ok(local.ty),
+            None => Err(format!("local {} does not exist", id.0)),
+        }
+    }
+
+    fn block(&self, block: &[Stmt], loops: usize) -> Verdict {
+        block.iter().try_for_each(|stmt| self.stmt(stmt, loops))
+    }
+
+    fn stmt(&self, stmt: &Stmt, loops: usize) -> Verdict {
+        match &stmt.kind {
+            StmtKind::Assign { local, value } => {
+                let wanted = self.local(*local)?;
+                self.typed(value, wanted, loops, "assignment")
+            }
+            StmtKind::Expr(value) => self.expr(value, loops),
+            StmtKind::If { arms, otherwise } => {
+                for (condition, body) in arms {
+                    self.typed(condition, types::BOOL, loops, "condition")?;
+                    self.block(body, loops)?;
+                }
+                self.block(otherwise, loops)
+            }
+            StmtKind::While { condition, body } => {
+                self.typed(condition, types::BOOL, loops, "condition")?;
+                self.block(body, loops + 1)
+            }
+            StmtKind::For { iteration, body } => {
+                self.iteration(iteration, loops)?;
+                self.block(body, loops + 1)
+            }
+            StmtKind::Return(value) => match (value, self.function.result) {
+                (None, None) => Ok(()),
+                (Some(value), Some(ty)) => self.typed(value, ty, loops, "return"),
+                _ => Err("return does not fit the function's result".into()),
+            },
+            StmtKind::Break | StmtKind::Continue if loops == 0 => Err("break or continue outside of a loop".into()),
+            StmtKind::Break | StmtKind::Continue => Ok(()),
+        }
+    }
+
+    fn iteration(&self, iteration: &Iteration, loops: usize) -> Verdict {
+        match iteration {
+            Iteration::Range { local, start, end, step } => {
+                self.same(self.local(*local)?, types::INT, "range variable")?;
+                self.typed(start, types::INT, loops, "range start")?;
+                self.typed(end, types::INT, loops, "range end")?;
+                step.as_ref().map_or(Ok(()), |step| self.typed(step, types::INT, loops, "range step"))
+            }
+            Iteration::List { local, list: over }
+            | Iteration::Array { local, array: over }
+            | Iteration::Set { local, set: over }
+            | Iteration::MapKeys { local, map: over }
+            | Iteration::String { local, string: over } => {
+                self.expr(over, loops)?;
+                let item = match over.ty.map(|ty| self.program.types.get(ty)) {
+                    Some(Type::List(t) | Type::Array(t) | Type::Set(t) | Type::Map(t, _)) => *t,
+                    Some(Type::String) => types::INT,
+                    _ => return Err("iteration over something else".into()),
+                };
+                self.same(self.local(*local)?, item, "loop variable")
+            }
+            Iteration::MapEntries { key, value, map } => {
+                self.expr(map, loops)?;
+                let Some(Type::Map(k, v)) = map.ty.map(|ty| self.program.types.get(ty)) else {
+                    return Err("entries of something else".into());
+                };
+                self.same(self.local(*key)?, *k, "key")?;
+                self.same(self.local(*value)?, *v, "value")
+            }
+        }
+    }
+
+    fn same(&self, found: TypeId, wanted: TypeId, what: &str) -> Verdict {
+        if found == wanted || self.alike(found, wanted) {
+            return Ok(());
+        }
+        let name = |ty| type_name(&self.program.types, ty);
+        Err(format!("{what}: expected {}, found {}", name(wanted), name(found)))
+    }
+
+    /// Names of tuple items do not take part in type equality (reference 8.4).
+    fn alike(&self, found: TypeId, wanted: TypeId) -> bool {
+        let pair = |a: &TypeId, b: &TypeId| a == b || self.alike(*a, *b);
+        match (self.program.types.get(found), self.program.types.get(wanted)) {
+            (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pair(&a.ty, &b.ty)),
+            (Type::List(a), Type::List(b))
+            | (Type::Array(a), Type::Array(b))
+            | (Type::Set(a), Type::Set(b))
+            | (Type::Optional(a), Type::Optional(b)) => pair(a, b),
+            (Type::Map(a, x), Type::Map(b, y)) | (Type::Result(a, x), Type::Result(b, y)) => pair(a, b) && pair(x, y),
+            // A formula is a func; items of a function type may differ in names only.
+            (Type::Function { params: a, .. }, Type::Function { params: b, .. }) => a.len() == b.len(),
+            _ => false,
+        }
+    }
+
+    fn typed(&self, expr: &Expr, wanted: TypeId, loops: usize, what: &str) -> Verdict {
+        self.expr(expr, loops)?;
+        match expr.ty {
+            Some(ty) => self.same(ty, wanted, what),
+            None => Err(format!("{what}: an expression without value")),
+        }
+    }
+
+    fn all(&self, list: &[Expr], loops: usize) -> Verdict {
+        list.iter().try_for_each(|expr| self.expr(expr, loops))
+    }
+
+    fn expr(&self, expr: &Expr, loops: usize) -> Verdict {
+        expr.ty.map_or(Ok(()), |ty| self.known(ty))?;
+        match &expr.kind {
+            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) => self.valued(expr),
+            ExprKind::Nil | ExprKind::Zero | ExprKind::FunctionValue(_) => self.valued(expr),
+            ExprKind::Local(id) => self.local(*id).and_then(|ty| self.same(ty, expr.ty.unwrap_or(ty), "local")),
+            ExprKind::Closure { captures, .. } => self.all(captures, loops),
+            ExprKind::Arithmetic { left, right, .. } | ExprKind::Bits { left, right, .. } => {
+                let ty = expr.ty.ok_or("arithmetic without type")?;
+                self.typed(left, ty, loops, "left operand")?;
+                self.typed(right, ty, loops, "right operand")
+            }
+            ExprKind::Compare { left, right, .. } | ExprKind::Equal { left, right, .. } => {
+                self.expr(left, loops)?;
+                let ty = left.ty.ok_or("comparison of nothing")?;
+                self.typed(right, ty, loops, "right operand")
+            }
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+                self.typed(left, types::BOOL, loops, "condition")?;
+                self.typed(right, types::BOOL, loops, "condition")
+            }
+            ExprKind::Not(operand) => self.typed(operand, types::BOOL, loops, "condition"),
+            ExprKind::If { condition, then, otherwise } => {
+                self.typed(condition, types::BOOL, loops, "condition")?;
+                self.expr(then, loops)?;
+                self.expr(otherwise, loops)
+            }
+            ExprKind::Block { stmts, value } => {
+                self.block(stmts, loops)?;
+                value.as_ref().map_or(Ok(()), |value| self.expr(value, loops))
+            }
+            ExprKind::Call { func, args } => self.call(*func, args, loops),
+            ExprKind::CallValue { callee, args } => self.expr(callee, loops).and_then(|()| self.all(args, loops)),
+            ExprKind::CallExtern { callee, args } => self.extern_call(*callee, args, loops),
+            ExprKind::Runtime { function, args } => self.runtime(*function, args, expr, loops),
+            ExprKind::Aggregate(items)
+            | ExprKind::ListLiteral(items)
+            | ExprKind::ArrayLiteral(items)
+            | ExprKind::SetLiteral(items) => self.valued(expr).and_then(|()| self.all(items, loops)),
+            ExprKind::Case { args, .. } => self.valued(expr).and_then(|()| self.all(args, loops)),
+            ExprKind::MapLiteral(entries) => entries.iter().try_for_each(|(key, value)| {
+                self.expr(key, loops)?;
+                self.expr(value, loops)
+            }),
+            ExprKind::WithField { base, value, .. } => self.expr(base, loops).and_then(|()| self.expr(value, loops)),
+            ExprKind::Negate(base)
+            | ExprKind::Math { operand: base, .. }
+            | ExprKind::Field { base, .. }
+            | ExprKind::Tag(base)
+            | ExprKind::Payload { base, .. }
+            | ExprKind::Some(base)
+            | ExprKind::IsSome(base)
+            | ExprKind::Unwrap(base)
+            | ExprKind::UnwrapUnchecked(base)
+            | ExprKind::Convert { operand: base, .. } => self.valued(expr).and_then(|()| self.expr(base, loops)),
+        }
+    }
+
+    fn valued(&self, expr: &Expr) -> Verdict {
+        if expr.ty.is_some() { Ok(()) } else { Err(format!("{:?} has no type", std::mem::discriminant(&expr.kind))) }
+    }
+
+    fn call(&self, func: FuncId, args: &[Expr], loops: usize) -> Verdict {
+        let callee = self.program.functions.get(func.0 as usize).ok_or("call of a missing function")?;
+        if callee.params.len() != args.len() {
+            return Err(format!("{} takes {} arguments, {} given", callee.name, callee.params.len(), args.len()));
+        }
+        callee
+            .params
+            .iter()
+            .zip(args)
+            .try_for_each(|(param, arg)| self.typed(arg, callee.locals[param.0 as usize].ty, loops, "argument"))
+    }
+
+    fn extern_call(&self, callee: ExternId, args: &[ExternArg], loops: usize) -> Verdict {
+        let external = self.program.externs.get(callee.0 as usize).ok_or("call of a missing extern")?;
+        if external.params.len() != args.len() {
+            return Err(format!("extern {} takes {} arguments", external.name, external.params.len()));
+        }
+        external.params.iter().zip(args).try_for_each(|(param, arg)| match arg {
+            ExternArg::Value(value) => self.typed(value, param.ty, loops, "argument"),
+            ExternArg::Out(local) => self.local(*local).and_then(|ty| self.same(ty, param.ty, "out argument")),
+        })
+    }
+
+    fn runtime(&self, function: RuntimeFunction, args: &[Expr], expr: &Expr, loops: usize) -> Verdict {
+        let added = |pass: &&Pass| !matches!(pass, Pass::Fiber | Pass::Type | Pass::ResultType | Pass::Site);
+        let wanted = function.params().iter().filter(added).count();
+        if wanted != args.len() {
+            return Err(format!("{function:?} takes {wanted} arguments, {} given", args.len()));
+        }
+        let has_value = !matches!(function.returns(), Returns::Nothing | Returns::Never);
+        if has_value != expr.ty.is_some() && function.returns() != Returns::Never {
+            return Err(format!("{function:?}: result and type do not agree"));
+        }
+        self.all(args, loops)
+    }
 }
