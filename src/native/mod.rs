@@ -8,10 +8,14 @@
 //! kept), [`build`] (hit or miss), [`compile`] (clang), [`pass`] (LLVM: merge, privatise, optimise, emit).
 
 pub mod build;
+mod codec;
 pub mod error;
+mod files;
+mod pass;
 pub mod signature;
 pub mod sources;
 pub mod store;
+mod symbols;
 pub mod toolchain;
 
 pub use build::build_library;

@@ -1,21 +1,237 @@
-//! The clang that compiles libraries: where it is and who it is.
+//! The clang that compiles libraries: where it is, who it is, and where it looks.
 //!
-//! In: the environment. Out: [`Toolchain`]. Deliberately not here: command lines (`compile`).
+//! In: the environment. Out: [`Toolchain`]. What clang says of itself is asked once and kept in the cache together with
+//! the files it depends on, so that a warm build starts no process. Deliberately not here: command lines (`compile`).
+//!
+//! The identity is the content of the *real* compiler: whatever `clang-22` leads to (a link, a wrapper script, a compiler
+//! cache), its resource directory tells where the ELF file lies, and its libraries lie beside that.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use super::codec::{Reader, Writer};
 use super::error::NativeError;
-use super::store::Store;
+use super::files::{FileFact, stamp};
+use super::store::{Key, Lookup, Store};
 
-#[derive(Clone, Debug)]
+/// The LLVM that this compiler is made with; bitcode of another one cannot be read.
+pub const LLVM_MAJOR: &str = "22";
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct Toolchain {
     /// What is run.
     pub clang: PathBuf,
-    /// Content hash of the real compiler behind any wrapper.
+    pub version: String,
+    /// Content hash of the compiler.
     pub identity: String,
+    /// Where `#include <…>` looks, in order.
+    pub include_dirs: Vec<PathBuf>,
+    /// Where it would look too if the directory existed.
+    pub absent_include_dirs: Vec<PathBuf>,
+    pub library_dirs: Vec<PathBuf>,
+    files: Vec<FileFact>,
 }
 
 /// `$COEX_CLANG`, else `clang-22`, else `clang` on the path; its version must be 22.
-pub fn find_toolchain(_cache: &Store) -> Result<Toolchain, NativeError> {
-    Err(NativeError::ClangNotFound { searched: Vec::new() })
+pub fn find_toolchain(cache: &Store) -> Result<Toolchain, NativeError> {
+    find_in(cache, std::env::var_os("COEX_CLANG"), std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<Toolchain, NativeError> {
+    let chosen = chosen.filter(|name| !name.is_empty());
+    let names: Vec<OsString> = match &chosen {
+        Some(name) => vec![name.clone()],
+        None => vec!["clang-22".into(), "clang".into()],
+    };
+    let mut wrong_version = None;
+    for name in &names {
+        let Some(clang) = find_program(name, &path) else { continue };
+        match recall_or_ask(cache, &clang) {
+            Ok(toolchain) => return Ok(toolchain),
+            Err(error @ NativeError::ClangVersion { .. }) => wrong_version = Some(error),
+            Err(NativeError::ClangNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let searched = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    Err(wrong_version.unwrap_or(NativeError::ClangNotFound { searched }))
+}
+
+/// A name with a slash is a path; any other is looked up in the directories of `path`.
+pub(super) fn find_program(name: &OsString, path: &OsString) -> Option<PathBuf> {
+    let direct = Path::new(name);
+    if direct.components().count() > 1 {
+        return direct.is_file().then(|| direct.to_owned());
+    }
+    std::env::split_paths(path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
+}
+
+fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> {
+    let key = Key::of(&[b"toolchain 1", clang.as_os_str().as_encoded_bytes()]);
+    if let Lookup::Hit(entry) = cache.lookup(&key)?
+        && let Some(toolchain) = read(clang, &entry.meta)
+        && toolchain.files.iter().all(FileFact::holds)
+        && toolchain.absent_include_dirs.iter().all(|directory| stamp(directory).is_none())
+    {
+        return Ok(toolchain);
+    }
+    let toolchain = ask(clang)?;
+    cache.publish(&key, &write(&toolchain), &[])?;
+    Ok(toolchain)
+}
+
+fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
+    let not_found = || NativeError::ClangNotFound { searched: vec![clang.display().to_string()] };
+    let version_text = run(clang, &["--version"]).ok_or_else(not_found)?.0;
+    let version = version_of(&version_text).ok_or_else(not_found)?;
+    if version.split('.').next() != Some(LLVM_MAJOR) {
+        return Err(NativeError::ClangVersion { path: clang.display().to_string(), version });
+    }
+    let (_, search) = run(clang, &["-E", "-x", "c", "-v", "-"]).ok_or_else(not_found)?;
+    let (include_dirs, absent_include_dirs) = include_directories(&search);
+    let library_dirs = library_directories(&run(clang, &["-print-search-dirs"]).ok_or_else(not_found)?.0);
+    let resources = run(clang, &["-print-resource-dir"]).ok_or_else(not_found)?.0;
+    let files: Vec<FileFact> =
+        compiler_files(clang, Path::new(resources.trim())).iter().filter_map(|path| FileFact::of(path).ok()).collect();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(version_text.as_bytes());
+    for file in &files {
+        hasher.update(file.hash.as_bytes());
+    }
+    let identity = hasher.finalize().to_hex().to_string();
+    Ok(Toolchain { clang: clang.to_owned(), version, identity, include_dirs, absent_include_dirs, library_dirs, files })
+}
+
+/// Standard output and standard error of a successful run.
+fn run(clang: &Path, arguments: &[&str]) -> Option<(String, String)> {
+    let output = Command::new(clang).args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).output().ok()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    output.status.success().then(|| (text(&output.stdout), text(&output.stderr)))
+}
+
+/// `Debian clang version 22.1.8 (…)` and the like; other compilers say other things.
+fn version_of(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("clang version ")?;
+    rest.split([' ', '\n', '-', '+']).next().map(str::to_owned)
+}
+
+fn include_directories(text: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let found = text
+        .lines()
+        .skip_while(|line| !line.starts_with("#include <...>"))
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .map(|line| PathBuf::from(line.trim()))
+        .collect();
+    let absent = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("ignoring nonexistent directory \"")?.strip_suffix('"'))
+        .map(PathBuf::from)
+        .collect();
+    (found, absent)
+}
+
+fn library_directories(text: &str) -> Vec<PathBuf> {
+    let line = text.lines().find_map(|line| line.strip_prefix("libraries: =")).unwrap_or_default();
+    line.split(':').filter(|part| !part.is_empty()).map(PathBuf::from).collect()
+}
+
+/// What is run, the real compiler, and its libraries.
+fn compiler_files(clang: &Path, resources: &Path) -> Vec<PathBuf> {
+    let mut files = vec![clang.to_owned()];
+    // …/lib/clang/22 → …
+    let Some(prefix) = resources.ancestors().nth(3) else { return files };
+    files.extend(["bin/clang", "bin/clang-22"].map(|name| prefix.join(name)));
+    let libraries = fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten().map(|item| item.path());
+    files.extend(libraries.filter(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        (name.starts_with("libclang-cpp.so") || name.starts_with("libLLVM")) && name.contains(".so")
+    }));
+    // Links to one file count once; the program as named stays, it may be a wrapper.
+    let mut real: Vec<PathBuf> = files.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    real.sort();
+    real.dedup();
+    real
+}
+
+fn write(toolchain: &Toolchain) -> String {
+    let mut writer = Writer::default();
+    writer.put(&toolchain.version);
+    writer.put(&toolchain.identity);
+    for list in [&toolchain.include_dirs, &toolchain.absent_include_dirs, &toolchain.library_dirs] {
+        writer.list(list.iter(), |writer, path| writer.put(path.display()));
+    }
+    writer.list(toolchain.files.iter(), |writer, file| file.write(writer));
+    writer.finish()
+}
+
+fn read(clang: &Path, meta: &str) -> Option<Toolchain> {
+    let mut reader = Reader::new(meta);
+    let path = |reader: &mut Reader<'_>| reader.text().map(PathBuf::from);
+    Some(Toolchain {
+        clang: clang.to_owned(),
+        version: reader.text()?,
+        identity: reader.text()?,
+        include_dirs: reader.list(path)?,
+        absent_include_dirs: reader.list(path)?,
+        library_dirs: reader.list(path)?,
+        files: reader.list(FileFact::read)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("coex-toolchain-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn script(path: &Path, text: &str) {
+        fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn the_real_compiler_is_found_once() {
+        let directory = scratch("real");
+        let cache = Store::open(&directory.join("cache")).unwrap();
+        let first = find_toolchain(&cache).unwrap();
+        assert_eq!(first.version.split('.').next(), Some("22"));
+        assert!(first.include_dirs.iter().any(|path| path.join("stdio.h").exists()));
+        assert!(first.library_dirs.iter().any(|path| path.join("libc.so.6").exists()));
+        assert!(first.files.len() >= 2);
+        assert_eq!(find_toolchain(&cache).unwrap(), first);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_wrapper_does_not_hide_the_compiler() {
+        let directory = scratch("wrapper");
+        let cache = Store::open(&directory.join("cache")).unwrap();
+        let wrapper = directory.join("clang-22");
+        script(&wrapper, "exec /usr/bin/env clang-22 \"$@\"");
+        let toolchain = find_in(&cache, Some(wrapper.into()), OsString::new()).unwrap();
+        assert!(toolchain.files.len() >= 3);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn another_version_and_none_are_told_apart() {
+        let directory = scratch("version");
+        let cache = Store::open(&directory.join("cache")).unwrap();
+        let path: OsString = directory.clone().into();
+        let error = find_in(&cache, None, path.clone()).unwrap_err();
+        assert_eq!(error.message(), "clang 22 not found");
+        script(&directory.join("clang"), "echo 'Debian clang version 14.0.6'");
+        let error = find_in(&cache, None, path).unwrap_err();
+        assert_eq!(error.message(), "clang has version 14.0.6, 22 is needed");
+        fs::remove_dir_all(directory).unwrap();
+    }
 }
