@@ -212,7 +212,7 @@ runtime_functions! {
     MapFrom "coex_map_from" (Fiber, Pointer, Int, ResultType) -> Ref;
     MapLen "coex_map_len" (Ref) -> Int;
     /// The value, or nil.
-    MapGet "coex_map_get" (Ref, Value, Type, ResultType) -> Value;
+    MapGet "coex_map_get" (Fiber, Ref, Value, Type, ResultType) -> Value;
     /// The value; panics `key not found`.
     MapIndex "coex_map_index" (Fiber, Ref, Value, Type, Site) -> Value;
     MapSet "coex_map_set" (Fiber, Ref, Value, Value, Type) -> Ref;

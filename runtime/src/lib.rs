@@ -4,15 +4,28 @@
 //! Deliberately not here: anything about one program's types; all of it is driven by the tables of [`abi`].
 //!
 //! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `panic`, `signals`, `ffi` (libraries' instances),
-//! `arch` (assembly). A failure of the runtime itself aborts; nothing unwinds.
+//! `arch` (assembly). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
+//! `string`, `list`, `array`, `map`, `set`, `number`, `posix`. A failure of the runtime itself aborts; nothing unwinds.
+
+#![allow(clippy::missing_safety_doc, reason = "the contracts stand in the heads of the modules")]
 
 pub mod abi;
 pub mod alloc;
 pub mod arch;
+pub mod array;
 pub mod exports;
 pub mod ffi;
 pub mod gc;
+pub mod io;
+pub mod list;
+pub mod map;
+pub mod number;
 pub mod panic;
 pub mod program;
+pub mod set;
 pub mod signals;
+pub mod slot;
 pub mod start;
+pub mod string;
+pub mod text;
+pub mod value;

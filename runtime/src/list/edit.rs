@@ -1,0 +1,229 @@
+//! Changed copies of lists: set, append, pop, slices, joins.
+//!
+//! In: lists and elements. Out: new lists that share what stays the same. `append`, `set`, `pop` and prefixes cost
+//! O(log n); what moves elements costs the number of elements moved.
+
+use super::build::Tree;
+use super::{Builder, empty, leaf_bits, new_elements, new_list, slot, slots, tail_offset};
+use crate::abi::{Fiber, ListObject, Site, TypeDesc};
+use crate::slot::{argument, aux, copy, fail, fail_index, keep, resolve_index, resolve_slice};
+use core::ptr;
+
+/// The first `count` elements.
+pub(super) unsafe fn truncate(fiber: *mut Fiber, list: *mut ListObject, size: usize, count: usize) -> *mut ListObject {
+    if count == (*list).len as usize {
+        return list;
+    }
+    if count == 0 {
+        return empty();
+    }
+    let bits = leaf_bits(size);
+    let offset = (count - 1) >> bits << bits;
+    if offset == tail_offset(list, bits) {
+        return new_list(fiber, count, (*list).depth, (*list).root, (*list).tail);
+    }
+    // The leaf that becomes the tail leaves the tree.
+    let tail = slot(list, size, offset).sub(crate::abi::ELEMENTS_OFFSET as usize).cast_mut().cast();
+    let mut tree = Tree { root: (*list).root, depth: (*list).depth };
+    tree.truncate(fiber, offset >> bits);
+    new_list(fiber, count, tree.depth, tree.root, tail)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_set(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    index: i64,
+    value: *const u8,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ListObject {
+    let Some(position) = resolve_index(index, (*list).len) else { fail_index(fiber, site, index, (*list).len) };
+    let element = argument(ty, 0);
+    let size = (*element).size as usize;
+    let bits = leaf_bits(size);
+    let offset = tail_offset(list, bits);
+    let inside = position & ((1 << bits) - 1);
+    let in_tail = position >= offset;
+    let taken = if in_tail { (*list).len as usize - offset } else { 1 << bits };
+    let old = slot(list, size, position - inside);
+    let capacity = if in_tail { aux((*list).tail.cast()) as usize } else { taken };
+    let leaf = new_elements(fiber, element, capacity, taken);
+    ptr::copy_nonoverlapping(old, slots(leaf), taken * size);
+    copy(size, value, slots(leaf).add(inside * size));
+    if in_tail {
+        return new_list(fiber, (*list).len as usize, (*list).depth, (*list).root, leaf);
+    }
+    let mut tree = Tree { root: (*list).root, depth: (*list).depth };
+    tree.replace(fiber, position >> bits, leaf, 0);
+    new_list(fiber, (*list).len as usize, tree.depth, tree.root, (*list).tail)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_append(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    value: *const u8,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let element = argument(ty, 0);
+    let size = (*element).size as usize;
+    let (bits, len) = (leaf_bits(size), (*list).len as usize);
+    let taken = len - tail_offset(list, bits);
+    let tail = (*list).tail;
+    if len > 0 && taken < aux(tail.cast()) as usize && (*tail).owner == taken as u64 {
+        (*tail).owner = taken as u64 + 1;
+        copy(size, value, slots(tail).add(taken * size));
+        return new_list(fiber, len + 1, (*list).depth, (*list).root, tail);
+    }
+    let full = 1 << bits;
+    if len > 0 && taken == full {
+        let mut tree = Tree { root: (*list).root, depth: (*list).depth };
+        tree.push(fiber, (len >> bits) - 1, tail, 0);
+        let leaf = new_elements(fiber, element, full, 1);
+        copy(size, value, slots(leaf));
+        return new_list(fiber, len + 1, tree.depth, tree.root, leaf);
+    }
+    let leaf = new_elements(fiber, element, (taken * 2).max(4).next_power_of_two().min(full), taken + 1);
+    if taken > 0 {
+        ptr::copy_nonoverlapping(slots(tail), slots(leaf), taken * size);
+    }
+    copy(size, value, slots(leaf).add(taken * size));
+    new_list(fiber, len + 1, (*list).depth, (*list).root, leaf)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_insert(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    index: i64,
+    value: *const u8,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ListObject {
+    let len = (*list).len;
+    if index == len {
+        return coex_list_append(fiber, list, value, ty);
+    }
+    let Some(position) = resolve_index(index, len) else { fail_index(fiber, site, index, len) };
+    let mut builder = resume_prefix(fiber, list, position, ty);
+    builder.push(value);
+    builder.extend_list(list, position, len as usize);
+    keep(list);
+    builder.finish()
+}
+
+/// A builder that continues behind the first `count` elements.
+unsafe fn resume_prefix(fiber: *mut Fiber, list: *mut ListObject, count: usize, ty: *const TypeDesc) -> Builder {
+    let element = argument(ty, 0);
+    let prefix = truncate(fiber, list, (*element).size as usize, count);
+    Builder::resume(fiber, prefix, element)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_remove(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    index: i64,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ListObject {
+    let len = (*list).len;
+    let Some(position) = resolve_index(index, len) else { fail_index(fiber, site, index, len) };
+    if position + 1 == len as usize {
+        return truncate(fiber, list, (*argument(ty, 0)).size as usize, position);
+    }
+    let mut builder = resume_prefix(fiber, list, position, ty);
+    builder.extend_list(list, position + 1, len as usize);
+    keep(list);
+    builder.finish()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_pop(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ListObject {
+    if (*list).len == 0 {
+        fail(fiber, site, "pop of empty List");
+    }
+    truncate(fiber, list, (*argument(ty, 0)).size as usize, (*list).len as usize - 1)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_concat(
+    fiber: *mut Fiber,
+    left: *mut ListObject,
+    right: *mut ListObject,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    if (*left).len == 0 {
+        return right;
+    }
+    if (*right).len == 0 {
+        return left;
+    }
+    let mut builder = Builder::resume(fiber, left, argument(ty, 0));
+    builder.extend_list(right, 0, (*right).len as usize);
+    keep(right);
+    builder.finish()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_slice(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    start: i64,
+    end: i64,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let element = argument(ty, 0);
+    let (start, end) = resolve_slice(start, end, (*list).len);
+    if start == 0 || start == end {
+        return truncate(fiber, list, (*element).size as usize, end - start);
+    }
+    let mut builder = Builder::new(fiber, element);
+    builder.extend_list(list, start, end);
+    keep(list);
+    builder.finish()
+}
+
+/// The positions `start..end` are overwritten from the source as far as it goes; the length stays.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_set_slice(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    start: i64,
+    end: i64,
+    source: *mut ListObject,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let (start, end) = resolve_slice(start, end, (*list).len);
+    let count = (end - start).min((*source).len as usize);
+    if count == 0 {
+        return list;
+    }
+    let mut builder = resume_prefix(fiber, list, start, ty);
+    builder.extend_list(source, 0, count);
+    builder.extend_list(list, start + count, (*list).len as usize);
+    keep(list);
+    keep(source);
+    builder.finish()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_reverse(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let element = argument(ty, 0);
+    let mut builder = Builder::new(fiber, element);
+    for index in (0..(*list).len as usize).rev() {
+        builder.push(slot(list, (*element).size as usize, index));
+    }
+    keep(list);
+    builder.finish()
+}
