@@ -15,6 +15,8 @@ pub mod ir;
 
 pub mod check;
 
+pub mod codegen;
+
 pub mod native;
 
 pub mod link;

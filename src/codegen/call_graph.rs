@@ -1,0 +1,225 @@
+//! Who calls whom, as far as code generation cares.
+//!
+//! In: the program. Out: which functions may call themselves again (they check the stack), and which are lambdas
+//! (they take their closure). Deliberately not here: inlining, reachability.
+
+use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, Stmt, StmtKind};
+
+pub(super) struct CallGraph {
+    recursive: Vec<bool>,
+    lambda: Vec<bool>,
+}
+
+impl CallGraph {
+    pub(super) fn new(program: &Program) -> CallGraph {
+        let count = program.functions.len();
+        let mut edges = Edges { calls: vec![Vec::new(); count + 1], lambda: vec![false; count], current: 0 };
+        for (index, function) in program.functions.iter().enumerate() {
+            edges.current = index;
+            visit_block(&function.body, &mut |expr| edges.note(expr));
+        }
+        for calls in &mut edges.calls {
+            calls.sort_unstable();
+            calls.dedup();
+        }
+        CallGraph { recursive: in_cycles(&edges.calls), lambda: edges.lambda }
+    }
+
+    /// The function lies on a cycle of calls.
+    pub(super) fn is_recursive(&self, func: FuncId) -> bool {
+        self.recursive[func.0 as usize]
+    }
+
+    /// The function is only ever called through a closure, which it takes as a parameter.
+    pub(super) fn is_lambda(&self, func: FuncId) -> bool {
+        self.lambda[func.0 as usize]
+    }
+}
+
+/// Calls through values meet in one extra node behind the functions: it leads to every function used as a value.
+struct Edges {
+    calls: Vec<Vec<usize>>,
+    lambda: Vec<bool>,
+    current: usize,
+}
+
+impl Edges {
+    fn note(&mut self, expr: &Expr) {
+        let through_value = self.calls.len() - 1;
+        match &expr.kind {
+            ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
+            ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
+            ExprKind::FunctionValue(func) => self.calls[through_value].push(func.0 as usize),
+            ExprKind::Closure { func, .. } => {
+                self.calls[through_value].push(func.0 as usize);
+                self.lambda[func.0 as usize] = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tarjan's algorithm without recursion: a node is in a cycle when its component has another node, or it calls itself.
+fn in_cycles(edges: &[Vec<usize>]) -> Vec<bool> {
+    const UNSEEN: usize = usize::MAX;
+    let count = edges.len();
+    let (mut index, mut low) = (vec![UNSEEN; count], vec![0; count]);
+    let (mut on_stack, mut cyclic) = (vec![false; count], vec![false; count]);
+    let (mut stack, mut work, mut next) = (Vec::new(), Vec::new(), 0);
+    for root in 0..count {
+        if index[root] != UNSEEN {
+            continue;
+        }
+        work.push((root, 0));
+        while let Some((node, edge)) = work.pop() {
+            if edge == 0 {
+                (index[node], low[node]) = (next, next);
+                next += 1;
+                stack.push(node);
+                on_stack[node] = true;
+            }
+            if let Some(&target) = edges[node].get(edge) {
+                work.push((node, edge + 1));
+                if index[target] == UNSEEN {
+                    work.push((target, 0));
+                } else if on_stack[target] {
+                    low[node] = low[node].min(index[target]);
+                    cyclic[node] |= target == node;
+                }
+                continue;
+            }
+            if let Some(&(parent, _)) = work.last() {
+                low[parent] = low[parent].min(low[node]);
+            }
+            if low[node] == index[node] {
+                let start = stack.iter().rposition(|&member| member == node).unwrap_or(0);
+                let component = stack.split_off(start);
+                for &member in &component {
+                    on_stack[member] = false;
+                    cyclic[member] |= component.len() > 1;
+                }
+            }
+        }
+    }
+    cyclic
+}
+
+fn visit_block(block: &Block, visit: &mut impl FnMut(&Expr)) {
+    for stmt in block {
+        visit_stmt(stmt, visit);
+    }
+}
+
+fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(&Expr)) {
+    match &stmt.kind {
+        StmtKind::Assign { value, .. } | StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
+            visit_expr(value, visit)
+        }
+        StmtKind::If { arms, otherwise } => {
+            for (condition, block) in arms {
+                visit_expr(condition, visit);
+                visit_block(block, visit);
+            }
+            visit_block(otherwise, visit);
+        }
+        StmtKind::While { condition, body } => {
+            visit_expr(condition, visit);
+            visit_block(body, visit);
+        }
+        StmtKind::For { iteration, body } => {
+            visit_iteration(iteration, visit);
+            visit_block(body, visit);
+        }
+        StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
+    }
+}
+
+fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(&Expr)) {
+    match iteration {
+        Iteration::Range { start, end, step, .. } => {
+            visit_expr(start, visit);
+            visit_expr(end, visit);
+            if let Some(step) = step {
+                visit_expr(step, visit);
+            }
+        }
+        Iteration::List { list: base, .. }
+        | Iteration::Array { array: base, .. }
+        | Iteration::Set { set: base, .. }
+        | Iteration::MapKeys { map: base, .. }
+        | Iteration::MapEntries { map: base, .. }
+        | Iteration::String { string: base, .. } => visit_expr(base, visit),
+    }
+}
+
+/// Visits the expression and everything in it.
+pub(super) fn visit_expr(expr: &Expr, visit: &mut impl FnMut(&Expr)) {
+    visit(expr);
+    match &expr.kind {
+        ExprKind::Closure { captures: items, .. }
+        | ExprKind::Call { args: items, .. }
+        | ExprKind::Runtime { args: items, .. }
+        | ExprKind::Aggregate(items)
+        | ExprKind::Case { args: items, .. }
+        | ExprKind::ListLiteral(items)
+        | ExprKind::ArrayLiteral(items)
+        | ExprKind::SetLiteral(items) => items.iter().for_each(|item| visit_expr(item, visit)),
+        ExprKind::CallValue { callee, args } => {
+            visit_expr(callee, visit);
+            args.iter().for_each(|arg| visit_expr(arg, visit));
+        }
+        ExprKind::CallExtern { args, .. } => {
+            for arg in args {
+                if let ExternArg::Value(value) = arg {
+                    visit_expr(value, visit);
+                }
+            }
+        }
+        ExprKind::MapLiteral(entries) => {
+            for (key, value) in entries {
+                visit_expr(key, visit);
+                visit_expr(value, visit);
+            }
+        }
+        ExprKind::Arithmetic { left, right, .. }
+        | ExprKind::Bits { left, right, .. }
+        | ExprKind::Compare { left, right, .. }
+        | ExprKind::Equal { left, right, .. }
+        | ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::WithField { base: left, value: right, .. } => {
+            visit_expr(left, visit);
+            visit_expr(right, visit);
+        }
+        ExprKind::If { condition, then, otherwise } => {
+            visit_expr(condition, visit);
+            visit_expr(then, visit);
+            visit_expr(otherwise, visit);
+        }
+        ExprKind::Block { stmts, value } => {
+            visit_block(stmts, visit);
+            if let Some(value) = value {
+                visit_expr(value, visit);
+            }
+        }
+        ExprKind::Negate(operand)
+        | ExprKind::Not(operand)
+        | ExprKind::Math { operand, .. }
+        | ExprKind::Field { base: operand, .. }
+        | ExprKind::Tag(operand)
+        | ExprKind::Payload { base: operand, .. }
+        | ExprKind::Some(operand)
+        | ExprKind::IsSome(operand)
+        | ExprKind::Unwrap(operand)
+        | ExprKind::UnwrapUnchecked(operand)
+        | ExprKind::Convert { operand, .. } => visit_expr(operand, visit),
+        ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Str(_)
+        | ExprKind::Nil
+        | ExprKind::Zero
+        | ExprKind::Local(_)
+        | ExprKind::FunctionValue(_) => {}
+    }
+}

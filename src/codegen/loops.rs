@@ -1,0 +1,274 @@
+//! Loops.
+//!
+//! In: `while` and `for` of the typed IR. Out: blocks. A loop looks at `fiber.poll` on its back edge, so that a
+//! collector or scheduler never waits long; loops of bounded work look once per chunk. After a loop over a collection
+//! `llvm.fake.use` keeps the collection's own address visible to the conservative collector while derived addresses walk.
+//! Deliberately not here: what the runtime does when polled.
+
+use super::emit::{Value, built};
+use super::function::{Body, LoopTargets};
+use crate::ir::{Block, Expr, Iteration, LocalId, RuntimeFunction};
+use crate::types::{Type, TypeId};
+use coex_runtime::abi::{ArrayObject, ListObject, MapIter, offset};
+use inkwell::IntPredicate;
+use inkwell::values::{BasicValue, IntValue, PointerValue};
+use std::mem::{offset_of, size_of};
+
+impl<'ctx> Body<'_, 'ctx> {
+    pub(super) fn while_loop(&mut self, condition: &Expr, body: &Block) {
+        let (head, round, exit) = (self.new_block(), self.new_block(), self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let condition = self.int_value(condition);
+        self.emit.branch(condition, round, exit);
+        self.emit.at(round);
+        let next = self.new_block();
+        self.body_of_loop(body, next, exit);
+        self.poll();
+        self.emit.jump(head);
+        self.emit.at(exit);
+    }
+
+    /// Lowers the body and goes to `next`, where building continues.
+    fn body_of_loop(
+        &mut self,
+        body: &Block,
+        next: inkwell::basic_block::BasicBlock<'ctx>,
+        exit: inkwell::basic_block::BasicBlock<'ctx>,
+    ) {
+        self.loops.push(LoopTargets { next, exit });
+        self.block(body);
+        self.loops.pop();
+        self.emit.jump(next);
+        self.emit.at(next);
+    }
+
+    fn poll(&mut self) {
+        let word = self.emit.load(self.emit.types.i32, self.emit.offset(self.fiber, offset::FIBER_POLL as u64));
+        if let Some(load) = word.as_instruction_value() {
+            // Another thread writes it: the load must stay in the loop.
+            if load.set_atomic_ordering(inkwell::AtomicOrdering::Monotonic).is_err() {
+                crate::bug!("a load cannot be atomic");
+            }
+        }
+        let (slow, on) = (self.new_block(), self.new_block());
+        let wanted = self.emit.is_not_zero(word.into_int_value());
+        self.emit.branch(wanted, slow, on);
+        self.emit.at(slow);
+        self.runtime_call(RuntimeFunction::PollSlow, &[self.fiber.into()]);
+        self.emit.jump(on);
+        self.emit.at(on);
+    }
+
+    fn fake_use(&self, value: PointerValue<'ctx>) {
+        let intrinsic = self.codegen.intrinsic("llvm.fake.use", &[]);
+        built(self.emit.builder.build_call(intrinsic, &[value.into()], ""));
+    }
+
+    pub(super) fn for_loop(&mut self, iteration: &Iteration, body: &Block) {
+        match iteration {
+            Iteration::Range { local, start, end, step } => self.for_range(*local, start, end, step.as_ref(), body),
+            Iteration::List { local, list } => self.for_list(*local, list, body),
+            Iteration::Array { local, array } => self.for_array(*local, array, body),
+            Iteration::Set { local, set } => self.for_entries(*local, None, set, body),
+            Iteration::MapKeys { local, map } => self.for_entries(*local, None, map, body),
+            Iteration::MapEntries { key, value, map } => self.for_entries(*key, Some(*value), map, body),
+            Iteration::String { local, string } => self.for_string(*local, string, body),
+        }
+    }
+
+    fn for_range(&mut self, local: LocalId, start: &Expr, end: &Expr, step: Option<&Expr>, body: &Block) {
+        let start = self.int_value(start);
+        let end = self.int_value(end);
+        let step = match step {
+            Some(step) => {
+                let span = step.span;
+                let step = self.int_value(step);
+                let bad = self.emit.is_zero(step);
+                self.panic_if(bad, RuntimeFunction::PanicRangeStep, &[], span);
+                step
+            }
+            None => self.emit.types.int(1),
+        };
+        let rounds = self.range_rounds(start, end, step);
+        self.counted_loop(rounds, |this, index| {
+            let moved = built(this.emit.builder.build_int_mul(index, step, ""));
+            let value = this.emit.add(start, moved);
+            this.set_local(local, value.into());
+            this.block(body);
+        });
+    }
+
+    /// How many values a range yields; unsigned, so that no range overflows.
+    fn range_rounds(&self, start: IntValue<'ctx>, end: IntValue<'ctx>, step: IntValue<'ctx>) -> IntValue<'ctx> {
+        let emit = &self.emit;
+        let zero = emit.types.int(0);
+        let up = emit.compare(IntPredicate::SGT, step, zero);
+        let low = emit.select(up, start, end);
+        let high = emit.select(up, end, start);
+        let distance = emit.sub(high, low);
+        let width = emit.select(up, step, emit.sub(zero, step));
+        let whole = match step.get_sign_extended_constant() {
+            Some(1 | -1) => distance,
+            _ => {
+                let before_last = emit.sub(distance, emit.types.int(1));
+                let steps = built(emit.builder.build_int_unsigned_div(before_last, width, ""));
+                emit.add(steps, emit.types.int(1))
+            }
+        };
+        let some = emit.compare(IntPredicate::SLT, low, high);
+        emit.select(some, whole, zero)
+    }
+
+    /// `count` rounds with an index from 0; `round` builds one.
+    fn counted_loop(&mut self, count: IntValue<'ctx>, round: impl FnOnce(&mut Self, IntValue<'ctx>)) {
+        let types = self.emit.types;
+        let index_slot = self.alloca(types.i64.into());
+        self.emit.store(index_slot, types.int(0));
+        let (head, inside, next, exit) = (self.new_block(), self.new_block(), self.new_block(), self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let index = self.emit.load_int(index_slot);
+        let more = self.emit.compare(IntPredicate::ULT, index, count);
+        self.emit.branch(more, inside, exit);
+        self.emit.at(inside);
+        self.loops.push(LoopTargets { next, exit });
+        round(self, index);
+        self.loops.pop();
+        self.emit.jump(next);
+        self.emit.at(next);
+        let following = built(self.emit.builder.build_int_nuw_add(index, types.int(1), ""));
+        self.emit.store(index_slot, following);
+        self.poll();
+        self.emit.jump(head);
+        self.emit.at(exit);
+    }
+
+    fn element_type(&self, ty: TypeId) -> TypeId {
+        match *self.codegen.program.types.get(ty) {
+            Type::List(element) | Type::Array(element) | Type::Set(element) => element,
+            _ => crate::bug!("elements of {}", self.codegen.type_name(ty)),
+        }
+    }
+
+    fn for_array(&mut self, local: LocalId, array: &Expr, body: &Block) {
+        let element = self.element_type(self.type_of(array));
+        let array = self.reference(array);
+        let len = self.emit.load_int(self.emit.offset(array, offset_of!(ArrayObject, len) as u64));
+        let data = self.emit.load_ptr(self.emit.offset(array, offset_of!(ArrayObject, data) as u64));
+        let stride = self.codegen.layout(element).slot.size;
+        self.counted_loop(len, |this, index| {
+            let value = this.load_slot(element, this.emit.element(data, index, stride));
+            this.set_local(local, value);
+            this.block(body);
+        });
+        self.fake_use(array);
+    }
+
+    /// Leaf by leaf: the inner loop walks plain memory.
+    fn for_list(&mut self, local: LocalId, list: &Expr, body: &Block) {
+        let types = self.emit.types;
+        let ty = self.type_of(list);
+        let element = self.element_type(ty);
+        let stride = self.codegen.layout(element).slot.size;
+        let list = self.reference(list);
+        let len = self.emit.load_int(self.emit.offset(list, offset_of!(ListObject, len) as u64));
+        let (done_slot, index_slot) = (self.alloca(types.i64.into()), self.alloca(types.i64.into()));
+        let count_memory = self.temporary(8);
+        self.emit.store(done_slot, types.int(0));
+        let [leaf, rounds, inside, next, leaf_end, exit] = std::array::from_fn(|_| self.new_block());
+
+        let any = self.emit.is_not_zero(len);
+        self.emit.branch(any, leaf, exit);
+        self.emit.at(leaf);
+        let done = self.emit.load_int(done_slot);
+        let descriptor = self.codegen.descriptor(ty);
+        let args = [list.into(), done.into(), descriptor.into(), count_memory.address.into()];
+        let data = self.runtime_value(RuntimeFunction::ListLeaf, &args).into_pointer_value();
+        let count = self.emit.load_int(count_memory.address);
+        self.emit.store(index_slot, types.int(0));
+        self.emit.jump(rounds);
+
+        self.emit.at(rounds);
+        let index = self.emit.load_int(index_slot);
+        let more = self.emit.compare(IntPredicate::ULT, index, count);
+        self.emit.branch(more, inside, leaf_end);
+        self.emit.at(inside);
+        let value = self.load_slot(element, self.emit.element(data, index, stride));
+        self.set_local(local, value);
+        self.loops.push(LoopTargets { next, exit });
+        self.block(body);
+        self.loops.pop();
+        self.emit.jump(next);
+        self.emit.at(next);
+        let following = built(self.emit.builder.build_int_nuw_add(index, types.int(1), ""));
+        self.emit.store(index_slot, following);
+        self.emit.jump(rounds);
+
+        self.emit.at(leaf_end);
+        let done = self.emit.add(done, count);
+        self.emit.store(done_slot, done);
+        self.poll();
+        let more = self.emit.compare(IntPredicate::ULT, done, len);
+        self.emit.branch(more, leaf, exit);
+        self.emit.at(exit);
+        self.fake_use(list);
+        self.release(count_memory);
+    }
+
+    /// Sets, keys of maps, and entries of maps.
+    fn for_entries(&mut self, key: LocalId, value: Option<LocalId>, collection: &Expr, body: &Block) {
+        let ty = self.type_of(collection);
+        let (key_type, value_type) = match *self.codegen.program.types.get(ty) {
+            Type::Map(key, value) => (key, Some(value)),
+            Type::Set(element) => (element, None),
+            _ => crate::bug!("entries of {}", self.codegen.type_name(ty)),
+        };
+        let collection = self.reference(collection);
+        let iterator = self.temporary(size_of::<MapIter>() as u32);
+        let places = self.codegen.entry_places(key_type, value_type);
+        self.runtime_call(RuntimeFunction::MapIterInit, &[iterator.address.into(), collection.into()]);
+        let [head, inside, next, exit] = std::array::from_fn(|_| self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let args = [iterator.address.into(), self.codegen.descriptor(ty).into()];
+        let entry = self.runtime_value(RuntimeFunction::MapIterNext, &args).into_pointer_value();
+        let end = self.emit.is_null(entry);
+        self.emit.branch(end, exit, inside);
+        self.emit.at(inside);
+        let key_value = self.load_slot(key_type, entry);
+        self.set_local(key, key_value);
+        if let (Some(local), Some(value_type)) = (value, value_type) {
+            let value = self.load_slot(value_type, self.emit.offset(entry, places.value_offset.into()));
+            self.set_local(local, value);
+        }
+        self.body_of_loop(body, next, exit);
+        self.poll();
+        self.emit.jump(head);
+        self.emit.at(exit);
+        self.fake_use(collection);
+        self.release(iterator);
+    }
+
+    fn for_string(&mut self, local: LocalId, string: &Expr, body: &Block) {
+        let string = self.reference(string);
+        let position = self.temporary(8);
+        self.emit.store(position.address, self.emit.types.int(0));
+        let [head, inside, next, exit] = std::array::from_fn(|_| self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let args = [string.into(), position.address.into()];
+        let code = self.runtime_value(RuntimeFunction::StringNext, &args).into_int_value();
+        let end = self.emit.compare(IntPredicate::SLT, code, self.emit.types.int(0));
+        self.emit.branch(end, exit, inside);
+        self.emit.at(inside);
+        let code: Value<'ctx> = code.into();
+        self.set_local(local, code);
+        self.body_of_loop(body, next, exit);
+        self.poll();
+        self.emit.jump(head);
+        self.emit.at(exit);
+        self.fake_use(string);
+        self.release(position);
+    }
+}

@@ -1,0 +1,139 @@
+//! Typed IR to machine code, through LLVM.
+//!
+//! In: a monomorphic [`Program`], the source texts (for positions), what is known of native libraries. Out: an object
+//! file, LLVM text or assembly, in memory. LLVM's context is born and dies inside [`compile`].
+//! Deliberately not here: optimisations that need to know Coex (`passes`), files, linking.
+//!
+//! Reading order: [`layout`] (values in memory), [`context`] (the module), [`function`], [`stmt`] and [`expr`] (bodies),
+//! [`runtime_calls`], [`descriptors`] and [`types_table`] (what the runtime knows of types), [`start`], [`object`].
+
+mod aggregate;
+mod alloc;
+mod arith;
+mod call;
+mod call_graph;
+mod compare;
+mod context;
+mod convert;
+mod descriptors;
+mod embedded;
+mod emit;
+mod enums;
+mod expr;
+mod foreign;
+mod function;
+mod layout;
+mod literals;
+mod loops;
+mod object;
+mod optional;
+mod roots;
+mod runtime_calls;
+mod start;
+mod stmt;
+mod types_table;
+
+#[cfg(test)]
+mod tests;
+
+pub use embedded::{FAST_BITCODE, RUNTIME_ARCHIVE};
+
+use crate::ir::Program;
+use crate::source::{SourceMap, Span};
+use context::Codegen;
+use inkwell::context::Context;
+use std::fmt;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OptLevel {
+    /// `-O0`: fastest build.
+    Debug,
+    O1,
+    O2,
+    O3,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Emit {
+    Object,
+    Llvm,
+    Asm,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CodegenOptions {
+    pub opt: OptLevel,
+    pub debug_info: bool,
+    pub emit: Emit,
+    /// A name that LLVM knows, `native`, or `None` for the baseline of the architecture.
+    pub target_cpu: Option<String>,
+    /// Runs LLVM's verifier; debug builds of the compiler always do.
+    pub verify: bool,
+}
+
+impl Default for CodegenOptions {
+    fn default() -> CodegenOptions {
+        CodegenOptions { opt: OptLevel::Debug, debug_info: false, emit: Emit::Object, target_cpu: None, verify: false }
+    }
+}
+
+/// What a program needs of one of its libraries; in the order of `Program::libraries`.
+#[derive(Clone, Debug)]
+pub struct LibraryBinding {
+    /// Name of the `LibraryDescriptor` in the library's object.
+    pub descriptor_symbol: String,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    /// An object file, or text, as `Emit` asked for.
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub enum CodegenError {
+    /// The construct is not supported by this version.
+    NotBuilt { what: String, span: Span },
+    /// LLVM does not know the processor.
+    UnknownCpu(String),
+    /// LLVM refused what it was given: a defect of the compiler, or of inline assembly.
+    Llvm(String),
+}
+
+impl fmt::Display for CodegenError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CodegenError::NotBuilt { what, .. } => write!(formatter, "Not supported by this version: {what}"),
+            CodegenError::UnknownCpu(name) => write!(formatter, "unknown processor '{name}'"),
+            CodegenError::Llvm(text) => write!(formatter, "LLVM: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for CodegenError {}
+
+/// Lowers the program and runs LLVM on it.
+pub fn compile(
+    program: &Program,
+    sources: &SourceMap,
+    natives: &[LibraryBinding],
+    options: &CodegenOptions,
+) -> Result<Output, CodegenError> {
+    let machine = object::target_machine(options)?;
+    let context = Context::create();
+    let log = object::DiagnosticLog::install(&context);
+    let codegen = Codegen::new(&context, program, sources, natives, options);
+    object::set_target(&codegen.module, &machine);
+
+    for (id, _) in program.functions.iter().enumerate() {
+        function::define(&codegen, crate::ir::FuncId(id as u32));
+    }
+    foreign::define(&codegen);
+    descriptors::define_all(&codegen);
+    let (types, type_count) = types_table::define(&codegen);
+    start::define(&codegen, types, type_count);
+    if let Some(error) = codegen.take_error() {
+        return Err(error);
+    }
+    object::finish(&codegen, &machine, &log)
+}

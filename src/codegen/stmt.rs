@@ -1,0 +1,67 @@
+//! Statements.
+//!
+//! In: statements of the typed IR. Out: instructions and blocks. After a statement that leaves, lowering goes on in a
+//! block that nothing reaches. Deliberately not here: `for`, see `loops`.
+
+use super::function::{Body, LoopTargets};
+use crate::bug;
+use crate::ir::{Block, Expr, Stmt, StmtKind};
+
+impl<'ctx> Body<'_, 'ctx> {
+    pub(super) fn block(&mut self, block: &Block) {
+        for stmt in block {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        match &stmt.kind {
+            StmtKind::Assign { local, value } => {
+                let value = self.value(value);
+                self.set_local(*local, value);
+            }
+            StmtKind::Expr(expr) => {
+                self.expr(expr);
+            }
+            StmtKind::If { arms, otherwise } => self.if_stmt(arms, otherwise),
+            StmtKind::While { condition, body } => self.while_loop(condition, body),
+            StmtKind::For { iteration, body } => self.for_loop(iteration, body),
+            StmtKind::Return(value) => {
+                let value = value.as_ref().and_then(|value| self.expr_or_poison(value));
+                self.leave(value.filter(|_| self.ir.result.is_some()));
+                self.start_dead_code();
+            }
+            StmtKind::Break => {
+                self.emit.jump(self.innermost_loop().exit);
+                self.start_dead_code();
+            }
+            StmtKind::Continue => {
+                self.emit.jump(self.innermost_loop().next);
+                self.start_dead_code();
+            }
+        }
+    }
+
+    fn innermost_loop(&self) -> LoopTargets<'ctx> {
+        match self.loops.last() {
+            Some(targets) => *targets,
+            None => bug!("break or continue outside a loop"),
+        }
+    }
+
+    fn if_stmt(&mut self, arms: &[(Expr, Block)], otherwise: &Block) {
+        let end = self.new_block();
+        for (condition, block) in arms {
+            let condition = self.int_value(condition);
+            let (then, next) = (self.new_block(), self.new_block());
+            self.emit.branch(condition, then, next);
+            self.emit.at(then);
+            self.block(block);
+            self.emit.jump(end);
+            self.emit.at(next);
+        }
+        self.block(otherwise);
+        self.emit.jump(end);
+        self.emit.at(end);
+    }
+}
