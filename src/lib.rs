@@ -19,6 +19,8 @@ pub mod codegen;
 
 pub mod native;
 
+pub mod bind;
+
 pub mod link;
 
 /// Stops the compiler because of a defect of its own; the panic hook says where to report it.
