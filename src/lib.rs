@@ -23,6 +23,8 @@ pub mod bind;
 
 pub mod link;
 
+pub mod driver;
+
 /// Stops the compiler because of a defect of its own; the panic hook says where to report it.
 #[macro_export]
 macro_rules! bug {

@@ -67,7 +67,12 @@ pub fn from_files(
             return None;
         }
     };
-    let file = sources.add(format!("{display}!/manifest.toml"), text);
+    let shown = if origin.is_dir() {
+        origin.join("manifest.toml").to_string_lossy().into_owned()
+    } else {
+        format!("{display}!/manifest.toml")
+    };
+    let file = sources.add(shown, text);
     let manifest = manifest::parse(file, text, &stem, diagnostics)?;
     let (name, version) = (manifest.name.value.clone(), manifest.version.value.to_string());
     let library = Library { name, version, origin: origin.to_owned(), display: display.to_owned(), manifest, files };
@@ -112,6 +117,14 @@ fn check_files(library: &Library, diagnostics: &mut Diagnostics) {
 }
 
 impl Library {
+    /// How a file of it is named in messages.
+    pub fn place(&self, inner: &str) -> String {
+        if self.origin.is_dir() {
+            return self.origin.join(inner).to_string_lossy().into_owned();
+        }
+        format!("{}!/{inner}", self.display)
+    }
+
     /// The bytes of a file below `src/`.
     pub fn source(&self, path: &str) -> Option<&[u8]> {
         self.files.get(&format!("src/{path}")).map(Vec::as_slice)

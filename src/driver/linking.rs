@@ -1,0 +1,81 @@
+//! Finds what linking needs, and keeps what is expensive to find.
+//!
+//! In: the cache, the toolchain, objects. Out: the executable. Deliberately not here: the command line (`link`).
+
+use std::path::{Path, PathBuf};
+
+use super::inputs::Inputs;
+use super::log::Log;
+use super::session::Session;
+use crate::diagnostics::Diagnostic;
+use crate::link::{self, LinkError, LinkInputs, StartFiles, start_files};
+use crate::native::store::{CacheError, Key, Lookup};
+use crate::native::{NativeError, NativeLibrary, Store, find_toolchain};
+
+/// The runtime of this build of the compiler.
+static RUNTIME: &[u8] = include_bytes!(env!("COEX_RUNTIME_ARCHIVE"));
+
+/// A fault of the machine, with its own text.
+pub type Fault = Box<Diagnostic>;
+
+pub fn link_program(
+    session: &Session,
+    store: &Store,
+    object: &[u8],
+    libraries: &[NativeLibrary],
+    inputs: &mut Inputs,
+    log: &mut Log,
+) -> Result<link::Output, Fault> {
+    let linker = link::find_linker(session.program_path.as_deref()).map_err(|error| link_fault(&error))?;
+    let start_files = start_files(store, log)?;
+    let runtime = runtime_archive(store).map_err(cache_fault)?;
+    // What the system contributes is watched by time stamp alone: these files are large and change with packages only.
+    inputs.note_stamp(&linker.path);
+    for word in start_files.before.iter().chain(&start_files.after).filter(|word| word.ends_with(".o")) {
+        inputs.note_stamp(Path::new(word));
+    }
+    let objects: Vec<PathBuf> = libraries.iter().map(|library| library.object.clone()).collect();
+    let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
+    let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
+    let mut print = |words: &[String]| log.commands.push(link::command::shown(words));
+    link::link(&linker, object, &parts, &session.output, &mut print).map_err(|error| link_fault(&error))
+}
+
+pub fn link_fault(error: &LinkError) -> Fault {
+    Box::new(error.to_diagnostic())
+}
+
+pub fn cache_fault(error: CacheError) -> Fault {
+    Box::new(NativeError::from(error).to_diagnostic())
+}
+
+/// clang is asked once for each of its identities, and again when the system's files have moved.
+fn start_files(store: &Store, log: &mut Log) -> Result<StartFiles, Fault> {
+    let toolchain = find_toolchain(store).map_err(|error| Box::new(error.to_diagnostic()))?;
+    let key = Key::of(&[b"start-files-1", toolchain.identity.as_bytes()]);
+    match store.lookup(&key).map_err(cache_fault)? {
+        Lookup::Hit(entry) => {
+            if let Some(files) = StartFiles::from_text(&entry.meta).filter(StartFiles::exist) {
+                return Ok(files);
+            }
+        }
+        Lookup::Absent => {}
+        Lookup::Damaged(note) => log.notes.push(note),
+    }
+    let files = start_files::ask(&toolchain.clang).map_err(|error| link_fault(&error))?;
+    store.publish(&key, &files.to_text(), &[]).map_err(cache_fault)?;
+    Ok(files)
+}
+
+/// The linker wants a file; it is written once for each build of the compiler.
+fn runtime_archive(store: &Store) -> Result<PathBuf, CacheError> {
+    let key = Key::of(&[b"runtime-1", env!("COEX_BUILD_ID").as_bytes()]);
+    let entry = match store.lookup(&key)? {
+        Lookup::Hit(entry) => entry,
+        Lookup::Absent | Lookup::Damaged(_) => store.publish(&key, "", &[("libcoex_runtime.a", RUNTIME)])?,
+    };
+    match entry.blob("libcoex_runtime.a") {
+        Some(blob) => Ok(blob.path.clone()),
+        None => crate::bug!("the runtime's cache entry has no archive"),
+    }
+}

@@ -1,0 +1,312 @@
+//! Reads a program: its file and everything that it imports.
+//!
+//! In: the session. Out: [`Loaded`]: every source parsed, every library read and checked, units in the order of their
+//! imports. Deliberately not here: what names mean (`resolve`), and C (`native_libraries`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::facts::library_facts;
+use super::imports;
+use super::inputs::Inputs;
+use super::session::Session;
+use crate::ast::{Header, Import, Module};
+use crate::cxz::library::{self, Library};
+use crate::cxz::manifest::Isolation;
+use crate::cxz::search::{self, Found};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::resolve::{ImportedUnit, SourceFile, Sources, Unit, UnitId, UnitKind};
+use crate::source::{FileId, SourceMap, Span, Symbol};
+use crate::types::LibraryId;
+
+/// Larger texts are refused before they are read.
+pub const MAX_SOURCE_BYTES: u64 = 64 << 20;
+
+const MATH: &str = include_str!("math.coex");
+
+pub struct Loaded {
+    pub sources: Sources,
+    /// Indexed by `LibraryId`.
+    pub libraries: Vec<Library>,
+    pub inputs: Inputs,
+}
+
+/// The phase that turns text into a tree.
+pub type Parse<'p> = &'p dyn Fn(FileId, &str, &mut Diagnostics) -> Module;
+
+/// The program's own file cannot be read: a fault of the command line, not of the program.
+#[derive(Debug)]
+pub struct RootError {
+    pub path: PathBuf,
+    pub reason: String,
+}
+
+pub fn load(
+    session: &Session,
+    parse: Parse,
+    source_map: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Result<Loaded, RootError> {
+    let mut loader = Loader {
+        session,
+        parse,
+        source_map,
+        diagnostics,
+        loaded: Loaded {
+            sources: Sources { units: Vec::new(), libraries: Vec::new() },
+            libraries: Vec::new(),
+            inputs: Inputs::default(),
+        },
+        states: HashMap::new(),
+        open: Vec::new(),
+    };
+    loader.root()?;
+    Ok(loader.loaded)
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// It is being loaded further up in the chain of imports.
+    Open,
+    Done(UnitId),
+    /// Reported already.
+    Broken,
+}
+
+struct Loader<'l> {
+    session: &'l Session,
+    parse: Parse<'l>,
+    source_map: &'l mut SourceMap,
+    diagnostics: &'l mut Diagnostics,
+    loaded: Loaded,
+    /// By canonical path; `math` by a path that no file has.
+    states: HashMap<PathBuf, State>,
+    /// Names of the units that are being loaded, outermost first.
+    open: Vec<(PathBuf, String)>,
+}
+
+impl Loader<'_> {
+    fn root(&mut self) -> Result<(), RootError> {
+        let path = self.session.root.clone();
+        let error = |reason: String| RootError { path: path.clone(), reason };
+        let bytes = self.read_source(&path).map_err(|reason| error(reason))?;
+        let key = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.states.insert(key.clone(), State::Open);
+        self.open.push((key, name.clone()));
+        let shown = path.to_string_lossy().into_owned();
+        if let Some(file) = self.source_file(&shown, bytes, &path) {
+            self.finish_unit(&name, UnitKind::Program, vec![file]);
+        }
+        Ok(())
+    }
+
+    /// `Err` holds the reason.
+    fn read_source(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let plain = |error: std::io::Error| {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_owned()
+        };
+        let metadata = std::fs::metadata(path).map_err(plain)?;
+        if metadata.is_dir() {
+            return Err("it is a directory".to_owned());
+        }
+        if metadata.len() > MAX_SOURCE_BYTES {
+            return Err("it is larger than 64 MiB".to_owned());
+        }
+        self.loaded.inputs.read(path).map_err(plain)
+    }
+
+    /// Parses a text and loads its imports. `importing` is where searches start.
+    fn source_file(&mut self, shown: &str, bytes: Vec<u8>, importing: &Path) -> Option<SourceFile> {
+        let (file, ast) = self.parse_source(shown, &bytes)?;
+        debug_assert_eq!(ast.file, file);
+        let imports = self.imports(&ast, importing);
+        Some(SourceFile { ast, imports })
+    }
+
+    fn parse_source(&mut self, shown: &str, bytes: &[u8]) -> Option<(FileId, Module)> {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let at = error.valid_up_to() as u32;
+                // Positions before the fault are the same in the repaired text, which only serves the excerpt.
+                let file = self.source_map.add(shown, String::from_utf8_lossy(bytes));
+                let span = Span::new(file, at, at + '\u{fffd}'.len_utf8() as u32);
+                self.diagnostics.push(Diagnostic::new(Code::E0101, span, "Source file is not valid UTF-8"));
+                return None;
+            }
+        };
+        let file = self.source_map.add(shown, text);
+        Some((file, (self.parse)(file, text, self.diagnostics)))
+    }
+
+    fn imports(&mut self, ast: &Module, importing: &Path) -> Vec<ImportedUnit> {
+        let mut list = Vec::new();
+        for header in &ast.headers {
+            if let Header::Import(import) = header
+                && let Some(unit) = self.import(import, importing)
+            {
+                list.push(unit);
+            }
+        }
+        list
+    }
+
+    fn import(&mut self, import: &Import, importing: &Path) -> Option<ImportedUnit> {
+        let request = imports::request(import, self.diagnostics);
+        let unit = match search::find(request.wanted, importing, &self.session.search) {
+            Ok(hit) => {
+                for path in &hit.absent {
+                    self.loaded.inputs.note_absent(path);
+                }
+                match hit.found {
+                    Found::Module(path) => self.module(&path, &request, importing),
+                    Found::Library(path) => self.library(&path, &request),
+                }
+            }
+            Err(_) if request.is_bundled_math() => self.bundled_math(),
+            Err(error) => {
+                self.diagnostics.push(imports::not_found(&request, &error));
+                None
+            }
+        };
+        Some(ImportedUnit { binding: request.binding?, unit: unit?, span: import.span })
+    }
+
+    /// The unit at a path, when it is known; reports a cycle.
+    fn known(&mut self, key: &Path, request: &imports::Request) -> Option<Option<UnitId>> {
+        match self.states.get(key)? {
+            State::Done(unit) => Some(Some(*unit)),
+            State::Broken => Some(None),
+            State::Open => {
+                let start = self.open.iter().position(|(open, _)| open == key).unwrap_or(0);
+                let mut names: Vec<&str> = self.open[start..].iter().map(|(_, name)| name.as_str()).collect();
+                names.push(names[0]);
+                let message = format!("Import cycle: {}", names.join(" -> "));
+                self.diagnostics.push(Diagnostic::new(Code::E1205, request.span, message));
+                Some(None)
+            }
+        }
+    }
+
+    fn open(&mut self, key: &Path, name: &str) {
+        self.states.insert(key.to_owned(), State::Open);
+        self.open.push((key.to_owned(), name.to_owned()));
+    }
+
+    fn close(&mut self, key: &Path, unit: Option<UnitId>) -> Option<UnitId> {
+        self.open.pop();
+        self.states.insert(key.to_owned(), unit.map_or(State::Broken, State::Done));
+        unit
+    }
+
+    fn finish_unit(&mut self, name: &str, kind: UnitKind, files: Vec<SourceFile>) -> UnitId {
+        let units = &mut self.loaded.sources.units;
+        units.push(Unit { name: Symbol::new(name), kind, files });
+        UnitId(units.len() as u32 - 1)
+    }
+
+    fn module(&mut self, path: &Path, request: &imports::Request, importing: &Path) -> Option<UnitId> {
+        let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(known) = self.known(&key, request) {
+            return known;
+        }
+        self.open(&key, request.name);
+        let unit = match self.read_source(path) {
+            Ok(bytes) => {
+                let beside = importing.parent().unwrap_or(Path::new(""));
+                let shown = path.strip_prefix(beside).unwrap_or(path).to_string_lossy().into_owned();
+                let file = self.source_file(&shown, bytes, path);
+                file.map(|file| self.finish_unit(request.name, UnitKind::Module, vec![file]))
+            }
+            Err(reason) => {
+                let message = format!("Module not found: '{}'", request.name);
+                let note = format!("'{}' cannot be read: {reason}", path.display());
+                self.diagnostics.push(Diagnostic::new(Code::E1202, request.span, message).note(note));
+                None
+            }
+        };
+        self.close(&key, unit)
+    }
+
+    fn bundled_math(&mut self) -> Option<UnitId> {
+        let key = PathBuf::from("<math>");
+        if let Some(State::Done(unit)) = self.states.get(&key) {
+            return Some(*unit);
+        }
+        self.open(&key, "math");
+        let file = self.source_file("<math>.coex", MATH.as_bytes().to_vec(), Path::new(""));
+        let unit = file.map(|file| self.finish_unit("math", UnitKind::Module, vec![file]));
+        self.close(&key, unit)
+    }
+
+    fn library(&mut self, path: &Path, request: &imports::Request) -> Option<UnitId> {
+        let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(known) = self.known(&key, request) {
+            return known;
+        }
+        self.open(&key, request.name);
+        let unit = self.read_library(path, request).and_then(|library| self.library_unit(library, path));
+        self.close(&key, unit)
+    }
+
+    fn read_library(&mut self, path: &Path, request: &imports::Request) -> Option<Library> {
+        let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Noted first: whoever changes it meanwhile is seen by the next build.
+        let noted = self.loaded.inputs.note(path);
+        if let Err(error) = noted {
+            let unreadable = crate::cxz::ArchiveError::new(crate::cxz::Fault::Unreadable).detail(error.to_string());
+            self.diagnostics.push(library::archive_diagnostic(&unreadable, &shown, Some(request.span)));
+            return None;
+        }
+        let library = library::load(path, &shown, Some(request.span), self.source_map, self.diagnostics)?;
+        for unit in &library.manifest.units {
+            let isolation = &unit.isolation;
+            if matches!(isolation.value, Isolation::Confined | Isolation::Process) {
+                let message = format!(
+                    "Not supported by this version: isolation \"{}\"",
+                    if isolation.value == Isolation::Confined { "confined" } else { "process" }
+                );
+                self.diagnostics.push(Diagnostic::new(Code::E0001, isolation.span, message));
+                return None;
+            }
+        }
+        Some(library)
+    }
+
+    /// Sources of one library are one name space; what they import is searched beside the library.
+    fn library_unit(&mut self, library: Library, path: &Path) -> Option<UnitId> {
+        let mut files = Vec::new();
+        let mut is_whole = true;
+        for source in &library.manifest.source {
+            let bytes = library.source(&source.value).unwrap_or_default().to_vec();
+            let shown = library.place(&format!("src/{}", source.value));
+            match self.source_file(&shown, bytes, path) {
+                Some(file) => files.push(file),
+                None => is_whole = false,
+            }
+        }
+        self.check_depends(&library);
+        let name = library.name.clone();
+        self.loaded.sources.libraries.push(library_facts(&library));
+        self.loaded.libraries.push(library);
+        let id = LibraryId(self.loaded.libraries.len() as u32 - 1);
+        is_whole.then(|| self.finish_unit(&name, UnitKind::Library(id), files))
+    }
+
+    /// Libraries that this one's sources have just imported must have the versions it asks for.
+    fn check_depends(&mut self, library: &Library) {
+        for (name, wanted) in &library.manifest.depends {
+            let Some(found) = self.loaded.libraries.iter().rev().find(|known| known.name == *name) else { continue };
+            if !wanted.value.matches(&found.manifest.version.value) {
+                let message = format!(
+                    "Manifest of '{}' is not valid: it needs '{name}' {}, found {}",
+                    library.name, wanted.value, found.version
+                );
+                self.diagnostics.push(Diagnostic::new(Code::E1408, wanted.span, message));
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs the phases on one program.
+//!
+//! In: a [`Session`]. Out: an executable or the text of one representation, diagnostics, and facts for the talk on
+//! standard error. Reading order: [`session`] (what is asked), [`pipeline`] (the phases), [`load`] (reading), the rest.
+//! Deliberately not here: options and printing (`cli`), and any phase.
+
+#![expect(clippy::disallowed_methods, reason = "reading sources and writing outputs is this module's work")]
+
+mod facts;
+mod imports;
+pub mod inputs;
+pub mod load;
+pub mod session;
+pub mod timing;
+
+pub use session::{Emit, OptLevel, Session, Switch};
+pub use timing::Stage;

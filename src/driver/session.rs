@@ -1,0 +1,105 @@
+//! What one run of the compiler is asked to do.
+//!
+//! In: the command line and the environment, read once. Out: a [`Session`] that nothing changes.
+//! Deliberately not here: how options are spelt (`cli`).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::timing::Stage;
+use crate::cxz::search::SearchPaths;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum OptLevel {
+    O0,
+    O1,
+    O2,
+    O3,
+}
+
+impl OptLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OptLevel::O0 => "0",
+            OptLevel::O1 => "1",
+            OptLevel::O2 => "2",
+            OptLevel::O3 => "3",
+        }
+    }
+}
+
+/// What comes out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Emit {
+    Executable,
+    Ast,
+    Ir,
+    Llvm,
+    Asm,
+    Object,
+}
+
+/// A directive of the program (`printing off`), or an option that overrides it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Switch {
+    /// As the program says.
+    Program,
+    On,
+    Off,
+}
+
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// As named on the command line; messages and panics use this spelling.
+    pub root: PathBuf,
+    /// Where the executable goes; `Emit` kinds other than `Executable` are returned instead.
+    pub output: PathBuf,
+    pub emit: Emit,
+    /// Go no further than this stage.
+    pub stop_after: Option<Stage>,
+    pub opt_level: OptLevel,
+    pub debug_info: bool,
+    pub printing: Switch,
+    pub debugging: Switch,
+    pub search: SearchPaths,
+    /// `PATH`, for the linker.
+    pub program_path: Option<OsString>,
+    pub print_commands: bool,
+    pub explain_cache: bool,
+    pub report_isolation: bool,
+}
+
+impl Session {
+    /// A session with the defaults and this process's environment.
+    pub fn new(root: PathBuf, output: PathBuf) -> Session {
+        Session {
+            root,
+            output,
+            emit: Emit::Executable,
+            stop_after: None,
+            opt_level: OptLevel::O2,
+            debug_info: false,
+            printing: Switch::Program,
+            debugging: Switch::Program,
+            search: search_paths(),
+            program_path: std::env::var_os("PATH"),
+            print_commands: false,
+            explain_cache: false,
+            report_isolation: false,
+        }
+    }
+}
+
+/// The directories that the environment adds to a search.
+pub fn search_paths() -> SearchPaths {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let environment = set("COEX_LIB_PATH").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
+    let compiler = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.parent()?.join("lib/coex")));
+    SearchPaths {
+        options: Vec::new(),
+        environment,
+        home: set("HOME").map(PathBuf::from),
+        // A development build has no library directory beside it; a path that never exists only lengthens messages.
+        compiler: compiler.filter(|path| path.is_dir() && !path.starts_with("/usr/local/lib/coex")),
+    }
+}
