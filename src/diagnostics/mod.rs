@@ -110,6 +110,13 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// A sorted copy, while the collection goes on.
+    pub fn sorted(&self) -> Vec<Diagnostic> {
+        let mut list = self.list.clone();
+        list.sort_by_key(|diagnostic| (diagnostic.primary.is_none(), diagnostic.primary));
+        list
+    }
+
     /// All of them, by file and position; those without a place last, in the order of their finding.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| (diagnostic.primary.is_none(), diagnostic.primary));

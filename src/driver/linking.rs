@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::inputs::Inputs;
 use super::log::Log;
+use super::output_cache;
+use super::pipeline::{Failure, Record};
 use super::session::Session;
 use crate::diagnostics::Diagnostic;
 use crate::link::{self, LinkError, LinkInputs, StartFiles, start_files};
@@ -78,4 +80,16 @@ fn runtime_archive(store: &Store) -> Result<PathBuf, CacheError> {
         Some(blob) => Ok(blob.path.clone()),
         None => crate::bug!("the runtime's cache entry has no archive"),
     }
+}
+
+/// Keeps a finished program for the next build. Only warnings can be left at this point.
+pub fn keep_program(session: &Session, store: &Store, inputs: &Inputs, record: &mut Record) -> Result<(), Failure> {
+    let Ok(program) = std::fs::read(&session.output) else { return Ok(()) };
+    let warnings = record.diagnostics.sorted();
+    let key = output_cache::key(session);
+    let kept = output_cache::keep(store, &key, inputs, &program, &warnings, &record.sources);
+    kept.map_err(|error| {
+        record.diagnostics.push(*cache_fault(error));
+        Failure::Reported
+    })
 }

@@ -9,9 +9,18 @@
 mod facts;
 mod imports;
 pub mod inputs;
+mod linking;
 pub mod load;
+pub mod log;
+mod native_libraries;
+pub mod output_cache;
+mod phases;
+pub mod pipeline;
+pub mod run;
 pub mod session;
 pub mod timing;
 
+pub use pipeline::{Failure, Product, Record};
+pub use run::run;
 pub use session::{Emit, OptLevel, Session, Switch};
 pub use timing::Stage;

@@ -65,13 +65,8 @@ pub fn key(session: &Session) -> Key {
     let directory = std::env::current_dir().unwrap_or_default();
     fields.push(directory.as_os_str().as_bytes().to_vec());
     fields.push(session.root.as_os_str().as_bytes().to_vec());
-    let switches = format!(
-        "{} {} {:?} {:?}",
-        session.opt_level.as_str(),
-        session.debug_info,
-        session.printing,
-        session.debugging
-    );
+    let switches =
+        format!("{} {} {:?} {:?}", session.opt_level.as_str(), session.debug_info, session.printing, session.debugging);
     fields.push(switches.into_bytes());
     let search = &session.search;
     for list in [&search.options, &search.environment] {
@@ -103,8 +98,7 @@ pub fn lookup(store: &Store, key: &Key) -> Result<Found, CacheError> {
     let text = |name: &str| read(name).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     // `lookup` has just verified the blobs; one that vanished since is a miss.
     let Some(program) = read("program") else { return miss("evicted") };
-    let warnings =
-        Replay { plain: text("warnings.txt"), colour: text("warnings.ansi"), json: text("warnings.json") };
+    let warnings = Replay { plain: text("warnings.txt"), colour: text("warnings.ansi"), json: text("warnings.json") };
     Ok(Found::Hit(Box::new(Cached { program, warnings })))
 }
 

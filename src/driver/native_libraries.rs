@@ -1,0 +1,117 @@
+//! Builds the C of every library that a program uses.
+//!
+//! In: libraries and the checked program. Out: their objects and C signatures; faults as diagnostics at the place that
+//! the fault is about. Deliberately not here: how C is compiled (`native`).
+
+use std::collections::BTreeSet;
+
+use super::facts::library_sources;
+use super::inputs::Inputs;
+use super::pipeline::Record;
+use super::session::{OptLevel, Session};
+use crate::cxz::Library;
+use crate::cxz::manifest::{Owns, SymbolEntry};
+use crate::ir::Program;
+use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain};
+use crate::types::LibraryId;
+
+pub(super) fn build_libraries(
+    session: &Session,
+    store: &Store,
+    libraries: &[Library],
+    program: &Program,
+    inputs: &mut Inputs,
+    record: &mut Record,
+) -> Vec<NativeLibrary> {
+    let toolchain = match native::find_toolchain(store) {
+        Ok(toolchain) => toolchain,
+        Err(error) => {
+            record.diagnostics.push(error.to_diagnostic());
+            return Vec::new();
+        }
+    };
+    inputs.note_stamp(&toolchain.clang);
+    let options = NativeOptions {
+        opt_level: match session.opt_level {
+            OptLevel::O0 => native::OptLevel::None,
+            OptLevel::O1 => native::OptLevel::Less,
+            OptLevel::O2 => native::OptLevel::Default,
+            OptLevel::O3 => native::OptLevel::Aggressive,
+        },
+        debug_info: session.debug_info,
+        print_commands: session.print_commands,
+        ..NativeOptions::default()
+    };
+    let mut built = Vec::new();
+    for (index, library) in libraries.iter().enumerate() {
+        if library.manifest.units.is_empty() {
+            continue;
+        }
+        let symbols = symbols(library, LibraryId(index as u32), program);
+        match build(library, symbols, &toolchain, store, &options) {
+            Ok(native) => {
+                log(&native, session, record);
+                built.push(native);
+            }
+            Err(error) => report(&error, library, program, record),
+        }
+    }
+    built
+}
+
+fn build(
+    library: &Library,
+    symbols: Vec<String>,
+    toolchain: &Toolchain,
+    store: &Store,
+    options: &NativeOptions,
+) -> Result<NativeLibrary, NativeError> {
+    let files = library.foreign_files();
+    native::build_library(toolchain, store, &library_sources(library, &files, symbols), options)
+}
+
+/// C functions that Coex code or the runtime calls.
+fn symbols(library: &Library, id: LibraryId, program: &Program) -> Vec<String> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let externs = program.externs.iter().filter(|external| external.library == Some(id));
+    names.extend(externs.map(|external| external.name.as_str().to_owned()));
+    for entry in library.manifest.units.iter().flat_map(|unit| &unit.symbols) {
+        names.insert(entry.name.value.clone());
+        names.extend(helpers(entry));
+    }
+    names.into_iter().collect()
+}
+
+/// Functions that an entry names beside its own.
+fn helpers(entry: &SymbolEntry) -> impl Iterator<Item = String> {
+    let owner = match &entry.owns {
+        Owns::Function(name) => Some(name.value.clone()),
+        Owns::Borrowed | Owns::Free => None,
+    };
+    let text = |name: &Option<crate::cxz::manifest::Located<String>>| name.as_ref().map(|name| name.value.clone());
+    owner.into_iter().chain(text(&entry.release)).chain(text(&entry.error_text))
+}
+
+fn log(native: &NativeLibrary, session: &Session, record: &mut Record) {
+    let outcome = match &native.cache {
+        CacheOutcome::Hit => "hit".to_owned(),
+        CacheOutcome::Miss(reason) => format!("miss, {reason}"),
+    };
+    record.log.cache.push(format!("library {} {}: {outcome}", native.name, native.version));
+    record.log.notes.extend(native.notes.iter().cloned());
+    record.log.commands.extend(native.commands.iter().cloned());
+    if session.report_isolation {
+        record.log.libraries.push(native.clone());
+    }
+}
+
+/// An undefined symbol is shown where it is declared.
+fn report(error: &NativeError, library: &Library, program: &Program, record: &mut Record) {
+    let mut diagnostic = error.to_diagnostic();
+    if let NativeError::SymbolNotDefined { symbol, .. } = error {
+        let external = program.externs.iter().find(|external| external.name.as_str() == symbol);
+        let entry = library.manifest.symbol(symbol);
+        diagnostic.primary = entry.map(|entry| entry.name.span).or(external.map(|external| external.span));
+    }
+    record.diagnostics.push(diagnostic);
+}
