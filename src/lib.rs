@@ -25,6 +25,8 @@ pub mod link;
 
 pub mod driver;
 
+pub mod cli;
+
 /// Stops the compiler because of a defect of its own; the panic hook says where to report it.
 #[macro_export]
 macro_rules! bug {

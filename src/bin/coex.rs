@@ -1,3 +1,7 @@
-//! The package tool.
+//! The package tool: arguments in, exit status out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(coexc::cli::coex(std::env::args_os().skip(1).collect()))
+}

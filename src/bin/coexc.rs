@@ -1,3 +1,7 @@
-//! The compiler.
+//! The compiler: arguments in, exit status out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(coexc::cli::coexc(std::env::args_os().skip(1).collect()))
+}

@@ -1,0 +1,273 @@
+//! What can be asked: clap data and nothing else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The Coex compiler.
+#[derive(Parser, Debug)]
+#[command(name = "coexc", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Coexc {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "`coexc FILE ARGUMENTS…` is `coexc run FILE ARGUMENTS…`, so a script may begin with\n\
+    #!/usr/bin/env coexc\n\n\
+    Exit status: 0 success; 1 error in a program, a manifest or C source; 2 wrong use; 3 a tool or system\n\
+    dependency is missing; 4 an archive is refused; 70 internal failure.";
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Compile a program and everything it imports into an executable.
+    Build(Build),
+    /// Compile a program and run it.
+    Run(Run),
+    /// Look for errors; write nothing.
+    Check(Check),
+    /// Print one representation of a program: ast, ir, llvm, asm or obj.
+    Emit(EmitArguments),
+    /// Explain an error code: coexc explain E0407.
+    Explain(Explain),
+    /// Look after the cache of compiled programs and libraries.
+    Cache(Cache),
+    /// Check that everything that is needed is installed.
+    Doctor,
+}
+
+/// Options of every command that compiles.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Search DIR for libraries and modules (repeatable).
+    #[arg(short = 'L', value_name = "DIR")]
+    pub library_dirs: Vec<PathBuf>,
+
+    /// Optimisation: 0, 1, 2 or 3.
+    #[arg(short = 'O', value_name = "LEVEL", default_value = "2", value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub opt_level: u8,
+
+    /// Keep debug information.
+    #[arg(short = 'g')]
+    pub debug_info: bool,
+
+    /// Stop after a stage: parse, resolve, check, native, passes, codegen or link.
+    #[arg(long, value_name = "STAGE")]
+    pub stop_after: Option<StageName>,
+
+    /// Let `print` print, whatever the program says.
+    #[arg(long, overrides_with = "no_printing")]
+    pub printing: bool,
+    /// Turn `print` off.
+    #[arg(long)]
+    pub no_printing: bool,
+    /// Let `debug` print, whatever the program says.
+    #[arg(long, overrides_with = "no_debugging")]
+    pub debugging: bool,
+    /// Turn `debug` off.
+    #[arg(long)]
+    pub no_debugging: bool,
+
+    /// Show the exact commands of clang and the linker.
+    #[arg(long)]
+    pub print_commands: bool,
+
+    /// Say for each cached thing whether it was used, and if not, why.
+    #[arg(long)]
+    pub explain_cache: bool,
+
+    /// Say how long each stage took.
+    #[arg(long)]
+    pub timings: bool,
+
+    /// Print what each library's isolation rests on.
+    #[arg(long)]
+    pub report_isolation: bool,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Messages {
+    /// Colours in messages.
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub color: Option<ColorWhen>,
+
+    /// Messages for people, or one JSON object a line on standard output.
+    #[arg(long, value_enum, default_value = "human", value_name = "FORMAT")]
+    pub message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+pub struct Build {
+    /// The program's main file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Where the result goes (default: the file's name without .coex, in the current directory).
+    #[arg(short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Write this representation instead of an executable.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub emit: Option<EmitKind>,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The program's main file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    #[command(flatten)]
+    pub common: Common,
+
+    /// The program's main file, then the program's own arguments.
+    #[arg(value_name = "FILE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub struct EmitArguments {
+    /// What is printed.
+    #[arg(value_enum, value_name = "KIND")]
+    pub kind: EmitKind,
+
+    /// The program's main file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Where it goes; `-` is standard output (the default, but for obj).
+    #[arg(short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// A code such as E0407 or W0601; without one, all codes are listed.
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Cache {
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum CacheAction {
+    /// Where it is, how much it holds.
+    Stats,
+    /// Check every entry; damaged ones are set aside.
+    Verify,
+    /// Remove what was not used for long, and the oldest above the limit.
+    Gc,
+    /// Remove everything.
+    Clear,
+    /// What a build of FILE would take from the cache, and why not the rest.
+    Explain {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Search DIR for libraries and modules (repeatable).
+        #[arg(short = 'L', value_name = "DIR")]
+        library_dirs: Vec<PathBuf>,
+
+        /// Optimisation level of the build.
+        #[arg(short = 'O', value_name = "LEVEL", default_value = "2",
+              value_parser = clap::value_parser!(u8).range(0..=3))]
+        opt_level: u8,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EmitKind {
+    Ast,
+    Ir,
+    Llvm,
+    Asm,
+    Obj,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StageName {
+    Parse,
+    Resolve,
+    Check,
+    Native,
+    Passes,
+    Codegen,
+    Link,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageFormat {
+    Human,
+    Json,
+}
+
+/// The Coex package tool.
+#[derive(Parser, Debug)]
+#[command(name = "coex", version, max_term_width = 100)]
+pub struct Coex {
+    #[command(subcommand)]
+    pub command: CoexCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum CoexCommand {
+    /// Work with libraries.
+    Pkg {
+        #[command(subcommand)]
+        action: Package,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Package {
+    /// Pack a library's directory into a .cxz archive.
+    Pack {
+        /// The directory with manifest.toml.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+
+        /// Where the archive goes (default: NAME.cxz in the current directory).
+        #[arg(short = 'o', value_name = "FILE")]
+        output: Option<PathBuf>,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Check archives or unpacked libraries without using them.
+    Verify {
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Not built yet: install, remove, list, info, search, update, publish, vendor.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}

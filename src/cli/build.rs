@@ -1,0 +1,193 @@
+//! `coexc build` and `coexc check`: a session from arguments, and what is said about its result.
+//!
+//! In: arguments. Out: an exit status. Deliberately not here: compiling (`driver`).
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::args::{Build, Check, Common, EmitKind, MessageFormat, StageName};
+use super::output::{self, Style};
+use super::{emit, exit};
+use crate::diagnostics::json;
+use crate::diagnostics::render::Paint;
+use crate::driver::output_cache::Replay;
+use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
+use crate::link;
+use crate::native::NativeLibrary;
+
+pub(super) fn build(arguments: &Build) -> u8 {
+    if let Some(kind) = arguments.emit {
+        return emit::emit_file(kind, &arguments.file, arguments.output.as_deref(), &arguments.common);
+    }
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.file));
+    let started = Instant::now();
+    let (status, product) = compile(&session(&arguments.file, output.clone(), &arguments.common), &arguments.common);
+    if let Some(Product::Executable { output: how, .. }) = product {
+        finished(&output, how, started, &arguments.common);
+    }
+    status
+}
+
+pub(super) fn check(arguments: &Check) -> u8 {
+    let mut session = session(&arguments.file, PathBuf::new(), &arguments.common);
+    session.stop_after = Some(session.stop_after.unwrap_or(Stage::Check).min(Stage::Check));
+    compile(&session, &arguments.common).0
+}
+
+/// `dir/hello.coex` makes `hello` here.
+fn default_output(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default();
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    // A file without an extension must not be overwritten by its own executable.
+    if stem == name { Path::new(stem).with_extension("out") } else { PathBuf::from(stem) }
+}
+
+pub(super) fn session(file: &Path, output: PathBuf, common: &Common) -> Session {
+    let mut session = Session::new(file.to_owned(), output);
+    session.search.options.clone_from(&common.library_dirs);
+    session.opt_level = opt_level(common.opt_level);
+    session.debug_info = common.debug_info;
+    session.stop_after = common.stop_after.map(stage);
+    session.printing = switch(common.printing, common.no_printing);
+    session.debugging = switch(common.debugging, common.no_debugging);
+    session.print_commands = common.print_commands;
+    session.explain_cache = common.explain_cache;
+    session.report_isolation = common.report_isolation;
+    session
+}
+
+pub(super) fn opt_level(level: u8) -> OptLevel {
+    match level {
+        0 => OptLevel::O0,
+        1 => OptLevel::O1,
+        2 => OptLevel::O2,
+        _ => OptLevel::O3,
+    }
+}
+
+fn switch(on: bool, off: bool) -> Switch {
+    match (on, off) {
+        (true, _) => Switch::On,
+        (_, true) => Switch::Off,
+        _ => Switch::Program,
+    }
+}
+
+fn stage(name: StageName) -> Stage {
+    match name {
+        StageName::Parse => Stage::Parse,
+        StageName::Resolve => Stage::Resolve,
+        StageName::Check => Stage::Check,
+        StageName::Native => Stage::Native,
+        StageName::Passes => Stage::Passes,
+        StageName::Codegen => Stage::Codegen,
+        StageName::Link => Stage::Link,
+    }
+}
+
+/// Compiles and says everything there is to say; the product is what the caller does something with.
+pub(super) fn compile(session: &Session, common: &Common) -> (u8, Option<Product>) {
+    let style = Style::new(&common.messages);
+    let (mut record, result) = driver::run(session);
+    talk_about(&record, common, &style);
+    let diagnostics = std::mem::take(&mut record.diagnostics).into_sorted();
+    let (status, product) = match result {
+        Ok(product) => {
+            if let Product::Executable { replay: Some(replay), .. } = &product {
+                show_replay(replay, &style);
+            }
+            (exit::SUCCESS, Some(product))
+        }
+        Err(Failure::Root(error)) => {
+            output::talk(&format!("error: Cannot read '{}': {}\n", error.path.display(), error.reason));
+            (exit::USAGE, None)
+        }
+        Err(Failure::Reported) => (exit::of_diagnostics(&diagnostics), None),
+    };
+    style.show(&diagnostics, &record.sources);
+    report_isolation(&record);
+    let success = product.is_some().to_string();
+    style.event("build-finished", &[("success", success), ("status", status.to_string())]);
+    (status, product)
+}
+
+fn show_replay(replay: &Replay, style: &Style) {
+    match (style.format, style.paint) {
+        (MessageFormat::Json, _) => {
+            output::write(replay.json.as_bytes());
+        }
+        (_, Paint::Plain) => output::talk(&replay.plain),
+        (_, Paint::Colour) => output::talk(&replay.colour),
+    }
+}
+
+fn talk_about(record: &Record, common: &Common, style: &Style) {
+    for note in &record.log.notes {
+        output::talk(&format!("note: {note}\n"));
+    }
+    if common.print_commands {
+        for command in &record.log.commands {
+            output::talk(&format!("{command}\n"));
+            style.event("command", &[("command", json::string(command))]);
+        }
+    }
+    if common.explain_cache {
+        for line in &record.log.cache {
+            output::talk(&format!("cache: {line}\n"));
+            style.event("cache", &[("result", json::string(line))]);
+        }
+    }
+    if common.timings {
+        output::talk(&record.timings.table());
+        for (stage, seconds) in record.timings.entries() {
+            style.event("timing", &[("stage", json::string(stage)), ("seconds", format!("{seconds:.6}"))]);
+        }
+    }
+}
+
+/// Silence means success, except to somebody who watches.
+fn finished(path: &Path, how: link::Output, started: Instant, common: &Common) {
+    let style = Style::new(&common.messages);
+    let changed = (how == link::Output::Written).to_string();
+    style.event("artifact", &[("path", json::string(&path.to_string_lossy())), ("changed", changed)]);
+    if std::io::stderr().is_terminal() && style.format == MessageFormat::Human {
+        let time = started.elapsed().as_secs_f64() * 1000.0;
+        let what = if how == link::Output::Unchanged { " (unchanged)" } else { "" };
+        output::talk(&format!("Finished {}{what} in {time:.0} ms\n", path.display()));
+    }
+}
+
+fn report_isolation(record: &Record) {
+    let text: String = record.log.libraries.iter().map(isolation_text).collect();
+    if !text.is_empty() {
+        output::write(text.as_bytes());
+    }
+}
+
+fn isolation_text(library: &NativeLibrary) -> String {
+    let report = &library.report;
+    let mut text = format!(
+        "{} {}: tier {}, {} mutable globals, {} bytes ({} with an initial value), {} relocations\n",
+        library.name,
+        library.version,
+        report.tier,
+        report.members.len(),
+        report.total_size,
+        report.data_size,
+        report.relocations
+    );
+    for member in &report.members {
+        text.push_str(&format!("  {:>10} bytes  {}  {}:{}\n", member.size, member.name, member.file, member.line));
+    }
+    for (symbol, class) in &report.symbols {
+        use crate::native::SymbolClass;
+        let reach = match class {
+            SymbolClass::Stdio => "streams, files, descriptors",
+            SymbolClass::Process => "state of the process or the system",
+            SymbolClass::Pure | SymbolClass::Instance => continue,
+        };
+        text.push_str(&format!("  reaches out: {symbol} ({reach})\n"));
+    }
+    text
+}

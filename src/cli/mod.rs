@@ -1,0 +1,54 @@
+//! The command line of `coexc` and `coex`.
+//!
+//! In: arguments. Out: an exit status; asked-for data on standard output, talk on standard error. Reading order:
+//! [`args`] (what can be asked), then one file a command. Deliberately not here: anything that compiles.
+
+#![expect(clippy::disallowed_methods, reason = "the command line reads the environment and writes files")]
+
+pub mod args;
+mod build;
+mod cache;
+mod doctor;
+mod emit;
+mod exit;
+mod explain;
+mod internal_error;
+mod output;
+mod packages;
+mod run;
+mod script;
+
+use clap::Parser;
+
+use args::{Coexc, Command};
+pub use packages::coex;
+
+/// `coexc`, with the arguments after the program's name. Returns the exit status.
+pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
+    internal_error::guard(|| {
+        // Asked for by scripts and editors all the time: nothing else is set up for it.
+        if let [only] = arguments.as_slice()
+            && (only == "--version" || only == "-V")
+        {
+            return output::write(format!("coexc {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+        }
+        let name = std::ffi::OsString::from("coexc");
+        let words = std::iter::once(name).chain(script::script_form(arguments));
+        match Coexc::try_parse_from(words) {
+            Ok(parsed) => dispatch(parsed.command),
+            Err(error) => exit::usage(&error),
+        }
+    })
+}
+
+fn dispatch(command: Command) -> u8 {
+    match command {
+        Command::Build(arguments) => build::build(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => build::check(&arguments),
+        Command::Emit(arguments) => emit::emit(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Cache(arguments) => cache::cache(&arguments),
+        Command::Doctor => doctor::doctor(),
+    }
+}

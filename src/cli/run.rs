@@ -1,0 +1,48 @@
+//! `coexc run`: compile into the cache and become the program.
+//!
+//! In: arguments. Out: the program's own exit status; this process is replaced by it.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::args::Run;
+use super::{build, exit, output};
+use crate::driver::Product;
+use crate::native::store::{Key, cache_directory};
+
+pub(super) fn run(arguments: &Run) -> u8 {
+    let Some((file, own)) = arguments.words.split_first() else { return exit::USAGE };
+    let file = Path::new(file);
+    let Some(output) = output_path(file, arguments) else {
+        output::talk("error[E1403]: Cannot use the cache directory '~/.coex/cache': HOME is not set\n");
+        return exit::TOOL;
+    };
+    if let Some(directory) = output.parent()
+        && let Err(error) = std::fs::create_dir_all(directory)
+    {
+        let text = error.to_string();
+        let reason = text.split(" (os error").next().unwrap_or(&text);
+        let directory = directory.parent().unwrap_or(directory).display();
+        output::talk(&format!("error[E1403]: Cannot use the cache directory '{directory}': {reason}\n"));
+        return exit::TOOL;
+    }
+    let session = build::session(file, output.clone(), &arguments.common);
+    let (status, product) = build::compile(&session, &arguments.common);
+    if !matches!(product, Some(Product::Executable { .. })) {
+        return status;
+    }
+    // On success this never returns.
+    let error = Command::new(&output).arg0(file).args(own).exec();
+    output::talk(&format!("error[E1404]: Cannot run '{}': {error}\n", output.display()));
+    exit::TOOL
+}
+
+/// One executable for each program and set of options: two runs of different programs never share one.
+fn output_path(file: &Path, arguments: &Run) -> Option<PathBuf> {
+    let directory = cache_directory(|name| std::env::var_os(name))?;
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let options = format!("{:?}", arguments.common);
+    let key = Key::of(&[b"run-1", absolute.as_os_str().as_encoded_bytes(), options.as_bytes()]);
+    Some(directory.join("run").join(&key.hex()[..32]))
+}

@@ -1,0 +1,34 @@
+//! `coexc FILE …` as a short form of `coexc run FILE …`.
+//!
+//! In: the arguments. Out: the arguments, `run` put before them where the first one is a file and no command.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+const COMMANDS: &[&str] = &["build", "run", "check", "emit", "explain", "cache", "doctor", "help"];
+
+/// The kernel calls `coexc SCRIPT ARGUMENTS…` for a script that begins with `#!/usr/bin/env coexc`.
+pub(super) fn script_form(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let Some(first) = arguments.first() else { return arguments };
+    let is_command = first.to_str().is_some_and(|word| word.starts_with('-') || COMMANDS.contains(&word));
+    let path = Path::new(first);
+    let is_script = path.extension().is_some_and(|extension| extension == "coex") || path.is_file();
+    if !is_command && is_script {
+        arguments.insert(0, OsString::from("run"));
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_run() {
+        let words = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(script_form(words(&["a.coex", "--x"])), words(&["run", "a.coex", "--x"]));
+        assert_eq!(script_form(words(&["build", "a.coex"])), words(&["build", "a.coex"]));
+        assert_eq!(script_form(words(&["--help"])), words(&["--help"]));
+        assert_eq!(script_form(words(&["nonsense"])), words(&["nonsense"]));
+    }
+}
