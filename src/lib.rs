@@ -6,6 +6,7 @@ pub mod cxz;
 pub mod diagnostics;
 
 pub mod ast;
+pub mod parse;
 
 pub mod resolve;
 
