@@ -112,6 +112,8 @@ runtime_functions! {
     RootLeave "coex_root_leave" (Fiber) -> Nothing;
     /// Index of the library; creates the instance, or panics with `FFI resource exhausted`.
     InstanceGet "coex_instance_get" (Fiber, Int, Site) -> Ref;
+    /// Index of the library; null when resources are exhausted.
+    InstanceTryGet "coex_instance_try_get" (Fiber, Int) -> Ref;
     /// Instance, bytes: memory for argument copies, freed by `ArenaReset`; aligned to 16.
     ArenaAlloc "coex_arena_alloc" (Fiber, Pointer, Int, Site) -> Ref;
     /// Instance, mark (the cursor before the call).

@@ -94,6 +94,13 @@ pub fn arguments() -> (i32, *const *const c_char) {
     unsafe { ((*PROCESS.get()).argc, (*PROCESS.get()).argv) }
 }
 
+/// The fiber that runs on this thread.
+#[inline]
+pub(crate) fn running_fiber() -> *mut Fiber {
+    // SAFETY: an address; stage 1 has one fiber.
+    unsafe { &raw mut (*PROCESS.get()).fiber }
+}
+
 type FlushHook = unsafe extern "C" fn(*mut Fiber);
 
 static FLUSH: AtomicPtr<()> = AtomicPtr::new(null_mut());

@@ -42,7 +42,7 @@ unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context
         let process = PROCESS.get();
         let fiber = &raw mut (*process).fiber;
         if (*fiber).state.load(Ordering::Relaxed) == state::FOREIGN {
-            ffi::crash::on_signal(fiber, signal, context.cast());
+            ffi::crash::on_signal(fiber, signal, (*info).si_addr() as usize, context.cast());
             return;
         }
         let address = (*info).si_addr().cast::<u8>();

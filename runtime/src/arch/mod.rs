@@ -8,6 +8,9 @@ mod x86_64;
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("the Coex runtime supports x86-64 Linux only, so far");
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::installed_base;
+
 use crate::abi::Fiber;
 
 unsafe extern "C" {
@@ -30,4 +33,13 @@ unsafe extern "C" {
     pub(crate) fn coex_call_foreign(fiber: *mut Fiber, target: *const u8, first: usize, second: usize) -> usize;
     /// Spills every callee-saved register to the stack and calls `body(argument, stack pointer)`.
     pub(crate) fn coex_with_spilled_registers(argument: *mut u8, body: unsafe extern "C" fn(*mut u8, *mut u8));
+}
+
+/// Installs another instance on this thread; the result is the base that was installed.
+///
+/// # Safety
+/// `base` is null or the base of a live instance.
+pub(crate) unsafe fn install_base(base: *mut u8) -> *mut u8 {
+    // SAFETY: this thread's word.
+    unsafe { core::mem::replace(&mut *coex_tls_base_address(), base) }
 }

@@ -32,6 +32,21 @@ coex_tls_base_address:
 "#
 );
 
+/// The base installed on this thread: one load, which the compiler may not cache across calls.
+#[inline]
+pub(crate) fn installed_base() -> *mut u8 {
+    let base: *mut u8;
+    // SAFETY: reads a thread-local word of this file.
+    unsafe {
+        core::arch::asm!(
+            "mov {base}, qword ptr fs:[coex_inst_base@tpoff]",
+            base = out(reg) base,
+            options(nostack, preserves_flags, readonly)
+        );
+    }
+    base
+}
+
 // The foreign call (steps 4 to 8 of the protocol):
 //   task stack                      system stack
 //   push callee-saved, r13

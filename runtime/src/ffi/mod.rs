@@ -1,29 +1,69 @@
-//! Foreign calls: instances of libraries, their roots, memory, handles and failures.
+//! Foreign calls: instances of libraries, their memory, handles and failures.
+//!
+//! In: calls of compiled code around externs, and of C code. Out: what `call-protocol` promises to both. Compiled code does
+//! the hot steps inline (look up the instance, install it, the thunk, and back); here is the rest.
+//!
+//! Map, bottom up: `units` (memory) → `heap`, `arena` → `instance` → `root` (who owns instances); `handles`, `failure`,
+//! `crash`, `limits`; `shims` and `api` are what C sees.
 
+pub mod api;
+pub(crate) mod arena;
+pub(crate) mod call;
 pub(crate) mod crash;
+pub mod failure;
+pub mod handles;
+pub(crate) mod heap;
+pub(crate) mod instance;
+pub(crate) mod limits;
+pub mod root;
+pub mod shims;
+#[cfg(test)]
+mod tests;
+pub(crate) mod units;
 
-use crate::abi::Fiber;
+use core::ffi::CStr;
+use core::sync::atomic::Ordering;
+
+pub(crate) use root::tear_down_all;
+
+use crate::abi::{Fiber, Instance, LibraryDescriptor};
+use crate::panic::Line;
 
 /// Step 7 of the protocol, when `poll` was set during the call.
 ///
 /// # Safety
-/// Called by the thunk, on the system stack.
+/// Called by the thunk, on the system stack, with the instance still installed.
 pub(crate) unsafe extern "C" fn coex_foreign_returned(fiber: *mut Fiber) {
-    let _ = fiber;
+    // SAFETY: the running fiber.
+    unsafe { (*fiber).poll.store(0, Ordering::Relaxed) };
+    api::scratch_becomes_stale();
 }
 
-/// Destroys the instances of all roots of the fiber, innermost first.
-///
 /// # Safety
-/// `fiber` is null or the running fiber.
-pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
-    let _ = fiber;
+/// `library` is null or a descriptor.
+pub(crate) unsafe fn library_name<'a>(library: *const LibraryDescriptor) -> &'a [u8] {
+    // SAFETY: names are NUL-terminated constants.
+    unsafe {
+        if library.is_null() || (*library).name.is_null() {
+            return b"program";
+        }
+        CStr::from_ptr((*library).name).to_bytes()
+    }
 }
 
 /// Lines about an instance for `gc_dump_handle_table`.
 ///
 /// # Safety
 /// `instance` is live.
-pub(crate) unsafe fn report(instance: *mut crate::abi::Instance, write: &mut dyn FnMut(&[u8])) {
-    let _ = (instance, write);
+pub(crate) unsafe fn report(instance: *mut Instance, write: &mut dyn FnMut(&[u8])) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let full = instance.cast::<instance::FullInstance>();
+        let mut line = Line::new();
+        line.push(b"[GC:HANDLES] library=").push(library_name((*instance).library));
+        line.push(b" instance=").push_int(instance::id(full));
+        line.push(b" open=").push_int(i64::from((*full).handles.open));
+        line.push(b" heap_units=").push_int(i64::from((*full).heap.unit_count)).push(b"\n");
+        write(line.bytes());
+    }
 }

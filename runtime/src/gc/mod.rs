@@ -21,7 +21,7 @@ pub mod report;
 pub(crate) mod stress;
 pub(crate) mod sweep;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod verify;
 
 use core::ptr::null_mut;

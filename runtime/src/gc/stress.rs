@@ -39,6 +39,7 @@ pub(crate) fn set_every(every: u32) {
     EVERY.store(every, Ordering::Relaxed);
 }
 
+#[cfg(test)]
 pub(crate) fn set_verify(verify: bool) {
     VERIFY.store(verify, Ordering::Relaxed);
 }

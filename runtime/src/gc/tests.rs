@@ -30,7 +30,7 @@ const fn row(shape: Shape, size: u32, element_size: u32, pointers: &'static [u32
 }
 
 const EMPTY: TypeInfo = row(Shape::Fixed, 16, 0, &[]);
-static TYPES: [TypeInfo; 20] = {
+pub(crate) static TYPES: [TypeInfo; 20] = {
     let mut types = [const { EMPTY }; 20];
     types[type_id::STRING as usize] = row(Shape::String, 0, 0, &[]);
     types[NODE as usize] = row(Shape::Fixed, 32, 0, &NODE_POINTERS.0);

@@ -1,0 +1,36 @@
+//! Foreign calls that the runtime itself makes: constructors, destructors, release functions.
+//!
+//! In: a C function and up to two words. Out: its result. The same steps as in compiled code: base and errno installed,
+//! the thunk, and back. Deliberately not here: the calls of externs, which the compiler emits inline.
+
+use super::instance::FullInstance;
+use crate::abi::Fiber;
+use crate::arch;
+
+/// Calls `target(first, second)` with the instance installed; null for a function of the program.
+///
+/// # Safety
+/// The fiber is the running one, on its own stack; `target` is a C function with at most two word arguments.
+pub(crate) unsafe fn in_instance(
+    fiber: *mut Fiber,
+    instance: *mut FullInstance,
+    target: *const u8,
+    first: usize,
+    second: usize,
+) -> usize {
+    // SAFETY: forwarded; the thread's slots are valid while the fiber runs.
+    unsafe {
+        let thread = (*fiber).thread;
+        let previous = *(*thread).base;
+        if !instance.is_null() {
+            *(*thread).base = (*instance).public.base;
+            *(*thread).errno = (*instance).public.errno;
+        }
+        let result = arch::coex_call_foreign(fiber, target, first, second);
+        if !instance.is_null() {
+            (*instance).public.errno = *(*thread).errno;
+        }
+        *(*thread).base = previous;
+        result
+    }
+}

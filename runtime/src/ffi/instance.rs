@@ -1,0 +1,331 @@
+//! An instance: one private copy of a library's whole C state.
+//!
+//! ```text
+//!   slot:  | FullInstance (DATA_OFFSET bytes) | private globals: template, then zeros |
+//!          ^ instance                         ^ base = instance + DATA_OFFSET
+//! ```
+//!
+//! In: descriptors of libraries. Out: instances from a slab per library; creation is a copy, a fill and relocations. The
+//! distance between an instance and its base is fixed, so that the thread-local base names the instance.
+//! Deliberately not here: roots, which own instances (`root`). Nothing is locked: stage 1 has one mutator thread.
+
+use core::ptr::null_mut;
+
+use super::arena::{Arena, Chunks};
+use super::handles::Handles;
+use super::heap::Heap;
+use super::limits::{self, Exhausted};
+use super::shims::Hidden;
+use super::units::{UNIT_BYTES, units};
+use super::{call, limits::admits_units};
+use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state};
+use crate::arch;
+use crate::program::Global;
+
+/// What the runtime keeps of an instance, in front of the private globals.
+#[repr(C)]
+pub(crate) struct FullInstance {
+    pub(crate) public: Instance,
+    pub(crate) library_index: u32,
+    /// Row of the id table; stays with the slot.
+    pub(crate) id_row: u32,
+    pub(crate) root: *mut Root,
+    /// List of free slots, or of dead instances.
+    pub(crate) next: *mut FullInstance,
+    pub(crate) arguments: Chunks,
+    /// Scratch memory holds what a call returned until the next call asks for some.
+    pub(crate) scratch: Arena,
+    pub(crate) scratch_is_stale: bool,
+    /// Being destroyed: a crash now leaves the rest to `destroy`.
+    pub(crate) is_ending: bool,
+    /// The base that `coex_ffi_enter` replaced.
+    pub(crate) entered_from: *mut u8,
+    pub(crate) manual: Arena,
+    pub(crate) handles: Handles,
+    pub(crate) hidden: Hidden,
+    pub(crate) heap: Heap,
+}
+
+pub(crate) const DATA_OFFSET: usize = (size_of::<FullInstance>() + 63) & !63;
+
+/// Slots of one library. Slots are reused, never returned, so that stale ids can always be looked at.
+struct Slab {
+    library: *const LibraryDescriptor,
+    free: *mut FullInstance,
+    live: u64,
+}
+
+struct Instances {
+    slabs: Vec<Slab>,
+    /// Every slot that ever was; ids are row + generation.
+    ids: Vec<*mut FullInstance>,
+    generation: u64,
+    live: u64,
+    /// Instances whose code crashed, to be freed when nothing of theirs runs.
+    dead: *mut FullInstance,
+}
+
+static INSTANCES: Global<Instances> =
+    Global::new(Instances { slabs: Vec::new(), ids: Vec::new(), generation: 0, live: 0, dead: null_mut() });
+
+#[expect(clippy::mut_from_ref, reason = "one mutator thread; every user takes it for one short step")]
+fn instances() -> &'static mut Instances {
+    // SAFETY: stage 1 has one mutator thread.
+    unsafe { &mut *INSTANCES.get() }
+}
+
+const ID_ROW_BITS: u32 = 24;
+
+/// The number that C code knows an instance by; above 0.
+pub(crate) fn id(instance: *mut FullInstance) -> i64 {
+    // SAFETY: slots are never unmapped.
+    unsafe { ((*instance).public.generation << ID_ROW_BITS | u64::from((*instance).id_row)) as i64 }
+}
+
+/// The instance with this id, if it still lives.
+pub(crate) fn by_id(id: i64) -> Option<*mut FullInstance> {
+    let row = id as u64 & ((1 << ID_ROW_BITS) - 1);
+    let instance = *instances().ids.get(row as usize)?;
+    // SAFETY: slots are never unmapped.
+    unsafe {
+        let live = (*instance).public.generation == id as u64 >> ID_ROW_BITS
+            && (*instance).public.state == instance_state::LIVE;
+        live.then_some(instance)
+    }
+}
+
+/// The instance whose base is installed on this thread; null outside.
+#[inline]
+pub(crate) fn current() -> *mut FullInstance {
+    let base = arch::installed_base();
+    if base.is_null() { null_mut() } else { base.wrapping_sub(DATA_OFFSET).cast() }
+}
+
+pub(crate) fn live_count() -> u64 {
+    instances().live
+}
+
+/// A new instance; constructors have not run yet.
+///
+/// # Safety
+/// `library` is a descriptor with this index in the program.
+pub(crate) unsafe fn create(
+    library: *const LibraryDescriptor,
+    library_index: u32,
+    root: *mut Root,
+) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: the slot has room for header and globals; the template and relocations are the descriptor's.
+    unsafe {
+        let instance = take_slot(library, library_index)?;
+        let all = instances();
+        all.generation += 1;
+        let base = instance.cast::<u8>().add(DATA_OFFSET);
+        let id_row = (*instance).id_row;
+        instance.write(FullInstance {
+            public: Instance {
+                base,
+                errno: 0,
+                state: instance_state::LIVE,
+                generation: all.generation,
+                library,
+                arena_cursor: null_mut(),
+                arena_limit: null_mut(),
+            },
+            library_index,
+            id_row,
+            root,
+            next: null_mut(),
+            arguments: Chunks::new(),
+            scratch: Arena::new(),
+            scratch_is_stale: false,
+            is_ending: false,
+            entered_from: null_mut(),
+            manual: Arena::new(),
+            handles: Handles::new(),
+            hidden: Hidden::new(),
+            heap: Heap::new(),
+        });
+        fill(base, &*library);
+        Ok(instance)
+    }
+}
+
+/// The initial state of the private globals.
+unsafe fn fill(base: *mut u8, library: &LibraryDescriptor) {
+    // SAFETY: the slot has `total_size` bytes from its base; relocations lie within.
+    unsafe {
+        let data = library.data_size as usize;
+        if data > 0 {
+            core::ptr::copy_nonoverlapping(library.template, base, data);
+        }
+        base.add(data).write_bytes(0, library.total_size as usize - data);
+        for index in 0..library.relocation_count as usize {
+            let Relocation { at, addend } = *library.relocations.add(index);
+            base.add(at as usize).cast::<u64>().write_unaligned(base as u64 + addend);
+        }
+    }
+}
+
+unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<*mut FullInstance, Exhausted> {
+    let all = instances();
+    if all.live >= limits::max_instances() {
+        return Err(Exhausted::Instances);
+    }
+    // SAFETY: a descriptor.
+    let library = unsafe { &*library };
+    while all.slabs.len() <= index as usize {
+        all.slabs.push(Slab { library: core::ptr::null(), free: null_mut(), live: 0 });
+    }
+    let slab = &mut all.slabs[index as usize];
+    if !core::ptr::eq(slab.library, library) {
+        *slab = Slab { library, free: null_mut(), live: 0 };
+    }
+    if library.max_instances != 0 && slab.live >= library.max_instances {
+        return Err(Exhausted::LibraryInstances);
+    }
+    if slab.free.is_null() {
+        // SAFETY: fresh memory of the pool.
+        unsafe { carve(slab, &mut all.ids, library)? };
+    }
+    let instance = slab.free;
+    // SAFETY: a free slot.
+    slab.free = unsafe { (*instance).next };
+    slab.live += 1;
+    all.live += 1;
+    Ok(instance)
+}
+
+/// More free slots: as many as fit into a few units, at least one.
+unsafe fn carve(
+    slab: &mut Slab,
+    ids: &mut Vec<*mut FullInstance>,
+    library: &LibraryDescriptor,
+) -> Result<(), Exhausted> {
+    let align = (library.align as usize).max(64).next_power_of_two();
+    let stride = (DATA_OFFSET + library.total_size as usize).next_multiple_of(align);
+    let count = (stride + align).div_ceil(UNIT_BYTES).max(4);
+    if !admits_units(count) || ids.len() >= 1 << ID_ROW_BITS {
+        return Err(Exhausted::Bytes);
+    }
+    let first = units().take(count).ok_or(Exhausted::Bytes)?;
+    let start = units().address(first);
+    let end = start + count * UNIT_BYTES;
+    let mut base = (start + DATA_OFFSET).next_multiple_of(align);
+    while base + library.total_size as usize <= end {
+        let instance = (base - DATA_OFFSET) as *mut FullInstance;
+        // SAFETY: within the run; the header of a free slot says that nothing lives here.
+        unsafe {
+            (*instance).public.generation = 0;
+            (*instance).public.state = instance_state::DEAD;
+            (*instance).id_row = ids.len() as u32;
+            (*instance).next = slab.free;
+        }
+        ids.push(instance);
+        slab.free = instance;
+        base += stride;
+    }
+    Ok(())
+}
+
+/// Runs the constructors.
+///
+/// # Safety
+/// The fiber is the running one; the instance is new.
+pub(crate) unsafe fn construct(fiber: *mut Fiber, instance: *mut FullInstance) {
+    // SAFETY: the descriptor's functions.
+    unsafe {
+        let library = &*(*instance).public.library;
+        for index in 0..library.constructor_count as usize {
+            call::in_instance(fiber, instance, *library.constructors.add(index) as *const u8, 0, 0);
+        }
+    }
+}
+
+/// Ends an instance: handles are released newest first, then `atexit`, then destructors; memory is freed as a whole.
+/// A dead instance runs nothing any more.
+///
+/// # Safety
+/// The fiber is the running one; nobody uses the instance afterwards.
+pub(crate) unsafe fn destroy(fiber: *mut Fiber, instance: *mut FullInstance) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*instance).is_ending = true;
+        if (*instance).public.state == instance_state::LIVE {
+            (*instance).handles.release_all(fiber, instance);
+            super::shims::run_atexit(fiber, instance);
+            let library = &*(*instance).public.library;
+            for index in 0..library.destructor_count as usize {
+                if (*instance).public.state != instance_state::LIVE {
+                    break;
+                }
+                call::in_instance(fiber, instance, *library.destructors.add(index) as *const u8, 0, 0);
+            }
+            // Nobody is left to hear of a failure.
+            (*fiber).ffi_failed = 0;
+        }
+        recycle(instance);
+    }
+}
+
+/// Memory and slot of an instance whose code never runs again.
+unsafe fn recycle(instance: *mut FullInstance) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*instance).public.state = instance_state::DEAD;
+        (*instance).heap.free_all();
+        (*instance).arguments.free_all();
+        (*instance).scratch.free_all();
+        (*instance).manual.free_all();
+        let all = instances();
+        let slab = &mut all.slabs[(*instance).library_index as usize];
+        (*instance).next = slab.free;
+        slab.free = instance;
+        slab.live -= 1;
+        all.live -= 1;
+    }
+}
+
+/// Frees an instance that no root owns; its destructors have run.
+///
+/// # Safety
+/// Nobody uses the instance afterwards.
+pub(crate) unsafe fn discard(instance: *mut FullInstance) {
+    // SAFETY: forwarded.
+    unsafe { recycle(instance) }
+}
+
+/// Sets a crashed instance aside and empties its root's slot.
+///
+/// # Safety
+/// The instance lives.
+pub(crate) unsafe fn bury(instance: *mut FullInstance) {
+    // SAFETY: the caller's promise; the root outlives its instances.
+    unsafe {
+        (*instance).public.state = instance_state::DEAD;
+        if (*instance).is_ending {
+            return;
+        }
+        let root = (*instance).root;
+        if !root.is_null() {
+            let slot = super::root::slot(root, (*instance).library_index as usize);
+            if *slot == instance.cast() {
+                *slot = null_mut();
+            }
+        }
+        (*instance).next = instances().dead;
+        instances().dead = instance;
+    }
+}
+
+/// Frees the instances that were set aside. Called where none of their calls is active.
+pub(crate) fn reap() {
+    let mut next = core::mem::replace(&mut instances().dead, null_mut());
+    while !next.is_null() {
+        let instance = next;
+        // SAFETY: a buried instance.
+        unsafe {
+            next = (*instance).next;
+            recycle(instance);
+        }
+    }
+}

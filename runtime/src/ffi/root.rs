@@ -1,0 +1,228 @@
+//! Roots: main, tasks and `@isolated` invocations own the instances that their calls create.
+//!
+//! In: calls of compiled code around tasks, and before the first foreign call of a library. Out: instances, destroyed with
+//! their root, newest first. Deliberately not here: the inline look-up `root.instances[index]`.
+
+use core::ptr::null_mut;
+
+use super::instance::{self, FullInstance};
+use super::limits::{self, Exhausted};
+use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, library_flags};
+use crate::program::{self, Global};
+
+/// Instances of libraries with `isolation = "shared"`: one for the process.
+static SHARED: Global<Vec<*mut FullInstance>> = Global::new(Vec::new());
+
+/// The word of the root's table.
+///
+/// # Safety
+/// `root` has more than `index` libraries.
+#[inline]
+pub(crate) unsafe fn slot(root: *mut Root, index: usize) -> *mut *mut Instance {
+    // SAFETY: the table follows the root.
+    unsafe { (&raw mut (*root).instances).cast::<*mut Instance>().add(index) }
+}
+
+/// Begins a root in the caller's frame: a `Root` and a word for each library.
+///
+/// # Safety
+/// `fiber` is the running fiber; the frame lives until [`coex_root_leave`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_root_enter(fiber: *mut Fiber, root: *mut Root, library_count: i64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*root).parent = (*fiber).root;
+        (*root).library_count = library_count as u64;
+        slot(root, 0).write_bytes(0, library_count as usize);
+        (*fiber).root = root;
+    }
+}
+
+/// Ends the innermost root and its instances.
+///
+/// # Safety
+/// `fiber` is the running fiber, in the root of [`coex_root_enter`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_root_leave(fiber: *mut Fiber) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let root = (*fiber).root;
+        destroy_instances(fiber, root);
+        (*fiber).root = (*root).parent;
+    }
+}
+
+unsafe fn destroy_instances(fiber: *mut Fiber, root: *mut Root) {
+    // SAFETY: the root's table has `library_count` words.
+    unsafe {
+        loop {
+            let mut newest: *mut *mut Instance = null_mut();
+            for index in 0..(*root).library_count as usize {
+                let slot = slot(root, index);
+                if (*slot).is_null() {
+                    continue;
+                }
+                if (*(**slot).library).flags & library_flags::SHARED != 0 {
+                    *slot = null_mut();
+                } else if newest.is_null() || (**slot).generation > (**newest).generation {
+                    newest = slot;
+                }
+            }
+            if newest.is_null() {
+                return;
+            }
+            // Emptied first: a crash in a destructor must not come here again.
+            let instance = core::mem::replace(&mut *newest, null_mut());
+            instance::destroy(fiber, instance.cast());
+        }
+    }
+}
+
+/// Destroys the instances of all roots of the fiber, innermost first, then the shared ones: the program ends.
+///
+/// # Safety
+/// `fiber` is null or the running fiber.
+pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
+    if fiber.is_null() {
+        return;
+    }
+    // SAFETY: the chain of roots ends with null.
+    unsafe {
+        while !(*fiber).root.is_null() {
+            let root = (*fiber).root;
+            destroy_instances(fiber, root);
+            (*fiber).root = (*root).parent;
+        }
+        instance::reap();
+        super::handles::release_program_handles(fiber);
+        for instance in core::mem::take(&mut *SHARED.get()) {
+            if !instance.is_null() {
+                instance::destroy(fiber, instance);
+            }
+        }
+    }
+}
+
+/// The instance of a library for the current root, created when there is none.
+///
+/// # Safety
+/// `fiber` is the running fiber; `index` is the library's index.
+unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instance, Exhausted> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let root = (*fiber).root;
+        let found = *slot(root, index);
+        if !found.is_null() {
+            return Ok(found);
+        }
+        instance::reap();
+        let library = library(index);
+        if (*library).flags & library_flags::SHARED != 0 {
+            let instance = get_shared(fiber, library, index)?;
+            *slot(root, index) = instance.cast();
+            return Ok(instance.cast());
+        }
+        let instance = instance::create(library, index as u32, root)?;
+        *slot(root, index) = instance.cast();
+        instance::construct(fiber, instance);
+        Ok(instance.cast())
+    }
+}
+
+unsafe fn get_shared(
+    fiber: *mut Fiber,
+    library: *const LibraryDescriptor,
+    index: usize,
+) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: one mutator thread.
+    unsafe {
+        let shared = &mut *SHARED.get();
+        while shared.len() <= index {
+            shared.push(null_mut());
+        }
+        if shared[index].is_null() {
+            let instance = instance::create(library, index as u32, null_mut())?;
+            shared[index] = instance;
+            instance::construct(fiber, instance);
+        }
+        Ok((&*SHARED.get())[index])
+    }
+}
+
+pub(crate) fn library(index: usize) -> *const LibraryDescriptor {
+    // SAFETY: the program's table has `library_count` rows.
+    unsafe { *(*program::info()).libraries.add(index) }
+}
+
+/// The instance, or the panic `FFI resource exhausted`.
+///
+/// # Safety
+/// `fiber` is the running fiber; `index` is the library's index; `site` is the call's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_instance_get(fiber: *mut Fiber, index: i64, site: *const Site) -> *mut Instance {
+    // SAFETY: forwarded.
+    unsafe {
+        match get(fiber, index as usize) {
+            Ok(instance) => {
+                if (*fiber).ffi_failed != 0 {
+                    // A constructor crashed.
+                    super::failure::coex_panic_ffi_failure(fiber, site);
+                }
+                instance
+            }
+            Err(reason) => limits::raise(fiber, library(index as usize), reason, site),
+        }
+    }
+}
+
+/// The instance, or null when resources are exhausted.
+///
+/// # Safety
+/// As [`coex_instance_get`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_instance_try_get(fiber: *mut Fiber, index: i64) -> *mut Instance {
+    // SAFETY: forwarded.
+    unsafe {
+        let instance = get(fiber, index as usize).unwrap_or(null_mut());
+        // A constructor that crashes has made none.
+        if core::mem::take(&mut (*fiber).ffi_failed) == 0 { instance } else { null_mut() }
+    }
+}
+
+/// Memory for argument copies where the inline part found no room.
+///
+/// # Safety
+/// `fiber` is the running fiber; `instance` is null or live; `site` is the call's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_arena_alloc(
+    fiber: *mut Fiber,
+    instance: *mut Instance,
+    bytes: i64,
+    site: *const Site,
+) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe {
+        let full = super::handles::or_program(instance);
+        let library = (*full).public.library;
+        let max_bytes = if library.is_null() { 0 } else { (*library).max_arena_bytes };
+        let FullInstance { public, arguments, .. } = &mut *full;
+        let memory = arguments.grow(&mut public.arena_cursor, &mut public.arena_limit, bytes as usize, max_bytes);
+        if memory.is_null() {
+            limits::raise(fiber, library, Exhausted::Arena, site);
+        }
+        memory
+    }
+}
+
+/// Frees the argument copies of a call; `mark` is the cursor before it.
+///
+/// # Safety
+/// `instance` is null or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_arena_reset(instance: *mut Instance, mark: *mut u8) {
+    // SAFETY: forwarded.
+    unsafe {
+        let FullInstance { public, arguments, .. } = &mut *super::handles::or_program(instance);
+        arguments.reset(&mut public.arena_cursor, &mut public.arena_limit, mark);
+    }
+}

@@ -1,0 +1,599 @@
+//! Functions of the C library that mean the instance, not the process: the libraries' code is redirected to them by name
+//! (`coex_shim_malloc` for `malloc`).
+//!
+//! In: calls of C code, with an instance installed; without one they are the C library's. Out: what the C library would do,
+//! within the instance. Memory that the C library itself allocates (`realpath`, `asprintf`) is recognised by its address
+//! and goes back there. Deliberately not here: streams and files, which belong to the process.
+
+use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use core::ptr::null_mut;
+
+use super::crash;
+use super::instance::{self, FullInstance};
+use super::units::units;
+use super::{call, heap::Heap};
+use crate::abi::{Fiber, instance_state};
+use crate::panic::Line;
+
+/// State that the C library keeps hidden, one copy per instance.
+#[repr(C)]
+pub(crate) struct Hidden {
+    exit_functions: *mut ExitFunction,
+    strtok: *mut c_char,
+    random: *mut RandomState,
+    times: *mut Times,
+}
+
+impl Hidden {
+    pub(crate) const fn new() -> Hidden {
+        Hidden { exit_functions: null_mut(), strtok: null_mut(), random: null_mut(), times: null_mut() }
+    }
+}
+
+#[repr(C)]
+struct ExitFunction {
+    next: *mut ExitFunction,
+    function: *const u8,
+    argument: usize,
+}
+
+/// glibc's `struct random_data`, and the 128 bytes of state that `rand` has in a fresh process.
+#[repr(C)]
+struct RandomState {
+    data: [u64; 6],
+    state: [u8; 128],
+}
+
+#[repr(C)]
+struct Times {
+    parts: libc::tm,
+    text: [u8; 128],
+    message: [u8; 256],
+}
+
+unsafe extern "C" {
+    fn initstate_r(seed: c_uint, state: *mut u8, bytes: usize, data: *mut [u64; 6]) -> c_int;
+    fn srandom_r(seed: c_uint, data: *mut [u64; 6]) -> c_int;
+    fn random_r(data: *mut [u64; 6], result: *mut i32) -> c_int;
+    fn malloc_usable_size(pointer: *mut c_void) -> usize;
+    fn asctime_r(parts: *const libc::tm, text: *mut u8) -> *mut c_char;
+    fn ctime_r(time: *const libc::time_t, text: *mut u8) -> *mut c_char;
+    fn getdelim(line: *mut *mut u8, capacity: *mut usize, delimiter: c_int, stream: *mut libc::FILE) -> isize;
+    fn strtok_r(text: *mut c_char, delimiters: *const c_char, rest: *mut *mut c_char) -> *mut c_char;
+    fn __xpg_strerror_r(number: c_int, text: *mut u8, bytes: usize) -> c_int;
+}
+
+fn set_errno(value: c_int) {
+    // SAFETY: this thread's errno.
+    unsafe { *libc::__errno_location() = value }
+}
+
+/// The heap of the installed instance.
+#[inline]
+fn heap<'a>() -> Option<&'a mut Heap> {
+    let instance = instance::current();
+    // SAFETY: an installed base names a live instance, whose heap nobody else uses meanwhile.
+    if instance.is_null() { None } else { Some(unsafe { &mut (*instance).heap }) }
+}
+
+#[inline]
+fn checked(pointer: *mut u8) -> *mut u8 {
+    if pointer.is_null() {
+        set_errno(libc::ENOMEM);
+    }
+    pointer
+}
+
+/// # Safety
+/// As C's `malloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_malloc(size: usize) -> *mut u8 {
+    match heap() {
+        Some(heap) => checked(heap.allocate(size)),
+        // SAFETY: forwarded.
+        None => unsafe { libc::malloc(size).cast() },
+    }
+}
+
+/// # Safety
+/// As C's `calloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_calloc(count: usize, size: usize) -> *mut u8 {
+    let Some(heap) = heap() else {
+        // SAFETY: forwarded.
+        return unsafe { libc::calloc(count, size).cast() };
+    };
+    let Some(bytes) = count.checked_mul(size) else { return checked(null_mut()) };
+    let pointer = checked(heap.allocate(bytes));
+    if !pointer.is_null() {
+        // SAFETY: fresh memory of that size.
+        unsafe { pointer.write_bytes(0, bytes) };
+    }
+    pointer
+}
+
+/// # Safety
+/// As C's `free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_free(pointer: *mut u8) {
+    // SAFETY: forwarded; memory outside the pool is the C library's.
+    unsafe {
+        if units().contains(pointer as usize) {
+            if let Some(heap) = heap() {
+                heap.free(pointer);
+            }
+        } else {
+            libc::free(pointer.cast());
+        }
+    }
+}
+
+/// # Safety
+/// As C's `realloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_realloc(pointer: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: forwarded; memory outside the pool is the C library's.
+    unsafe {
+        if pointer.is_null() {
+            return coex_shim_malloc(size);
+        }
+        if !units().contains(pointer as usize) {
+            return libc::realloc(pointer.cast(), size).cast();
+        }
+        match heap() {
+            Some(heap) if size == 0 => {
+                heap.free(pointer);
+                null_mut()
+            }
+            Some(heap) => checked(heap.reallocate(pointer, size)),
+            None => checked(null_mut()),
+        }
+    }
+}
+
+/// # Safety
+/// As glibc's `reallocarray`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_reallocarray(pointer: *mut u8, count: usize, size: usize) -> *mut u8 {
+    match count.checked_mul(size) {
+        // SAFETY: forwarded.
+        Some(bytes) => unsafe { coex_shim_realloc(pointer, bytes) },
+        None => checked(null_mut()),
+    }
+}
+
+/// # Safety
+/// As C's `aligned_alloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_aligned_alloc(alignment: usize, size: usize) -> *mut u8 {
+    if !alignment.is_power_of_two() {
+        set_errno(libc::EINVAL);
+        return null_mut();
+    }
+    match heap() {
+        Some(heap) => checked(heap.allocate_aligned(alignment, size)),
+        // SAFETY: forwarded.
+        None => unsafe { libc::memalign(alignment.max(16), size).cast() },
+    }
+}
+
+/// # Safety
+/// As glibc's `memalign`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_memalign(alignment: usize, size: usize) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_aligned_alloc(alignment.max(1).next_power_of_two(), size) }
+}
+
+/// # Safety
+/// As POSIX' `valloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_valloc(size: usize) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_aligned_alloc(4096, size) }
+}
+
+/// # Safety
+/// As glibc's `pvalloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_pvalloc(size: usize) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_aligned_alloc(4096, size.next_multiple_of(4096)) }
+}
+
+/// # Safety
+/// As POSIX' `posix_memalign`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_posix_memalign(result: *mut *mut u8, alignment: usize, size: usize) -> c_int {
+    if !alignment.is_power_of_two() || !alignment.is_multiple_of(8) {
+        return libc::EINVAL;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let saved = *libc::__errno_location();
+        let pointer = coex_shim_aligned_alloc(alignment, size);
+        set_errno(saved);
+        if pointer.is_null() {
+            return libc::ENOMEM;
+        }
+        *result = pointer;
+    }
+    0
+}
+
+/// # Safety
+/// As glibc's `malloc_usable_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_malloc_usable_size(pointer: *mut u8) -> usize {
+    // SAFETY: forwarded.
+    unsafe {
+        match heap() {
+            Some(heap) if units().contains(pointer as usize) => heap.usable(pointer),
+            _ => malloc_usable_size(pointer.cast()),
+        }
+    }
+}
+
+/// # Safety
+/// As POSIX' `strdup`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_strdup(text: *const c_char) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe { copy_text(text, libc::strlen(text)) }
+}
+
+/// # Safety
+/// As POSIX' `strndup`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_strndup(text: *const c_char, max: usize) -> *mut u8 {
+    // SAFETY: forwarded.
+    unsafe { copy_text(text, libc::strnlen(text, max)) }
+}
+
+unsafe fn copy_text(text: *const c_char, len: usize) -> *mut u8 {
+    // SAFETY: `text` has `len` bytes.
+    unsafe {
+        let copy = coex_shim_malloc(len + 1);
+        if !copy.is_null() {
+            core::ptr::copy_nonoverlapping(text.cast(), copy, len);
+            *copy.add(len) = 0;
+        }
+        copy
+    }
+}
+
+/// # Safety
+/// As POSIX' `getdelim`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_getdelim(
+    line: *mut *mut u8,
+    capacity: *mut usize,
+    delimiter: c_int,
+    stream: *mut libc::FILE,
+) -> isize {
+    // SAFETY: the caller's promise; the C library fills a buffer of its own, which is copied.
+    unsafe {
+        if line.is_null() || capacity.is_null() {
+            set_errno(libc::EINVAL);
+            return -1;
+        }
+        let mut buffer = null_mut();
+        let mut size = 0;
+        let len = getdelim(&raw mut buffer, &raw mut size, delimiter, stream);
+        if len >= 0 {
+            let needed = len as usize + 1;
+            if (*line).is_null() || *capacity < needed {
+                let wanted = needed.max(120).next_power_of_two();
+                let grown = coex_shim_realloc(*line, wanted);
+                if grown.is_null() {
+                    libc::free(buffer.cast());
+                    return -1;
+                }
+                *line = grown;
+                *capacity = wanted;
+            }
+            core::ptr::copy_nonoverlapping(buffer.cast::<u8>(), *line, needed);
+        }
+        libc::free(buffer.cast());
+        len
+    }
+}
+
+/// # Safety
+/// As POSIX' `getline`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_getline(line: *mut *mut u8, capacity: *mut usize, stream: *mut libc::FILE) -> isize {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_getdelim(line, capacity, c_int::from(b'\n'), stream) }
+}
+
+// ------------------------------------------------------------------------------------------------ the end of it all
+
+/// # Safety
+/// As C's `abort`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_abort() -> ! {
+    // SAFETY: below a foreign call, or the process' own.
+    unsafe {
+        if instance::current().is_null() {
+            libc::abort();
+        }
+        crash::leave_call(b"abort called")
+    }
+}
+
+/// # Safety
+/// As C's `exit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_exit(status: c_int) -> ! {
+    // SAFETY: as above.
+    unsafe {
+        if instance::current().is_null() {
+            libc::exit(status);
+        }
+        let mut line = Line::new();
+        line.push(b"exit(").push_int(i64::from(status)).push(b") called");
+        crash::leave_call(line.bytes())
+    }
+}
+
+macro_rules! exits {
+    ($($name:ident)*) => {
+        $(
+            /// # Safety
+            /// As C's `exit`.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $name(status: c_int) -> ! {
+                // SAFETY: forwarded.
+                unsafe { coex_shim_exit(status) }
+            }
+        )*
+    };
+}
+
+exits! { coex_shim__exit coex_shim__Exit coex_shim_quick_exit }
+
+/// # Safety
+/// As glibc's `__assert_fail`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim___assert_fail(
+    condition: *const c_char,
+    file: *const c_char,
+    line_number: c_uint,
+    _function: *const c_char,
+) -> ! {
+    let mut line = Line::new();
+    // SAFETY: the texts are NUL-terminated.
+    unsafe {
+        line.push(b"assertion failed: ").push(CStr::from_ptr(condition).to_bytes()).push(b" (");
+        line.push(CStr::from_ptr(file).to_bytes()).push(b":").push_int(i64::from(line_number)).push(b")");
+        if instance::current().is_null() {
+            crate::panic::write_stderr(line.push(b"\n").bytes());
+            libc::abort();
+        }
+        crash::leave_call(line.bytes())
+    }
+}
+
+/// # Safety
+/// As gcc's `__stack_chk_fail`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim___stack_chk_fail() -> ! {
+    // SAFETY: as above.
+    unsafe {
+        if instance::current().is_null() {
+            libc::abort();
+        }
+        crash::leave_call(b"stack smashing detected")
+    }
+}
+
+/// # Safety
+/// As C's `raise`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_raise(signal: c_int) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        if instance::current().is_null() {
+            return libc::raise(signal);
+        }
+        match signal {
+            libc::SIGABRT => crash::leave_call(b"abort called"),
+            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS => {
+                let mut line = Line::new();
+                line.push(b"raise(").push_int(i64::from(signal)).push(b") called");
+                crash::leave_call(line.bytes())
+            }
+            _ => libc::raise(signal),
+        }
+    }
+}
+
+/// # Safety
+/// As C's `atexit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_atexit(function: *const u8) -> c_int {
+    // SAFETY: forwarded.
+    unsafe { coex_shim___cxa_atexit(function, 0, null_mut()) }
+}
+
+/// # Safety
+/// As the C++ ABI's `__cxa_atexit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim___cxa_atexit(function: *const u8, argument: usize, _handle: *mut u8) -> c_int {
+    let instance = instance::current();
+    if instance.is_null() {
+        return -1;
+    }
+    // SAFETY: the instance is live; the record is part of its heap.
+    unsafe {
+        let record = (*instance).heap.allocate(size_of::<ExitFunction>()).cast::<ExitFunction>();
+        if record.is_null() {
+            return -1;
+        }
+        let next = (*instance).hidden.exit_functions;
+        *record = ExitFunction { next, function, argument };
+        (*instance).hidden.exit_functions = record;
+    }
+    0
+}
+
+/// Runs what `atexit` registered, last first.
+///
+/// # Safety
+/// The fiber is the running one; the instance is live.
+pub(crate) unsafe fn run_atexit(fiber: *mut Fiber, instance: *mut FullInstance) {
+    // SAFETY: records of the instance's heap.
+    unsafe {
+        while !(*instance).hidden.exit_functions.is_null() && (*instance).public.state == instance_state::LIVE {
+            let ExitFunction { next, function, argument } = *(*instance).hidden.exit_functions;
+            (*instance).hidden.exit_functions = next;
+            call::in_instance(fiber, instance, function, argument, 0);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ hidden state
+
+/// # Safety
+/// As C's `strtok`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_strtok(text: *mut c_char, delimiters: *const c_char) -> *mut c_char {
+    let instance = instance::current();
+    // SAFETY: forwarded.
+    unsafe {
+        if instance.is_null() {
+            return libc::strtok(text, delimiters);
+        }
+        strtok_r(text, delimiters, &raw mut (*instance).hidden.strtok)
+    }
+}
+
+/// The instance's generator, seeded with 1 as in a fresh process; null without instance or memory.
+unsafe fn random_state() -> *mut RandomState {
+    let instance = instance::current();
+    if instance.is_null() {
+        return null_mut();
+    }
+    // SAFETY: the instance is live; the state is part of its heap.
+    unsafe {
+        let hidden = &mut (*instance).hidden;
+        if hidden.random.is_null() {
+            let random = (*instance).heap.allocate(size_of::<RandomState>()).cast::<RandomState>();
+            if !random.is_null() {
+                random.write_bytes(0, 1);
+                initstate_r(1, (&raw mut (*random).state).cast(), 128, &raw mut (*random).data);
+            }
+            hidden.random = random;
+        }
+        hidden.random
+    }
+}
+
+/// # Safety
+/// As C's `rand`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_rand() -> c_int {
+    // SAFETY: forwarded.
+    unsafe {
+        let random = random_state();
+        if random.is_null() {
+            return libc::rand();
+        }
+        let mut result = 0;
+        random_r(&raw mut (*random).data, &raw mut result);
+        result
+    }
+}
+
+/// # Safety
+/// As C's `srand`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_srand(seed: c_uint) {
+    // SAFETY: forwarded.
+    unsafe {
+        let random = random_state();
+        if random.is_null() {
+            libc::srand(seed);
+        } else {
+            srandom_r(seed, &raw mut (*random).data);
+        }
+    }
+}
+
+/// # Safety
+/// As POSIX' `random`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_random() -> c_long {
+    // SAFETY: forwarded.
+    unsafe { c_long::from(coex_shim_rand()) }
+}
+
+/// # Safety
+/// As POSIX' `srandom`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_srandom(seed: c_uint) {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_srand(seed) }
+}
+
+/// Buffers of the time functions; the process' when there is no instance.
+unsafe fn times() -> *mut Times {
+    static PROCESS_TIMES: crate::program::Global<core::mem::MaybeUninit<Times>> =
+        crate::program::Global::new(core::mem::MaybeUninit::zeroed());
+    let instance = instance::current();
+    // SAFETY: the instance is live; all-zero is a valid value.
+    unsafe {
+        if instance.is_null() {
+            return PROCESS_TIMES.get().cast();
+        }
+        if (*instance).hidden.times.is_null() {
+            (*instance).hidden.times = (*instance).heap.allocate(size_of::<Times>()).cast();
+        }
+        if (*instance).hidden.times.is_null() { PROCESS_TIMES.get().cast() } else { (*instance).hidden.times }
+    }
+}
+
+/// # Safety
+/// As C's `localtime`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_localtime(time: *const libc::time_t) -> *mut libc::tm {
+    // SAFETY: forwarded.
+    unsafe { libc::localtime_r(time, &raw mut (*times()).parts) }
+}
+
+/// # Safety
+/// As C's `gmtime`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_gmtime(time: *const libc::time_t) -> *mut libc::tm {
+    // SAFETY: forwarded.
+    unsafe { libc::gmtime_r(time, &raw mut (*times()).parts) }
+}
+
+/// # Safety
+/// As C's `asctime`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_asctime(parts: *const libc::tm) -> *mut c_char {
+    // SAFETY: forwarded.
+    unsafe { asctime_r(parts, (&raw mut (*times()).text).cast()) }
+}
+
+/// # Safety
+/// As C's `ctime`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_ctime(time: *const libc::time_t) -> *mut c_char {
+    // SAFETY: forwarded.
+    unsafe { ctime_r(time, (&raw mut (*times()).text).cast()) }
+}
+
+/// # Safety
+/// As C's `strerror`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_strerror(number: c_int) -> *mut c_char {
+    // SAFETY: forwarded.
+    unsafe {
+        let text = (&raw mut (*times()).message).cast::<u8>();
+        __xpg_strerror_r(number, text, 256);
+        text.cast()
+    }
+}

@@ -1,0 +1,295 @@
+//! Memory of the foreign side: one reservation, handed out in runs of 16 KiB units.
+//!
+//! In: numbers of units. Out: runs, dirty. A table with a row per unit says for every address what it belongs to, so that
+//! `free` recognises pointers of the C library by one comparison. Free runs are joined with their neighbours; single
+//! units pass a small cache, because instances come and go with a few of them. Deliberately not here: who owns a
+//! unit; `heap` and `instance` keep lists through the rows.
+
+use core::ptr::null_mut;
+
+use crate::program::Global;
+
+pub(crate) const UNIT_SHIFT: usize = 14;
+pub(crate) const UNIT_BYTES: usize = 1 << UNIT_SHIFT;
+const RESERVE_BYTES: usize = 64 << 30;
+const RESERVE_BYTES_MIN: usize = 64 << 20;
+const CACHE: usize = 256;
+/// Free runs up to this many units have a list per length.
+const BINS: usize = 32;
+/// While more is free, long free runs go back to the system.
+const KEPT_UNITS: usize = (64 << 20) >> UNIT_SHIFT;
+const RELEASED_RUN: u32 = 16;
+
+pub(crate) mod kind {
+    pub(crate) const FREE_HEAD: u8 = 1;
+    pub(crate) const FREE_TAIL: u8 = 2;
+    /// Slots of one size class.
+    pub(crate) const SMALL: u8 = 3;
+    pub(crate) const LARGE_HEAD: u8 = 4;
+    pub(crate) const LARGE_BODY: u8 = 5;
+    /// In the cache, or memory of the runtime itself.
+    pub(crate) const OTHER: u8 = 6;
+}
+
+/// One row of the table.
+#[repr(C)]
+pub(crate) struct Unit {
+    pub(crate) kind: u8,
+    /// Size class of `SMALL`.
+    pub(crate) class: u8,
+    /// Heads: units of the run. Tail and body: distance to the head.
+    pub(crate) len: u32,
+    /// List of the owner, or of the free runs; indices plus 1.
+    pub(crate) next: u32,
+    pub(crate) previous: u32,
+}
+
+pub(crate) struct Units {
+    pub(crate) base: usize,
+    pub(crate) bytes: usize,
+    table: *mut Unit,
+    frontier: usize,
+    cached: usize,
+    cache: [u32; CACHE],
+    /// `bins[n]` for runs of n units; `bins[0]` for longer ones.
+    bins: [u32; BINS + 1],
+    free: usize,
+    /// Units handed out, for the limit of all instances.
+    pub(crate) used: usize,
+}
+
+static UNITS: Global<Units> = Global::new(Units {
+    base: 0,
+    bytes: 0,
+    table: null_mut(),
+    frontier: 0,
+    cached: 0,
+    cache: [0; CACHE],
+    bins: [0; BINS + 1],
+    free: 0,
+    used: 0,
+});
+
+/// The one pool. References must not live across another call of this function.
+#[inline]
+#[expect(clippy::mut_from_ref, reason = "one mutator thread; every user takes it for one short step")]
+pub(crate) fn units() -> &'static mut Units {
+    // SAFETY: stage 1 has one mutator thread.
+    unsafe { &mut *UNITS.get() }
+}
+
+impl Units {
+    #[inline]
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.base) < self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn index(&self, address: usize) -> usize {
+        (address - self.base) >> UNIT_SHIFT
+    }
+
+    #[inline]
+    pub(crate) fn address(&self, index: usize) -> usize {
+        self.base + (index << UNIT_SHIFT)
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, index: usize) -> *mut Unit {
+        // SAFETY: the table has a row for every unit of the reservation.
+        unsafe { self.table.add(index) }
+    }
+
+    fn reserve(&mut self) -> bool {
+        let mut bytes = RESERVE_BYTES;
+        while bytes >= RESERVE_BYTES_MIN {
+            let table = (bytes >> UNIT_SHIFT) * size_of::<Unit>();
+            // SAFETY: a fresh private mapping.
+            unsafe {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+                let all = bytes + table + UNIT_BYTES;
+                let base = libc::mmap(null_mut(), all, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+                if base != libc::MAP_FAILED {
+                    self.base = (base as usize + UNIT_BYTES - 1) & !(UNIT_BYTES - 1);
+                    self.bytes = bytes;
+                    self.table = (self.base + bytes) as *mut Unit;
+                    return true;
+                }
+            }
+            bytes /= 2;
+        }
+        false
+    }
+
+    /// A run of `count` units; its rows are `OTHER`.
+    pub(crate) fn take(&mut self, count: usize) -> Option<usize> {
+        self.used += count;
+        if count == 1 && self.cached > 0 {
+            self.cached -= 1;
+            return Some(self.cache[self.cached] as usize);
+        }
+        let found = self.take_slowly(count);
+        if found.is_none() {
+            self.used -= count;
+        }
+        found
+    }
+
+    #[inline(never)]
+    fn take_slowly(&mut self, count: usize) -> Option<usize> {
+        if self.base == 0 && !self.reserve() {
+            return None;
+        }
+        let first = match self.take_free(count) {
+            Some(first) => first,
+            None => {
+                if self.frontier + count > self.bytes >> UNIT_SHIFT {
+                    return None;
+                }
+                self.frontier += count;
+                self.frontier - count
+            }
+        };
+        // SAFETY: rows of the table.
+        unsafe {
+            (*self.row(first)).kind = kind::OTHER;
+            (*self.row(first + count - 1)).kind = kind::OTHER;
+        }
+        Some(first)
+    }
+
+    fn take_free(&mut self, count: usize) -> Option<usize> {
+        for bin in count..=BINS {
+            if self.bins[bin] != 0 {
+                return Some(self.split(self.bins[bin] as usize - 1, count));
+            }
+        }
+        let mut next = self.bins[0];
+        while next != 0 {
+            let first = next as usize - 1;
+            // SAFETY: a free head.
+            unsafe {
+                if (*self.row(first)).len as usize >= count {
+                    return Some(self.split(first, count));
+                }
+                next = (*self.row(first)).next;
+            }
+        }
+        None
+    }
+
+    fn split(&mut self, first: usize, count: usize) -> usize {
+        // SAFETY: a free head.
+        let len = unsafe { (*self.row(first)).len } as usize;
+        self.unlink(first);
+        if len > count {
+            self.link(first + count, len - count);
+        }
+        first
+    }
+
+    fn bin(len: usize) -> usize {
+        if len <= BINS { len } else { 0 }
+    }
+
+    fn link(&mut self, first: usize, len: usize) {
+        let bin = Units::bin(len);
+        let next = self.bins[bin];
+        self.free += len;
+        // SAFETY: rows of the table; the tail is written first, since it may be the head as well.
+        unsafe {
+            let tail = self.row(first + len - 1);
+            (*tail).kind = kind::FREE_TAIL;
+            (*tail).len = len as u32 - 1;
+            *self.row(first) = Unit { kind: kind::FREE_HEAD, class: 0, len: len as u32, next, previous: 0 };
+            if next != 0 {
+                (*self.row(next as usize - 1)).previous = first as u32 + 1;
+            }
+        }
+        self.bins[bin] = first as u32 + 1;
+    }
+
+    fn unlink(&mut self, first: usize) {
+        // SAFETY: a free head and its neighbours in the list.
+        unsafe {
+            let Unit { len, next, previous, .. } = *self.row(first);
+            self.free -= len as usize;
+            if next != 0 {
+                (*self.row(next as usize - 1)).previous = previous;
+            }
+            if previous != 0 {
+                (*self.row(previous as usize - 1)).next = next;
+            } else {
+                self.bins[Units::bin(len as usize)] = next;
+            }
+        }
+    }
+
+    /// Takes back a run, or a part at the end of one.
+    pub(crate) fn give(&mut self, first: usize, count: usize) {
+        self.used -= count;
+        if count == 1 && self.cached < CACHE {
+            // SAFETY: a row of the table.
+            unsafe { (*self.row(first)).kind = kind::OTHER };
+            self.cache[self.cached] = first as u32;
+            self.cached += 1;
+            return;
+        }
+        self.give_slowly(first, count);
+    }
+
+    #[inline(never)]
+    fn give_slowly(&mut self, first: usize, count: usize) {
+        let (mut first, mut len) = (first, count);
+        // SAFETY: rows of the table.
+        unsafe {
+            if first + len < self.frontier && (*self.row(first + len)).kind == kind::FREE_HEAD {
+                let next = first + len;
+                len += (*self.row(next)).len as usize;
+                self.unlink(next);
+            }
+            if first > 0 {
+                let before = self.row(first - 1);
+                let head = match (*before).kind {
+                    kind::FREE_TAIL => Some(first - 1 - (*before).len as usize),
+                    // A run of one unit is its own tail.
+                    kind::FREE_HEAD => Some(first - 1),
+                    _ => None,
+                };
+                if let Some(head) = head {
+                    self.unlink(head);
+                    len += first - head;
+                    first = head;
+                }
+            }
+        }
+        self.link(first, len);
+        if self.free > KEPT_UNITS && count as u32 >= RELEASED_RUN {
+            // SAFETY: free memory of the reservation; only this run, the rest of the joined one was released before.
+            unsafe { libc::madvise(self.address(first) as *mut _, len << UNIT_SHIFT, libc::MADV_DONTNEED) };
+        }
+    }
+
+    /// Enlarges a run in place by free units behind it.
+    pub(crate) fn extend(&mut self, first: usize, count: usize, wanted: usize) -> bool {
+        let next = first + count;
+        let more = wanted - count;
+        // SAFETY: rows of the table.
+        unsafe {
+            if next == self.frontier {
+                if next + more > self.bytes >> UNIT_SHIFT {
+                    return false;
+                }
+                self.frontier += more;
+            } else {
+                if (*self.row(next)).kind != kind::FREE_HEAD || ((*self.row(next)).len as usize) < more {
+                    return false;
+                }
+                let next = self.split(next, more);
+                debug_assert_eq!(next, first + count);
+            }
+        }
+        self.used += more;
+        true
+    }
+}
