@@ -61,7 +61,32 @@ pub fn load(
         open: Vec::new(),
     };
     loader.root()?;
-    Ok(loader.loaded)
+    let mut loaded = loader.loaded;
+    put_foreign_libraries_first(&mut loaded);
+    Ok(loaded)
+}
+
+/// Programs number only libraries with C at run time: those must have the first ids.
+fn put_foreign_libraries_first(loaded: &mut Loaded) {
+    let mut order: Vec<usize> = (0..loaded.libraries.len()).collect();
+    order.sort_by_key(|&index| loaded.libraries[index].manifest.units.is_empty());
+    let mut new_ids = vec![0; order.len()];
+    for (new, &old) in order.iter().enumerate() {
+        new_ids[old] = new;
+    }
+    for unit in &mut loaded.sources.units {
+        if let UnitKind::Library(id) = &mut unit.kind {
+            *id = LibraryId(new_ids[id.0 as usize] as u32);
+        }
+    }
+    let libraries =
+        std::mem::take(&mut loaded.libraries).into_iter().zip(std::mem::take(&mut loaded.sources.libraries));
+    let mut numbered: Vec<_> = libraries.zip(new_ids).collect();
+    numbered.sort_by_key(|(_, id)| *id);
+    for ((library, facts), _) in numbered {
+        loaded.libraries.push(library);
+        loaded.sources.libraries.push(facts);
+    }
 }
 
 #[derive(Clone, Copy)]

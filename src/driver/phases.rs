@@ -2,13 +2,18 @@
 //!
 //! In: finished structures. Out: finished structures. Deliberately not here: their order (`pipeline`).
 
-use super::session::Session;
+use super::session::{Emit, OptLevel, Session};
 use crate::ast::Module;
+use crate::bind;
+use crate::codegen::{self, CodegenError, CodegenOptions, LibraryBinding};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir::Program;
 use crate::native::NativeLibrary;
 use crate::resolve::Sources;
 use crate::source::{FileId, SourceMap};
+
+/// Built libraries; a prefix of `Program::libraries`, whose rest has no C (`load`).
+pub(super) type Natives = [NativeLibrary];
 
 pub(super) fn parse(file: FileId, _text: &str, _diagnostics: &mut Diagnostics) -> Module {
     Module { file, headers: Vec::new(), items: Vec::new() }
@@ -25,12 +30,49 @@ pub(super) fn check(_sources: Sources, _session: &Session, diagnostics: &mut Dia
 
 pub(super) fn passes(_program: &mut Program) {}
 
+/// Compares every extern with its C function and plans its calls.
+pub(super) fn bind(program: &Program, natives: &Natives, diagnostics: &mut Diagnostics) -> Vec<bind::Binding> {
+    let functions: Vec<bind::Functions> = program
+        .libraries
+        .iter()
+        .enumerate()
+        .map(|(index, _)| natives.get(index).map(|native| native.functions.clone()).unwrap_or_default())
+        .collect();
+    bind::bind(program, &functions, diagnostics)
+}
+
+/// An object, LLVM text or assembly.
 pub(super) fn codegen(
-    _program: &Program,
-    _natives: &[NativeLibrary],
-    _session: &Session,
-    _sources: &SourceMap,
-    _diagnostics: &mut Diagnostics,
+    program: &Program,
+    natives: &Natives,
+    session: &Session,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Vec<u8>> {
-    None
+    let bindings: Vec<LibraryBinding> =
+        natives.iter().map(|native| LibraryBinding { descriptor_symbol: native.descriptor_symbol.clone() }).collect();
+    let options = CodegenOptions {
+        opt: match session.opt_level {
+            OptLevel::O0 => codegen::OptLevel::Debug,
+            OptLevel::O1 => codegen::OptLevel::O1,
+            OptLevel::O2 => codegen::OptLevel::O2,
+            OptLevel::O3 => codegen::OptLevel::O3,
+        },
+        debug_info: session.debug_info,
+        emit: match session.emit {
+            Emit::Llvm => codegen::Emit::Llvm,
+            Emit::Asm => codegen::Emit::Asm,
+            Emit::Executable | Emit::Object | Emit::Ast | Emit::Ir => codegen::Emit::Object,
+        },
+        ..CodegenOptions::default()
+    };
+    match codegen::compile(program, sources, &bindings, &options) {
+        Ok(output) => Some(output.bytes),
+        Err(CodegenError::NotBuilt { what, span }) => {
+            let message = format!("Not supported by this version: {what}");
+            diagnostics.push(Diagnostic::new(Code::E0001, span, message));
+            None
+        }
+        Err(error) => crate::bug!("{error}"),
+    }
 }

@@ -137,6 +137,8 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
         build_libraries(session, store, &libraries, &program, &mut inputs, record)
     };
     record.require_no_errors()?;
+    phases::bind(&program, &natives, &mut record.diagnostics);
+    record.require_no_errors()?;
     if stops_after(Stage::Native) {
         return Ok(Product::Stopped);
     }
