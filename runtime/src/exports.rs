@@ -310,3 +310,52 @@ runtime_functions! {
     /// `[string]`, program name first.
     ProgramArgs "coex_program_args" (Fiber, ResultType) -> Ref;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, Returns};
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    /// Numbers of parameters of all functions in the sources, by name.
+    fn definitions(directory: &Path, found: &mut HashMap<String, usize>) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                definitions(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            for (at, _) in text.match_indices("fn coex_") {
+                let Some((name, rest)) = text[at + 3..].split_once('(') else { continue };
+                let parameters = rest.split(')').next().unwrap_or_default();
+                found.insert(name.to_owned(), parameters.matches(':').count());
+            }
+            // The panics that a macro defines: a name and a fixed text.
+            for line in text.lines() {
+                if let Some((name, _)) =
+                    line.trim().split_once(" b\"").filter(|(name, _)| name.starts_with("coex_panic_"))
+                {
+                    found.insert(name.to_owned(), 2);
+                }
+            }
+        }
+    }
+
+    /// Every function of the table exists, with as many parameters as the table says.
+    #[test]
+    fn the_table_is_implemented() {
+        let mut found = HashMap::new();
+        definitions(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+        let mut wrong = Vec::new();
+        for function in ALL {
+            let expected = function.params().len() + (function.returns() == Returns::Value) as usize;
+            match found.get(function.symbol()) {
+                Some(count) if *count == expected => {}
+                Some(count) => wrong.push(format!("{}: {count} parameters, not {expected}", function.symbol())),
+                None => wrong.push(format!("{}: missing", function.symbol())),
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

@@ -101,6 +101,11 @@ pub fn flush_all() {
     }
 }
 
+/// Descriptor 1 is closed: what is printed from now on must not reach a file that gets its number.
+pub fn close_output() {
+    OUTPUT.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+}
+
 /// Adds text to standard output as one unit.
 pub unsafe fn print_bytes(fiber: *mut Fiber, bytes: &[u8]) {
     with_output(fiber, |output| {

@@ -21,6 +21,7 @@ pub mod list;
 pub mod map;
 pub mod number;
 pub mod panic;
+pub mod posix;
 pub mod program;
 pub mod set;
 pub mod signals;

@@ -136,10 +136,6 @@ impl Builder {
         builder
     }
 
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
     /// Slots of the tail that are in use; a full tail counts as full, not as empty.
     fn taken(&self) -> usize {
         if self.len == 0 { 0 } else { ((self.len - 1) & ((1 << self.bits) - 1)) + 1 }

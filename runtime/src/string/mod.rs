@@ -7,6 +7,7 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
 pub mod change;
+pub mod foreign;
 pub mod parse;
 pub mod search;
 pub mod split;

@@ -259,5 +259,18 @@ pub unsafe extern "C" fn coex_value_to_string(
     crate::string::from_bytes(fiber, &buffer)
 }
 
+/// `unwrap of Err: E`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_panic_unwrap_err(
+    fiber: *mut Fiber,
+    error: *const u8,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> ! {
+    let mut line = b"unwrap of Err: ".to_vec();
+    write(&mut line, error, ty, Style::Convert);
+    crate::slot::fail(fiber, site, &String::from_utf8_lossy(&line))
+}
+
 #[cfg(test)]
 mod tests;

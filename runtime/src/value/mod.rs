@@ -334,4 +334,6 @@ pub unsafe extern "C" fn coex_value_compare(left: *const u8, right: *const u8, t
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
