@@ -5,7 +5,9 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
-use crate::abi::{ArrayObject, Fiber, FieldDesc, Kind, ListObject, MapIter, MapObject, StringObject, Text, TypeDesc};
+use crate::abi::{
+    ArrayObject, Fiber, FieldDesc, Kind, ListObject, MapIter, MapObject, Site, StringObject, Text, TypeDesc,
+};
 use crate::list;
 use crate::map::iter;
 use crate::map::layout::Layout;
