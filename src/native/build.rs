@@ -1,16 +1,330 @@
 //! One library: look its object up, or make it.
+//!
+//! In: a toolchain, the cache, a library's sources. Out: [`NativeLibrary`]. The steps, in the order in which they must
+//! stand: validate, system dependencies (their answer is part of the key), key, look-up, lock, look-up again, clang,
+//! pass, publish. A hit starts no process and does not touch LLVM.
 
+use coex_runtime::abi;
+
+use super::compile::{self, Compiled, FFI_HEADER};
 use super::error::NativeError;
-use super::sources::{LibrarySources, NativeLibrary, NativeOptions};
-use super::store::Store;
+use super::files::FileFact;
+use super::headers::HeaderFacts;
+use super::key::{KeyInputs, SCHEMA, explain};
+use super::pass::{self, PassError, PassInput, PassOutput};
+use super::sources::{
+    CacheOutcome, IsolationReport, IsolationTier, LibrarySources, Limits, NativeLibrary, NativeOptions, OptLevel,
+    PrivatiseMode,
+};
+use super::store::{Entry, Key, Lookup, Store};
+use super::system::{self, SystemAnswer};
 use super::toolchain::Toolchain;
+use super::{codec, record, symbols};
+
+/// The name of the object among an entry's blobs.
+const OBJECT: &str = "object";
 
 /// The object of a library, from the cache or compiled now, with what the compiler must know of it.
 pub fn build_library(
-    _toolchain: &Toolchain,
-    _cache: &Store,
-    _sources: &LibrarySources<'_>,
-    _options: &NativeOptions,
+    toolchain: &Toolchain,
+    cache: &Store,
+    sources: &LibrarySources<'_>,
+    options: &NativeOptions,
 ) -> Result<NativeLibrary, NativeError> {
-    Err(NativeError::Unsupported { what: "libraries with C sources".to_owned() })
+    validate(sources)?;
+    let system = system::resolve(cache, toolchain, sources)?;
+    let plan = Plan::new(toolchain, cache, sources, options, system)?;
+    let mut notes = Vec::new();
+    let mut reason = match recall(cache, &plan, &mut notes)? {
+        Recalled::Hit(library) => return Ok(*library),
+        Recalled::Miss(reason) => reason,
+    };
+    let _lock = cache.lock(&plan.key)?;
+    // Somebody else may have made it while we waited. Damage was noted the first time.
+    match recall(cache, &plan, &mut notes)? {
+        Recalled::Hit(library) => return Ok(NativeLibrary { notes, ..*library }),
+        Recalled::Miss(again) => reason = reason.or(again),
+    }
+    let reason = match reason {
+        Some(reason) => reason,
+        None => plan.compare_with_latest(cache)?,
+    };
+    let mut library = make(toolchain, cache, sources, options, &plan)?;
+    plan.remember_as_latest(cache)?;
+    library.cache = CacheOutcome::Miss(reason);
+    library.notes = notes;
+    Ok(library)
+}
+
+/// Hash of this compiler's own bytes, for keys of the store. Read once; later checked by time and size.
+pub fn compiler_identity(cache: &Store) -> Result<String, NativeError> {
+    let fault = |error: std::io::Error| NativeError::Cache {
+        directory: cache.directory().display().to_string(),
+        reason: format!("the compiler's own file cannot be read: {error}"),
+    };
+    let path = std::env::current_exe().map_err(fault)?;
+    let key = Key::of(&[b"compiler 1", path.as_os_str().as_encoded_bytes()]);
+    if let Lookup::Hit(entry) = cache.lookup(&key)?
+        && let Some(fact) = FileFact::read(&mut codec::Reader::new(&entry.meta))
+        && fact.holds()
+    {
+        return Ok(fact.hash);
+    }
+    let fact = FileFact::of(&path).map_err(fault)?;
+    let mut writer = codec::Writer::default();
+    fact.write(&mut writer);
+    cache.publish(&key, &writer.finish(), &[])?;
+    Ok(fact.hash)
+}
+
+fn validate(sources: &LibrarySources<'_>) -> Result<(), NativeError> {
+    for unit in &sources.units {
+        if let Some(file) = unit.sources.iter().find(|file| !sources.files.contains_key(*file)) {
+            return Err(NativeError::FileNotFound { library: sources.name.to_owned(), file: file.clone() });
+        }
+        if matches!(unit.isolation, IsolationTier::Confined | IsolationTier::Process) {
+            return Err(NativeError::Unsupported { what: format!("isolation = \"{}\"", unit.isolation.as_str()) });
+        }
+        if unit.threads {
+            return Err(NativeError::Unsupported { what: "threads = true".to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Everything that is decided before anything is looked up.
+struct Plan {
+    key: Key,
+    /// The part of the key that symbols carry.
+    short_key: String,
+    fields: Vec<(String, blake3::Hash)>,
+    latest: Key,
+    flags: Vec<Vec<String>>,
+    system: SystemAnswer,
+    target: String,
+    cpu: String,
+    symbols: Vec<String>,
+    tier: IsolationTier,
+    limits: Limits,
+}
+
+impl Plan {
+    fn new(
+        toolchain: &Toolchain,
+        cache: &Store,
+        sources: &LibrarySources<'_>,
+        options: &NativeOptions,
+        system: SystemAnswer,
+    ) -> Result<Plan, NativeError> {
+        let target = options.target.clone().unwrap_or_else(host_triple);
+        let cpu = options.cpu.clone().unwrap_or_else(|| baseline_cpu(&target).to_owned());
+        let flags: Vec<Vec<String>> =
+            sources.units.iter().map(|unit| compile::flags(sources, unit, &system, &target, &cpu)).collect();
+        let mut symbols = sources.symbols.clone();
+        symbols.sort();
+        symbols.dedup();
+        let tier = sources.units.iter().map(|unit| unit.isolation).max().unwrap_or_default();
+        let limits = strictest_limits(sources);
+        let include_dirs = toolchain.include_dirs.iter().map(|path| path.display().to_string());
+        let mut files: std::collections::BTreeMap<String, &[u8]> =
+            sources.files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
+        files.insert("<coex_ffi.h>".to_owned(), FFI_HEADER.as_bytes());
+        let mut unit_fields = flags.clone();
+        for (fields, unit) in unit_fields.iter_mut().zip(&sources.units) {
+            fields.extend(unit.sources.iter().cloned());
+        }
+        let inputs = KeyInputs {
+            schema: SCHEMA,
+            compiler: compiler_identity(cache)?,
+            clang: std::iter::once(toolchain.identity.clone()).chain(include_dirs).collect(),
+            library: [sources.name, sources.version],
+            target: target.clone(),
+            cpu: cpu.clone(),
+            optimisation: optimisation_fields(options),
+            isolation: vec![
+                tier.as_str().to_owned(),
+                pass::PASS_VERSION.to_string(),
+                abi::ABI_VERSION.to_string(),
+                format!("{limits:?}"),
+            ],
+            flags: unit_fields,
+            symbols: symbols.clone(),
+            files,
+            pkg_config: system.key_fields(),
+            environment: compile::ENVIRONMENT
+                .map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default()))
+                .to_vec(),
+        };
+        let key = inputs.key();
+        let short_key = key.hex()[..16].to_owned();
+        let latest = Key::of(&[b"latest 1", sources.name.as_bytes(), inputs.optimisation.concat().as_bytes()]);
+        let fields = inputs.fields();
+        Ok(Plan { key, short_key, fields, latest, flags, system, target, cpu, symbols, tier, limits })
+    }
+
+    /// Why this key is new: the first input that differs from the last build of a library of this name.
+    fn compare_with_latest(&self, cache: &Store) -> Result<String, NativeError> {
+        let Lookup::Hit(entry) = cache.lookup(&self.latest)? else { return Ok("first-seen".to_owned()) };
+        let mut reader = codec::Reader::new(&entry.meta);
+        let old = reader.list(|reader| Some((reader.text()?, reader.text()?))).unwrap_or_default();
+        Ok(explain(&old, &self.fields).unwrap_or_else(|| "evicted".to_owned()))
+    }
+
+    fn remember_as_latest(&self, cache: &Store) -> Result<(), NativeError> {
+        let mut writer = codec::Writer::default();
+        writer.list(self.fields.iter(), |writer, (tag, hash)| {
+            writer.put(tag);
+            writer.put(hash.to_hex());
+        });
+        cache.publish(&self.latest, &writer.finish(), &[])?;
+        Ok(())
+    }
+}
+
+fn host_triple() -> String {
+    let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
+    format!("{arch}-unknown-linux-gnu")
+}
+
+fn baseline_cpu(target: &str) -> &'static str {
+    if target.starts_with("x86_64") { "x86-64" } else { "generic" }
+}
+
+fn optimisation_fields(options: &NativeOptions) -> [String; 3] {
+    let level = match options.opt_level {
+        OptLevel::None => "O0",
+        OptLevel::Less => "O1",
+        OptLevel::Default => "O2",
+        OptLevel::Aggressive => "O3",
+    };
+    let debug = if options.debug_info { "debug" } else { "strip" };
+    let privatise = match options.privatise {
+        PrivatiseMode::On => "private",
+        PrivatiseMode::Off => "plain",
+    };
+    [level, debug, privatise].map(str::to_owned)
+}
+
+/// Units share one instance, so the lowest limit of each kind holds; 0 means no limit.
+fn strictest_limits(sources: &LibrarySources<'_>) -> Limits {
+    let lowest = |of: fn(&Limits) -> u64| {
+        sources.units.iter().map(|unit| of(&unit.limits)).filter(|limit| *limit > 0).min().unwrap_or(0)
+    };
+    Limits {
+        instances: lowest(|limits| limits.instances),
+        handles: lowest(|limits| limits.handles),
+        arena_bytes: lowest(|limits| limits.arena_bytes),
+    }
+}
+
+enum Recalled {
+    Hit(Box<NativeLibrary>),
+    /// With the reason, when it is known already.
+    Miss(Option<String>),
+}
+
+fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalled, NativeError> {
+    let entry: Entry = match cache.lookup(&plan.key)? {
+        Lookup::Hit(entry) => entry,
+        Lookup::Absent => return Ok(Recalled::Miss(None)),
+        Lookup::Damaged(line) => {
+            notes.push(line);
+            return Ok(Recalled::Miss(Some("corrupt".to_owned())));
+        }
+    };
+    let read = entry.blob(OBJECT).and_then(|object| record::read(&entry.meta, &object.path));
+    let Some((library, headers)) = read else { return Ok(Recalled::Miss(Some("corrupt".to_owned()))) };
+    Ok(match headers.broken() {
+        Some(reason) => Recalled::Miss(Some(reason)),
+        None => Recalled::Hit(Box::new(library)),
+    })
+}
+
+fn make(
+    toolchain: &Toolchain,
+    cache: &Store,
+    sources: &LibrarySources<'_>,
+    options: &NativeOptions,
+    plan: &Plan,
+) -> Result<NativeLibrary, NativeError> {
+    let scratch = cache.scratch()?;
+    let fault = |error: std::io::Error| NativeError::Cache {
+        directory: cache.directory().display().to_string(),
+        reason: super::store::reason(&error),
+    };
+    compile::unpack(sources, scratch.path()).map_err(fault)?;
+    let compiled = compile::compile(toolchain, sources, &plan.flags, scratch.path())?;
+    let search: Vec<_> = plan.system.include_dirs.iter().chain(&toolchain.include_dirs).cloned().collect();
+    let headers = HeaderFacts::collect(&compiled.headers, &search, sources.files.iter()).map_err(fault)?;
+    let output = run_pass(sources, options, plan, &compiled)?;
+    let mut library = describe(sources, plan, &output);
+    if options.print_commands {
+        library.commands = compiled.commands;
+    }
+    let entry = cache.publish(&plan.key, &record::write(&library, &headers), &[(OBJECT, &output.object)])?;
+    if let Some(object) = entry.blob(OBJECT) {
+        library.object = object.path.clone();
+    }
+    Ok(library)
+}
+
+fn run_pass(
+    sources: &LibrarySources<'_>,
+    options: &NativeOptions,
+    plan: &Plan,
+    compiled: &Compiled,
+) -> Result<PassOutput, NativeError> {
+    let shared = if plan.tier == IsolationTier::Shared { abi::library_flags::SHARED } else { 0 };
+    let input = PassInput {
+        library: sources.name,
+        key: &plan.short_key,
+        bitcode: &compiled.bitcode,
+        symbols: &plan.symbols,
+        flags: shared,
+        limits: plan.limits,
+        threads: sources.units.iter().any(|unit| unit.threads),
+        target: &plan.target,
+        cpu: &plan.cpu,
+        opt_level: options.opt_level,
+        debug_info: options.debug_info,
+        privatise: options.privatise,
+    };
+    let library = sources.name.to_owned();
+    pass::build_object(&input).map_err(|error| {
+        let errors = match error {
+            PassError::SymbolNotDefined { symbol, is_static } => {
+                return NativeError::SymbolNotDefined { library, symbol, is_static };
+            }
+            PassError::Refused(refusals) => refusals.iter().map(pass::Refusal::line).collect(),
+            PassError::Llvm(text) => text.lines().map(str::to_owned).collect(),
+        };
+        // Merging concerns all files; the first command stands for them.
+        let command = compiled.commands.first().cloned().unwrap_or_default();
+        NativeError::CompilationFailed { library, command, errors }
+    })
+}
+
+fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> NativeLibrary {
+    let tier = if output.total_size == 0 { "pure" } else { plan.tier.as_str() };
+    NativeLibrary {
+        name: sources.name.to_owned(),
+        version: sources.version.to_owned(),
+        key: plan.short_key.clone(),
+        object: Default::default(),
+        descriptor_symbol: abi::library_descriptor_symbol(sources.name, &plan.short_key),
+        functions: output.functions.clone(),
+        link_args: plan.system.link_args.clone(),
+        uses_stdio: output.uses_stdio,
+        report: IsolationReport {
+            tier: tier.to_owned(),
+            members: output.members.clone(),
+            data_size: output.data_size,
+            total_size: output.total_size,
+            relocations: output.relocations,
+            symbols: output.undefined.iter().map(|name| (name.clone(), symbols::classify(name))).collect(),
+        },
+        cache: CacheOutcome::Hit,
+        notes: Vec::new(),
+        commands: Vec::new(),
+    }
 }

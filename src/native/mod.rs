@@ -4,21 +4,26 @@
 //! mutable state is private to an instance, and the facts the compiler needs (signatures, link arguments, a report).
 //! Deliberately not here: archives and manifests (`cxz`), linking (`link`), and what a call of C looks like (`codegen`).
 //!
-//! Reading order: [`sources`] and [`signature`] (the data), [`key`] (what an object depends on), [`store`] (where it is
-//! kept), [`build`] (hit or miss), [`compile`] (clang), [`pass`] (LLVM: merge, privatise, optimise, emit).
+//! Reading order: [`sources`] and [`signature`] (the data), `build` (hit or miss), `key` (what an object depends on),
+//! [`store`] (where it is kept), `compile` (clang), `pass` (LLVM: merge, privatise, optimise, emit).
 
 pub mod build;
 mod codec;
+mod compile;
 pub mod error;
 mod files;
+mod headers;
+mod key;
 mod pass;
+mod record;
 pub mod signature;
 pub mod sources;
 pub mod store;
 mod symbols;
+mod system;
 pub mod toolchain;
 
-pub use build::build_library;
+pub use build::{build_library, compiler_identity};
 pub use error::NativeError;
 pub use signature::{CField, CFunction, CSignature, CType};
 pub use sources::{

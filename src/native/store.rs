@@ -11,6 +11,7 @@
 //!     ab/abcdef….entry      names the blobs of one key and holds its meta text
 //!     ab/ab01234….blob      bytes under their own BLAKE3
 //!     ab/abcdef….lock       held with flock while somebody makes this key; a dead holder blocks nobody
+//!     work/                 directories of running builds
 //!     quarantine/           damaged files, for a look at them; `clear` and `gc` remove them
 //!
 //! entry := "coex-entry 1\n" blob* "meta " LENGTH "\n" BYTES "\n" "check " BLAKE3-of-all-before "\n"
@@ -267,6 +268,19 @@ impl Store {
         }
     }
 
+    /// A directory for the files of one build, removed when dropped.
+    pub fn scratch(&self) -> Result<Scratch, CacheError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join("work").join(format!("{}-{number}", std::process::id()));
+        // What a killed process with our number left behind.
+        let _ = fs::remove_dir_all(&path);
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(&path) {
+            Ok(()) => Ok(Scratch { path }),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
     fn check_blob(&self, blob: &Blob) -> io::Result<BlobState> {
         match fs::metadata(&blob.path) {
             Ok(metadata) if metadata.len() != blob.size => return Ok(BlobState::Wrong),
@@ -331,6 +345,24 @@ impl Drop for KeyLock {
     fn drop(&mut self) {
         // Still locked here: whoever opened the file before sees that it is gone and starts over.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// See [`Store::scratch`].
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -432,10 +464,24 @@ impl Store {
         Ok(())
     }
 
+    /// Directories of builds that were killed.
+    fn sweep_work(&self) {
+        for item in fs::read_dir(self.root.join("work")).into_iter().flatten().flatten() {
+            let modified = item.metadata().and_then(|metadata| metadata.modified());
+            if modified.is_ok_and(|time| time.elapsed().unwrap_or_default() > SETTLED) {
+                let _ = fs::remove_dir_all(item.path());
+            }
+        }
+    }
+
     fn files(&self) -> Result<Vec<StoredFile>, CacheError> {
         let mut files = Vec::new();
+        self.sweep_work();
         for shard in fs::read_dir(&self.root).map_err(|error| self.fault(&error))?.flatten() {
             let quarantine = shard.file_name() == "quarantine";
+            if shard.file_name() == "work" {
+                continue;
+            }
             let Ok(items) = fs::read_dir(shard.path()) else { continue };
             for item in items.flatten() {
                 let path = item.path();

@@ -410,10 +410,10 @@ pub(super) fn shim(name: &str) -> Option<String> {
 }
 
 pub(super) fn classify(name: &str) -> SymbolClass {
-    if name.starts_with("coex_shim_") || name.starts_with("coex_ffi_") {
-        SymbolClass::Instance
-    } else if STDIO.contains(&name) || matches!(name, "coex_shim_getline" | "coex_shim_getdelim") {
+    if STDIO.contains(&name) {
         SymbolClass::Stdio
+    } else if name.starts_with("coex_shim_") || name.starts_with("coex_ffi_") {
+        SymbolClass::Instance
     } else if PURE.contains(&name) {
         SymbolClass::Pure
     } else {
@@ -423,11 +423,11 @@ pub(super) fn classify(name: &str) -> SymbolClass {
 
 /// Streams or descriptors may be touched: by a known function, or by one that nobody here knows (of a system library).
 pub(super) fn use_stdio(undefined: &[String]) -> bool {
-    undefined.iter().any(|name| match name.as_str() {
-        "getline" | "getdelim" | "__getdelim" => true,
-        name if shim(name).is_some() || KNOWN_SILENT.contains(&name) => false,
-        name => matches!(classify(name), SymbolClass::Stdio | SymbolClass::Process),
-    })
+    undefined
+        .iter()
+        .map(String::as_str)
+        .filter(|name| shim(name).is_none() && !KNOWN_SILENT.contains(name))
+        .any(|name| matches!(classify(name), SymbolClass::Stdio | SymbolClass::Process))
 }
 
 /// State of the process, but no streams.

@@ -28,10 +28,6 @@ impl<'m, 'c> Constants<'m, 'c> {
         Constants { module, context: unsafe { LLVMGetModuleContext(module.as_mut_ptr()) } }
     }
 
-    pub(super) fn context(&self) -> LLVMContextRef {
-        self.context
-    }
-
     pub(super) fn int_type(&self, bits: u32) -> Type<'c> {
         // SAFETY: the context is live.
         Type::new(unsafe { LLVMIntTypeInContext(self.context, bits) })

@@ -31,11 +31,6 @@ pub(super) fn target_machine(input: &PassInput<'_>) -> Result<TargetMachine, Pas
         .ok_or_else(|| PassError::Llvm(format!("no code generator for {}", input.target)))
 }
 
-/// The target that this compiler runs on, as clang names it.
-pub(crate) fn host_triple() -> String {
-    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" }.to_owned()
-}
-
 /// Forgets what nobody can call, and turns variables that are never written into constants.
 pub(super) fn simplify(module: &Module<'_>, machine: &TargetMachine, symbols: &[String]) -> Result<(), PassError> {
     let keep: Vec<String> = symbols.iter().map(|name| format!("preserve-gv={name}")).collect();

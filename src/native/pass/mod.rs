@@ -31,8 +31,6 @@ use super::signature::CFunction;
 use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
 
-pub(crate) use self::emit::host_triple;
-
 /// Part of every key: raise it when the object of the same bitcode changes.
 pub(super) const PASS_VERSION: u32 = 1;
 
@@ -97,21 +95,18 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
     let module = merge(&context, input)?;
     let machine = emit::target_machine(input)?;
     let found = read_functions(&context, &module, input)?;
-    let mut undefined = undefined_symbols(&module);
+    if input.privatise == PrivatiseMode::On {
+        redirect(&module);
+    }
+    emit::simplify(&module, &machine, input.symbols)?;
+    let undefined = undefined_symbols(&module);
     let uses_stdio = symbols::use_stdio(&undefined);
     let mut output = match input.privatise {
         PrivatiseMode::On => {
-            redirect(&module);
-            emit::simplify(&module, &machine, input.symbols)?;
-            undefined = undefined_symbols(&module);
             refuse_symbols(&undefined, input.threads)?;
             privatise(&module, input, uses_stdio)?
         }
-        PrivatiseMode::Off => {
-            emit::simplify(&module, &machine, input.symbols)?;
-            undefined = undefined_symbols(&module);
-            plain(&module, input, uses_stdio)
-        }
+        PrivatiseMode::Off => plain(&module, input, uses_stdio),
     };
     verify(&module)?;
     if !input.debug_info {
@@ -123,7 +118,6 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
     if !errors.is_empty() {
         return Err(PassError::Llvm(errors.join("\n")));
     }
-    undefined.retain(|name| !name.starts_with("__start_") && !name.starts_with("__stop_"));
     Ok(PassOutput { functions: found, undefined, uses_stdio, ..output })
 }
 
@@ -179,7 +173,7 @@ fn undefined_symbols(module: &Module<'_>) -> Vec<String> {
         .chain(globals(module))
         .filter(|value| value.is_declaration() && !value.is_unused())
         .map(Value::name)
-        .filter(|name| !name.starts_with("llvm.") && name != coex_runtime::abi::INSTANCE_BASE_SYMBOL)
+        .filter(|name| !["llvm.", "__start_", "__stop_"].iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     names.sort();
     names

@@ -1,0 +1,228 @@
+//! clang: C files to bitcode.
+//!
+//! In: the units of a library and a directory of their own. Out: one bitcode file a C file, and the system headers that
+//! were read. Deliberately not here: what happens to the bitcode (`pass`).
+//!
+//! clang runs inside the directory and every path on its command line is relative to it, so that messages,
+//! `__FILE__`, debug information and objects name `ffi/src/x.c` wherever the build took place:
+//!
+//! ```text
+//! ffi/src/…        the library's files
+//! include/coex_ffi.h
+//! out/N.bc out/N.d
+//! ```
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::error::NativeError;
+use super::headers::dependencies;
+use super::sources::{LibrarySources, Unit};
+use super::system::SystemAnswer;
+use super::toolchain::Toolchain;
+
+/// What libraries may include of ours.
+pub(super) const FFI_HEADER: &str = include_str!("../../runtime/include/coex_ffi.h");
+
+/// Variables of the user that clang may see; they are part of the key.
+pub(super) const ENVIRONMENT: [&str; 2] = ["CPATH", "C_INCLUDE_PATH"];
+
+/// More lines say nothing more.
+const MAX_ERROR_LINES: usize = 20;
+
+pub(super) struct Compiled {
+    /// Archive-relative name of the C file, and its bitcode.
+    pub(super) bitcode: Vec<(String, PathBuf)>,
+    /// Files outside the archive that were read.
+    pub(super) headers: BTreeSet<PathBuf>,
+    pub(super) commands: Vec<String>,
+}
+
+/// One C file to compile.
+struct Job {
+    source: String,
+    arguments: Vec<String>,
+    bitcode: PathBuf,
+    depfile: PathBuf,
+}
+
+/// The flags of a unit, in order, without files: what is hashed is what is run.
+pub(super) fn flags(
+    sources: &LibrarySources<'_>,
+    unit: &Unit,
+    system: &SystemAnswer,
+    target: &str,
+    cpu: &str,
+) -> Vec<String> {
+    let mut flags = vec![
+        format!("--target={target}"),
+        format!("-march={cpu}"),
+        format!("-std={}", unit.c_standard.as_deref().unwrap_or("gnu17")),
+    ];
+    // Clang prepares the code as for -O2, LLVM's passes run after the library is merged. Debug information carries the
+    // signatures and the places of variables.
+    let fixed = ["-O2", "-Xclang", "-disable-llvm-passes", "-g", "-fPIC", "-emit-llvm", "-c"];
+    flags.extend(fixed.map(str::to_owned));
+    flags.push(format!("-ffile-compilation-dir=/cxz/{}-{}", sources.name, sources.version));
+    flags.extend(unit.defines.iter().map(|(name, value)| match value.as_str() {
+        "" => format!("-D{name}"),
+        value => format!("-D{name}={value}"),
+    }));
+    flags.extend(system.defines.iter().map(|define| format!("-D{define}")));
+    flags.extend(unit.include_dirs.iter().map(|directory| match directory.as_str() {
+        "." | "" => "-Iffi/src".to_owned(),
+        directory => format!("-Iffi/src/{}", directory.trim_end_matches('/')),
+    }));
+    flags.push("-Iffi/src".to_owned());
+    flags.extend(["-isystem", "include"].map(str::to_owned));
+    flags.extend(system.include_dirs.iter().map(|directory| format!("-I{}", directory.display())));
+    flags
+}
+
+/// Puts the library's files into an empty directory.
+pub(super) fn unpack(sources: &LibrarySources<'_>, directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory.join("out"))?;
+    fs::create_dir_all(directory.join("include"))?;
+    fs::write(directory.join("include/coex_ffi.h"), FFI_HEADER)?;
+    for (name, bytes) in sources.files {
+        let path = directory.join("ffi/src").join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+/// Compiles all C files, as many at a time as there are processors. The first failure in the manifest's order is told.
+pub(super) fn compile(
+    toolchain: &Toolchain,
+    sources: &LibrarySources<'_>,
+    unit_flags: &[Vec<String>],
+    directory: &Path,
+) -> Result<Compiled, NativeError> {
+    let jobs = plan(sources, unit_flags);
+    let results = run_all(toolchain, &jobs, directory);
+    let mut compiled = Compiled { bitcode: Vec::new(), headers: BTreeSet::new(), commands: Vec::new() };
+    for (job, result) in jobs.iter().zip(results) {
+        let command = command_text(&job.arguments);
+        if let Err(errors) = result {
+            return Err(NativeError::CompilationFailed { library: sources.name.to_owned(), command, errors });
+        }
+        let depfile = fs::read_to_string(directory.join(&job.depfile)).unwrap_or_default();
+        compiled
+            .headers
+            .extend(dependencies(&depfile).into_iter().map(PathBuf::from).filter(|path| path.is_absolute()));
+        compiled.bitcode.push((job.source.clone(), directory.join(&job.bitcode)));
+        compiled.commands.push(command);
+    }
+    Ok(compiled)
+}
+
+fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (unit, flags) in sources.units.iter().zip(unit_flags) {
+        for file in &unit.sources {
+            let number = jobs.len();
+            let source = format!("ffi/src/{file}");
+            let (bitcode, depfile) = (format!("out/{number}.bc"), format!("out/{number}.d"));
+            let mut arguments = flags.clone();
+            arguments.extend(["-MD", "-MF", &depfile, "-o", &bitcode, &source].map(str::to_owned));
+            jobs.push(Job { source, arguments, bitcode: bitcode.into(), depfile: depfile.into() });
+        }
+    }
+    jobs
+}
+
+fn run_all(toolchain: &Toolchain, jobs: &[Job], directory: &Path) -> Vec<Result<(), Vec<String>>> {
+    let results: Vec<Mutex<Result<(), Vec<String>>>> = jobs.iter().map(|_| Mutex::new(Ok(()))).collect();
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < jobs.len()) {
+                    let result = run(toolchain, &jobs[index], directory);
+                    // A poisoned lock would mean that a worker panicked; its panic is reported by the scope.
+                    if let Ok(mut slot) = results[index].lock() {
+                        *slot = result;
+                    }
+                }
+            });
+        }
+    });
+    results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|error| error.into_inner())).collect()
+}
+
+fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Result<(), Vec<String>> {
+    let output = Command::new(&toolchain.clang)
+        .args(&job.arguments)
+        .current_dir(directory)
+        .env_clear()
+        .envs(environment(directory))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| vec![format!("error: cannot run {}: {error}", toolchain.clang.display())])?;
+    // "Succeeded" without output has been seen of wrappers.
+    if output.status.success() && directory.join(&job.bitcode).is_file() {
+        return Ok(());
+    }
+    let errors = error_lines(&String::from_utf8_lossy(&output.stderr));
+    Err(if errors.is_empty() { vec![format!("error: clang ended with {}", output.status)] } else { errors })
+}
+
+/// Nothing of the user's environment reaches clang but what the key names.
+fn environment(directory: &Path) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<(OsString, OsString)> = vec![
+        ("LC_ALL".into(), "C".into()),
+        // `__DATE__` and `__TIME__` must not differ between builds.
+        ("SOURCE_DATE_EPOCH".into(), "0".into()),
+        ("TMPDIR".into(), directory.into()),
+    ];
+    let passed = ENVIRONMENT.into_iter().chain(["PATH"]);
+    variables.extend(passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))));
+    variables
+}
+
+fn error_lines(text: &str) -> Vec<String> {
+    text.lines().filter(|line| line.contains("error: ")).take(MAX_ERROR_LINES).map(str::to_owned).collect()
+}
+
+/// As a user would type it, in the library's `ffi/..` directory.
+pub(super) fn command_text(arguments: &[String]) -> String {
+    let mut text = "clang-22".to_owned();
+    for argument in arguments {
+        let plain = argument.chars().all(|letter| letter.is_alphanumeric() || "-_=./+:,%@".contains(letter));
+        text.push(' ');
+        if plain && !argument.is_empty() {
+            text.push_str(argument);
+        } else {
+            text.push_str(&format!("'{}'", argument.replace('\'', "'\\''")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted_into_a_shell() {
+        let arguments = ["-DA=\"x y\"", "-DQ='", "-Iffi/src"].map(str::to_owned);
+        assert_eq!(command_text(&arguments), "clang-22 '-DA=\"x y\"' '-DQ='\\''' -Iffi/src");
+    }
+
+    #[test]
+    fn only_error_lines_are_told() {
+        let text =
+            "a.c:1:2: warning: w\na.c:3:4: error: e\n   int x\n  ^\na.c:9:1: fatal error: f\n1 error generated.\n";
+        assert_eq!(error_lines(text), ["a.c:3:4: error: e", "a.c:9:1: fatal error: f"]);
+    }
+}
