@@ -1,0 +1,50 @@
+# make demo    build the compiler, build and run a program that uses a library with C sources
+# make test    all tests
+# make bench   measure against the tools one would otherwise use
+# make soak    the example programs for a long time, with the collector under stress (MINUTES=10)
+#
+# Everything else goes through cargo. What is missing on the machine is installed through apt first.
+
+# LLVM linked into the compiler starts twice as fast as the shared library. DYNAMIC=1 saves the long link.
+ifdef DYNAMIC
+RELEASE = --release
+else
+RELEASE = --release --no-default-features --features static-llvm
+endif
+MINUTES ?= 10
+
+.PHONY: demo test test-cargo test-libraries test-upstream bench soak release tools
+
+demo: release
+	@examples/demo
+
+# Each part runs although an earlier one failed; the outcome is that of all.
+test: tools
+	@status=0; \
+	for part in test-cargo test-libraries test-upstream; do \
+		$(MAKE) --no-print-directory $$part || status=1; \
+	done; \
+	exit $$status
+
+test-cargo:
+	cargo test --workspace --no-fail-fast
+
+test-libraries:
+	cargo build --quiet
+	COEXC=target/debug/coexc COEX=target/debug/coex lib-examples/run-tests
+
+test-upstream:
+	cargo build --quiet
+	COEXC=target/debug/coexc COEX=target/debug/coex lib-examples/run-tests --upstream
+
+bench: release
+	@benches/run
+
+soak: release
+	@benches/soak $(MINUTES)
+
+release: tools
+	@cargo build $(RELEASE)
+
+tools:
+	@.ci/install-tools
