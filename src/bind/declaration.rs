@@ -112,12 +112,11 @@ impl Reader {
                 break;
             }
             self.next += 1;
-            if word == "const" || !qualifier {
+            // Constness is no part of the agreement: a caller hands over a copy in any case.
+            if !qualifier {
                 words.push(word);
             }
         }
-        // Constness is no part of the agreement: a caller hands over a copy in any case.
-        words.retain(|word| word != "const");
         named_type(&words).ok_or_else(|| "the type is missing".to_owned())
     }
 
@@ -139,7 +138,7 @@ fn is_word(token: &str) -> bool {
 }
 
 fn is_number_word(word: &str) -> bool {
-    matches!(word, "unsigned" | "signed" | "char" | "short" | "int" | "long" | "double" | "float" | "const")
+    matches!(word, "unsigned" | "signed" | "char" | "short" | "int" | "long" | "double" | "float")
 }
 
 /// The C types of 64-bit Linux (LP64).
