@@ -350,6 +350,8 @@ pub struct Fiber {
     /// Set by `coex_ffi_fail` during the current foreign call, see `coex_ffi_take_failure`.
     pub ffi_failed: u32,
     pub reserved2: u32,
+    /// Place of the current foreign call, for faults in it.
+    pub ffi_site: *const Site,
 }
 
 /// One per OS thread.
@@ -485,6 +487,7 @@ pub mod offset {
     pub const FIBER_ROOT: usize = offset_of!(Fiber, root);
     pub const FIBER_PRINT_PENDING: usize = offset_of!(Fiber, print_pending);
     pub const FIBER_FFI_FAILED: usize = offset_of!(Fiber, ffi_failed);
+    pub const FIBER_FFI_SITE: usize = offset_of!(Fiber, ffi_site);
     pub const THREAD_BASE: usize = offset_of!(ThreadSlots, base);
     pub const THREAD_ERRNO: usize = offset_of!(ThreadSlots, errno);
     pub const ROOT_INSTANCES: usize = offset_of!(Root, instances);

@@ -141,6 +141,8 @@ runtime_functions! {
     ErrnoText "coex_errno_text" (Fiber, Int) -> Ref;
     /// `error <code>`
     ErrorCodeText "coex_error_code_text" (Fiber, Int) -> Ref;
+    /// Instance or null, string: a NUL-terminated copy in the arena; panics `string contains NUL`.
+    StringToC "coex_string_to_c" (Fiber, Pointer, Ref, Site) -> Ref;
     /// C string to string; invalid UTF-8 becomes U+FFFD.
     StringFromC "coex_string_from_c" (Fiber, Pointer) -> Ref;
     /// Bytes and length to a List or Array of byte.

@@ -61,6 +61,7 @@ pub(crate) static PROCESS: Global<Process> = Global::new(Process {
         print_pending: 0,
         ffi_failed: 0,
         reserved2: 0,
+        ffi_site: core::ptr::null(),
     },
     thread: ThreadSlots { base: null_mut(), errno: null_mut(), fiber: null_mut(), shim_depth: 0, reserved: 0 },
 });

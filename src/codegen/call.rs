@@ -10,6 +10,7 @@ use super::function::{Body, parameter};
 use super::literals::static_header;
 use super::types_table::RowKey;
 use crate::ir::{Expr, ExternArg, ExternId, FuncId};
+use crate::source::Span;
 use crate::types::{Type, TypeId};
 use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{BasicValue, CallSiteValue, FunctionValue, PointerValue};
@@ -62,8 +63,8 @@ impl<'ctx> Body<'_, 'ctx> {
         object.into()
     }
 
-    /// Value arguments in order, then the addresses of the out variables.
-    pub(super) fn call_extern(&mut self, callee: ExternId, args: &[ExternArg]) -> Option<Value<'ctx>> {
+    /// Value arguments in order, then the addresses of the out variables, then the place of the call.
+    pub(super) fn call_extern(&mut self, callee: ExternId, args: &[ExternArg], span: Span) -> Option<Value<'ctx>> {
         let mut operands: Vec<Value<'ctx>> = vec![self.fiber.into()];
         let mut outs: Vec<Value<'ctx>> = Vec::new();
         for arg in args {
@@ -73,6 +74,7 @@ impl<'ctx> Body<'_, 'ctx> {
             }
         }
         operands.extend(outs);
+        operands.push(self.codegen.site(span).into());
         let function = self.codegen.external(callee);
         self.result(self.emit.call(function, &operands))
     }
@@ -123,7 +125,9 @@ impl<'ctx> Codegen<'_, 'ctx> {
         let values = external.params.iter().filter(|param| !param.out).map(|param| self.value_type(param.ty));
         let outs = external.params.iter().filter(|param| param.out).map(|_| self.types.ptr.into());
         let fiber = BasicTypeEnum::from(self.types.ptr);
-        let params: Vec<_> = std::iter::once(fiber).chain(values).chain(outs).map(Into::into).collect();
+        let site = fiber;
+        let params = std::iter::once(fiber).chain(values).chain(outs).chain(std::iter::once(site));
+        let params: Vec<_> = params.map(Into::into).collect();
         let signature = match external.result {
             Some(result) => self.value_type(result).fn_type(&params, false),
             None => self.types.void.fn_type(&params, false),

@@ -8,6 +8,7 @@ use super::call_graph::CallGraph;
 use super::emit::{Emit, Scalars, Value};
 use super::layout::{Form, Layout, Layouts, Presence};
 use super::{CodegenError, CodegenOptions, LibraryBinding, descriptors, literals, types_table};
+use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
 use crate::types::{TypeId, display};
@@ -26,6 +27,8 @@ pub(super) struct Codegen<'a, 'ctx> {
     pub(super) program: &'a Program,
     pub(super) sources: &'a SourceMap,
     pub(super) natives: &'a [LibraryBinding],
+    /// Indexed by `ExternId`.
+    pub(super) bindings: &'a [Binding],
     pub(super) options: &'a CodegenOptions,
     pub(super) graph: CallGraph,
     pub(super) attributes: Attributes,
@@ -69,6 +72,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
         program: &'a Program,
         sources: &'a SourceMap,
         natives: &'a [LibraryBinding],
+        bindings: &'a [Binding],
         options: &'a CodegenOptions,
     ) -> Codegen<'a, 'ctx> {
         let module = context.create_module("program");
@@ -79,6 +83,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             program,
             sources,
             natives,
+            bindings,
             options,
             graph: CallGraph::new(program),
             attributes: Attributes::new(context),

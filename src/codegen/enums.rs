@@ -22,6 +22,10 @@ impl<'ctx> Body<'_, 'ctx> {
 
     pub(super) fn case(&mut self, ty: TypeId, case: u32, args: &[Expr]) -> Value<'ctx> {
         let values = self.values(args);
+        self.case_of(ty, case, values)
+    }
+
+    pub(super) fn case_of(&mut self, ty: TypeId, case: u32, values: Vec<Value<'ctx>>) -> Value<'ctx> {
         let words = self.enum_words(ty);
         let BasicTypeEnum::StructType(content) = self.codegen.content_type(ty) else {
             crate::bug!("{} is not a struct", self.codegen.type_name(ty))

@@ -83,7 +83,7 @@ impl<'ctx> Body<'_, 'ctx> {
 
             ExprKind::Call { func, args } => return self.call(*func, args),
             ExprKind::CallValue { callee, args } => return self.call_value(callee, args),
-            ExprKind::CallExtern { callee, args } => return self.call_extern(*callee, args),
+            ExprKind::CallExtern { callee, args } => return self.call_extern(*callee, args, expr.span),
             ExprKind::Runtime { function, args } => return self.runtime_expr(*function, args, expr.ty, expr.span),
 
             ExprKind::Aggregate(items) => self.aggregate(self.type_of(expr), items),

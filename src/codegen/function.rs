@@ -28,6 +28,8 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) has_root: bool,
     /// Builds allocas, at the end of the entry block.
     entry: Emit<'ctx>,
+    /// Where the code begins, behind the allocas.
+    start: BasicBlock<'ctx>,
     /// Temporaries that nobody uses at the moment, by size in words.
     free_temporaries: Vec<Vec<PointerValue<'ctx>>>,
 }
@@ -68,31 +70,13 @@ impl<'ctx> Codegen<'_, 'ctx> {
 
 pub(super) fn define<'a, 'ctx>(codegen: &'a Codegen<'a, 'ctx>, id: FuncId) {
     let ir = codegen.program.function(id);
-    let func = codegen.function(id);
-    let (entry, emit) = (codegen.emit(), codegen.emit());
-    let entry_block = codegen.context.append_basic_block(func, "entry");
-    let start = codegen.context.append_basic_block(func, "");
-    entry.at(entry_block);
-    emit.at(start);
-
-    let own_root = ir.kind == FunctionKind::Task || ir.isolated;
-    let mut body = Body {
-        codegen,
-        emit,
-        ir,
-        func,
-        fiber: parameter(func, 0).into_pointer_value(),
-        locals: Vec::new(),
-        loops: Vec::new(),
-        has_root: own_root && !codegen.natives.is_empty(),
-        entry,
-        free_temporaries: Vec::new(),
-    };
+    let mut body = Body::open(codegen, ir, codegen.function(id));
+    body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
     body.locals = ir.locals.iter().map(|local| body.alloca(codegen.slot_type(local.ty))).collect();
     body.prologue(id);
     body.block(&ir.body);
     body.fall_off();
-    body.entry.jump(start);
+    body.close();
 }
 
 pub(super) fn parameter<'ctx>(func: FunctionValue<'ctx>, index: u32) -> Value<'ctx> {
@@ -103,6 +87,32 @@ pub(super) fn parameter<'ctx>(func: FunctionValue<'ctx>, index: u32) -> Value<'c
 }
 
 impl<'a, 'ctx> Body<'a, 'ctx> {
+    /// An empty body; `ir` is what messages and the result type come from.
+    pub(super) fn open(codegen: &'a Codegen<'a, 'ctx>, ir: &'a Function, func: FunctionValue<'ctx>) -> Body<'a, 'ctx> {
+        let (entry, emit) = (codegen.emit(), codegen.emit());
+        entry.at(codegen.context.append_basic_block(func, "entry"));
+        let start = codegen.context.append_basic_block(func, "");
+        emit.at(start);
+        Body {
+            codegen,
+            emit,
+            ir,
+            func,
+            fiber: parameter(func, 0).into_pointer_value(),
+            locals: Vec::new(),
+            loops: Vec::new(),
+            has_root: false,
+            entry,
+            start,
+            free_temporaries: Vec::new(),
+        }
+    }
+
+    /// Joins the allocas to the code; everything has been built.
+    pub(super) fn close(self) {
+        self.entry.jump(self.start);
+    }
+
     fn prologue(&mut self, id: FuncId) {
         let is_lambda = self.codegen.graph.is_lambda(id);
         if self.codegen.graph.is_recursive(id) {

@@ -38,6 +38,7 @@ mod tests;
 
 pub use embedded::{FAST_BITCODE, RUNTIME_ARCHIVE};
 
+use crate::bind::Binding;
 use crate::ir::Program;
 use crate::source::{SourceMap, Span};
 use context::Codegen;
@@ -80,8 +81,10 @@ impl Default for CodegenOptions {
 /// What a program needs of one of its libraries; in the order of `Program::libraries`.
 #[derive(Clone, Debug)]
 pub struct LibraryBinding {
-    /// Name of the `LibraryDescriptor` in the library's object.
-    pub descriptor_symbol: String,
+    /// Name of the `LibraryDescriptor` in the library's object; none for a library without C.
+    pub descriptor_symbol: Option<String>,
+    /// Its C code can read or write streams, so the print buffer is written before its calls.
+    pub uses_stdio: bool,
 }
 
 #[derive(Debug)]
@@ -117,12 +120,13 @@ pub fn compile(
     program: &Program,
     sources: &SourceMap,
     natives: &[LibraryBinding],
+    externs: &[Binding],
     options: &CodegenOptions,
 ) -> Result<Output, CodegenError> {
     let machine = object::target_machine(options)?;
     let context = Context::create();
     let log = object::DiagnosticLog::install(&context);
-    let codegen = Codegen::new(&context, program, sources, natives, options);
+    let codegen = Codegen::new(&context, program, sources, natives, externs, options);
     object::set_target(&codegen.module, &machine);
 
     for (id, _) in program.functions.iter().enumerate() {

@@ -1,16 +1,130 @@
 //! Calls of C: one internal function per extern, which copies arguments, switches stacks and copies results.
 //!
 //! In: the externs that calls mention (`Codegen::externs`), each declared as
-//! `extern.NAME(fiber, value arguments in order, addresses of out variables' slots in order) -> result`.
-//! Out: their bodies. Deliberately not here: the calls themselves, see `call`.
+//! `extern.NAME(fiber, value arguments in order, addresses of out variables' slots in order, site) -> result`, and the
+//! plans of `bind`. Out: their bodies, in the steps of the call protocol:
+//!
+//! 1. the library's instance of this root, made at its first call
+//! 2. arguments as C values; buffers and strings are copies in the instance's arena
+//! 3. base and errno of the instance are installed, the print buffer is written if C may write too
+//! 4. the thunk switches to the system stack, calls C and comes back
+//! 5. errno is kept, results are copied out, the arena is reset, the former base is installed again
+//!
+//! Deliberately not here: which declarations agree (`bind`), the thunk itself (runtime).
 
-use super::CodegenError;
+mod arguments;
+mod protocol;
+mod results;
+
 use super::context::Codegen;
+use super::emit::Value;
+use super::function::{Body, parameter};
+use crate::bind::{Binding, ParamPlan};
+use crate::ir::{Extern, ExternId, Function, RuntimeFunction};
+use crate::types::FunctionKind;
+use inkwell::values::{FunctionValue, IntValue, PointerValue};
 
 /// Gives every mentioned extern its body.
 pub(super) fn define(codegen: &Codegen<'_, '_>) {
-    for &(id, _) in codegen.externs.borrow().iter() {
-        let external = codegen.program.external(id);
-        codegen.report(CodegenError::NotBuilt { what: "calls of C functions".into(), span: external.span });
+    let mentioned: Vec<_> = codegen.externs.borrow().clone();
+    for (id, function) in mentioned {
+        define_one(codegen, id, function);
+    }
+}
+
+fn define_one<'ctx>(codegen: &Codegen<'_, 'ctx>, id: ExternId, func: FunctionValue<'ctx>) {
+    let external = codegen.program.external(id);
+    let binding = &codegen.bindings[id.0 as usize];
+    let stub = stub(external);
+    let count = func.count_params();
+    let mut foreign = Foreign {
+        body: Body::open(codegen, &stub, func),
+        external,
+        binding,
+        site: parameter(func, count - 1).into_pointer_value(),
+        instance: codegen.types.ptr.const_null(),
+        arena_used: false,
+    };
+    foreign.run();
+    foreign.body.close();
+}
+
+/// What `Body` wants to know of the function that it builds.
+fn stub(external: &Extern) -> Function {
+    Function {
+        name: format!("extern {}", external.name),
+        kind: FunctionKind::Func,
+        isolated: false,
+        params: Vec::new(),
+        captures: Vec::new(),
+        locals: Vec::new(),
+        result: external.result,
+        body: Vec::new(),
+        span: external.span,
+    }
+}
+
+/// State while the body of one extern is built.
+struct Foreign<'a, 'ctx> {
+    body: Body<'a, 'ctx>,
+    external: &'a Extern,
+    binding: &'a Binding,
+    /// Place of the call, for panics.
+    site: PointerValue<'ctx>,
+    /// Null for externs of the program.
+    instance: PointerValue<'ctx>,
+    /// Arguments were copied, so the arena must be reset.
+    arena_used: bool,
+}
+
+impl<'ctx> Foreign<'_, 'ctx> {
+    fn run(&mut self) {
+        self.find_instance();
+        let mark = self.arena_mark();
+        let arguments = self.arguments();
+        self.flush_prints();
+        let entered = self.enter();
+        let result = self.call_c(&self.binding.symbol, &self.binding.signature.result, &arguments.values);
+        self.keep_errno();
+        let value = self.result(result);
+        self.copy_outs(&arguments.outs, result);
+        self.reset_arena(mark);
+        self.leave(&entered);
+        self.body.leave(value);
+    }
+
+    // ------------------------------------------------------------------------------------------ short names
+
+    fn fiber_field(&self, offset: usize) -> PointerValue<'ctx> {
+        self.body.emit.offset(self.body.fiber, offset as u64)
+    }
+
+    fn is_library(&self) -> bool {
+        self.binding.library.is_some()
+    }
+
+    /// Panics of this function name the place of the call, which is a parameter.
+    fn panic_when(&self, condition: IntValue<'ctx>, function: RuntimeFunction, args: &[Value<'ctx>]) {
+        let (bad, good) = (self.body.new_block(), self.body.new_block());
+        self.body.emit.branch(condition, bad, good);
+        self.body.emit.at(bad);
+        self.panic(function, args);
+        self.body.emit.at(good);
+    }
+
+    fn panic(&self, function: RuntimeFunction, args: &[Value<'ctx>]) {
+        let mut operands = vec![self.body.fiber.into()];
+        operands.extend_from_slice(args);
+        operands.push(self.site.into());
+        self.body.runtime_call(function, &operands);
+        self.body.emit.unreachable();
+    }
+
+    fn text(&self, text: &str) -> Value<'ctx> {
+        self.body.codegen.string(text).into()
+    }
+
+    fn plans(&self) -> impl Iterator<Item = (usize, &ParamPlan)> {
+        self.binding.params.iter().enumerate()
     }
 }

@@ -1,0 +1,262 @@
+//! The steps around the C function: instance, base, errno, thunk, arena.
+//!
+//! In: C values. Out: the C result, with the thread as it was before. Offsets come from the runtime's `abi`.
+//! Deliberately not here: copies of values.
+
+use super::Foreign;
+use crate::codegen::emit::{Value, built};
+use crate::ir::RuntimeFunction;
+use crate::native::CType;
+use coex_runtime::abi::offset;
+use inkwell::attributes::{Attribute, AttributeLoc};
+use inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
+use inkwell::values::{FunctionValue, PointerValue};
+
+/// Integer and floating arguments that fit in registers (x86-64 psABI 3.2.3).
+const INTEGER_REGISTERS: usize = 6;
+const FLOAT_REGISTERS: usize = 8;
+
+/// What was in place before the call.
+pub(super) struct Entered<'ctx> {
+    previous_base: PointerValue<'ctx>,
+}
+
+impl<'ctx> Foreign<'_, 'ctx> {
+    /// `root.instances[library]`, made by the runtime at the first call.
+    pub(super) fn find_instance(&mut self) {
+        let Some(library) = self.binding.library else { return };
+        let emit = &self.body.emit;
+        let root = emit.load_ptr(self.fiber_field(offset::FIBER_ROOT));
+        let slot = emit.offset(root, offset::ROOT_INSTANCES as u64 + 8 * u64::from(library.0));
+        let known = emit.load_ptr(slot);
+        let before = emit.block();
+        let (missing, found) = (self.body.new_block(), self.body.new_block());
+        emit.branch(emit.is_null(known), missing, found);
+        emit.at(missing);
+        let index = emit.types.int(library.0.into());
+        let args = [self.body.fiber.into(), index.into(), self.site.into()];
+        let made = self.body.runtime_value(RuntimeFunction::InstanceGet, &args);
+        let made_in = emit.block();
+        emit.jump(found);
+        emit.at(found);
+        let instance = emit.phi(&[(known.into(), before), (made, made_in)]).into_pointer_value();
+        self.instance = instance;
+    }
+
+    /// The arena's cursor before the call; null for externs of the program.
+    pub(super) fn arena_mark(&self) -> PointerValue<'ctx> {
+        if !self.is_library() {
+            return self.body.emit.types.ptr.const_null();
+        }
+        self.body.emit.load_ptr(self.body.emit.offset(self.instance, offset::INSTANCE_ARENA_CURSOR as u64))
+    }
+
+    /// C itself may have used the arena (`coex_ffi_alloc`), so a library's cursor is compared even without copies.
+    pub(super) fn reset_arena(&self, mark: PointerValue<'ctx>) {
+        let args = [self.instance.into(), mark.into()];
+        if !self.is_library() {
+            if self.arena_used {
+                self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
+            }
+            return;
+        }
+        let emit = &self.body.emit;
+        let cursor = self.arena_mark();
+        let (moved, done) = (self.body.new_block(), self.body.new_block());
+        emit.branch(emit.same_address(cursor, mark), done, moved);
+        emit.at(moved);
+        self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
+        emit.jump(done);
+        emit.at(done);
+    }
+
+    /// What `print` has buffered comes before what C writes.
+    pub(super) fn flush_prints(&self) {
+        let library = self.binding.library.map(|library| &self.body.codegen.natives[library.0 as usize]);
+        if library.is_some_and(|library| !library.uses_stdio) {
+            return;
+        }
+        let emit = &self.body.emit;
+        let pending = emit.load_int(self.fiber_field(offset::FIBER_PRINT_PENDING));
+        let (some, none) = (self.body.new_block(), self.body.new_block());
+        emit.branch(emit.is_zero(pending), none, some);
+        emit.at(some);
+        self.body.runtime_call(RuntimeFunction::Flush, &[self.body.fiber.into()]);
+        emit.jump(none);
+        emit.at(none);
+    }
+
+    /// Base and errno of the instance; the thread's addresses come from the fiber, since a fiber may change threads.
+    pub(super) fn enter(&self) -> Entered<'ctx> {
+        let emit = &self.body.emit;
+        emit.store(self.fiber_field(offset::FIBER_FFI_SITE), self.site);
+        if !self.is_library() {
+            return Entered { previous_base: emit.types.ptr.const_null() };
+        }
+        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
+        let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
+        let previous_base = emit.load_ptr(base);
+        let own_base = emit.load_ptr(emit.offset(self.instance, offset::INSTANCE_BASE as u64));
+        emit.store(base, own_base);
+        let errno = emit.load_ptr(emit.offset(thread, offset::THREAD_ERRNO as u64));
+        let own_errno = emit.load(emit.types.i32, emit.offset(self.instance, offset::INSTANCE_ERRNO as u64));
+        emit.store(errno, own_errno);
+        Entered { previous_base }
+    }
+
+    pub(super) fn keep_errno(&self) {
+        if !self.is_library() {
+            return;
+        }
+        let emit = &self.body.emit;
+        let value = self.current_errno();
+        emit.store(emit.offset(self.instance, offset::INSTANCE_ERRNO as u64), value);
+    }
+
+    pub(super) fn current_errno(&self) -> Value<'ctx> {
+        let emit = &self.body.emit;
+        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
+        let errno = emit.load_ptr(emit.offset(thread, offset::THREAD_ERRNO as u64));
+        emit.load(emit.types.i32, errno)
+    }
+
+    pub(super) fn leave(&self, entered: &Entered<'ctx>) {
+        if !self.is_library() {
+            return;
+        }
+        let emit = &self.body.emit;
+        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
+        let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
+        emit.store(base, entered.previous_base);
+    }
+
+    // ---------------------------------------------------------------------------------------------- the thunk
+
+    /// Calls a C function on the system stack; its result in its C width, or nothing.
+    pub(super) fn call_c(&self, symbol: &str, result: &CType, values: &[Value<'ctx>]) -> Option<Value<'ctx>> {
+        let result = self.c_result_type(result);
+        let target = self.c_function(symbol, result, values);
+        if self.fits_registers(values) {
+            return self.through_thunk(target, result, values);
+        }
+        self.through_block(symbol, target, result, values)
+    }
+
+    fn fits_registers(&self, values: &[Value<'ctx>]) -> bool {
+        let floats = values.iter().filter(|value| value.is_float_value()).count();
+        floats <= FLOAT_REGISTERS && values.len() - floats <= INTEGER_REGISTERS
+    }
+
+    /// `None` for void.
+    fn c_result_type(&self, ty: &CType) -> Option<BasicTypeEnum<'ctx>> {
+        let types = self.body.emit.types;
+        let context = self.body.codegen.context;
+        Some(match ty {
+            CType::Void => return None,
+            CType::Bool => types.i8.into(),
+            CType::Int { bits, .. } => context.custom_width_int_type(width(*bits)).map_or(types.i64, |ty| ty).into(),
+            CType::Float { bits: 32, .. } => context.f32_type().into(),
+            CType::Float { .. } => types.f64.into(),
+            _ => types.ptr.into(),
+        })
+    }
+
+    fn c_function(
+        &self,
+        symbol: &str,
+        result: Option<BasicTypeEnum<'ctx>>,
+        values: &[Value<'ctx>],
+    ) -> FunctionValue<'ctx> {
+        let module = &self.body.codegen.module;
+        module
+            .get_function(symbol)
+            .unwrap_or_else(|| module.add_function(symbol, self.function_type(result, values), None))
+    }
+
+    fn function_type(&self, result: Option<BasicTypeEnum<'ctx>>, values: &[Value<'ctx>]) -> FunctionType<'ctx> {
+        let params: Vec<_> = values.iter().map(|value| value.get_type().into()).collect();
+        match result {
+            Some(result) => result.fn_type(&params, false),
+            None => self.body.emit.types.void.fn_type(&params, false),
+        }
+    }
+
+    /// Fiber in its register, target in the static-chain register, C arguments where C wants them.
+    fn through_thunk(
+        &self,
+        target: FunctionValue<'ctx>,
+        result: Option<BasicTypeEnum<'ctx>>,
+        values: &[Value<'ctx>],
+    ) -> Option<Value<'ctx>> {
+        let codegen = self.body.codegen;
+        let types = self.body.emit.types;
+        let thunk = codegen
+            .module
+            .get_function("coex_foreign_thunk")
+            .unwrap_or_else(|| codegen.module.add_function("coex_foreign_thunk", types.void.fn_type(&[], false), None));
+        let mut operands: Vec<Value<'ctx>> =
+            vec![self.body.fiber.into(), target.as_global_value().as_pointer_value().into()];
+        operands.extend_from_slice(values);
+        let ty = self.function_type(result, &operands);
+        let operands: Vec<_> = operands.into_iter().map(Into::into).collect();
+        let thunk = thunk.as_global_value().as_pointer_value();
+        let call = built(self.body.emit.builder.build_indirect_call(ty, thunk, &operands, ""));
+        let nest = codegen.context.create_enum_attribute(Attribute::get_named_enum_kind_id("nest"), 0);
+        call.add_attribute(AttributeLoc::Param(1), nest);
+        codegen.mark_call(call).try_as_basic_value().basic()
+    }
+
+    /// Arguments on the stack would stay on the task's: they travel in a block, and a shim on the system stack makes
+    /// the call. The block lies in the arena, word 0 is for the result.
+    fn through_block(
+        &self,
+        symbol: &str,
+        target: FunctionValue<'ctx>,
+        result: Option<BasicTypeEnum<'ctx>>,
+        values: &[Value<'ctx>],
+    ) -> Option<Value<'ctx>> {
+        let emit = &self.body.emit;
+        let block = self.arena_bytes(emit.types.int(8 * (values.len() as i64 + 1)));
+        for (index, &value) in values.iter().enumerate() {
+            emit.store(emit.offset(block, 8 * (index as u64 + 1)), value);
+        }
+        let shim = self.shim(symbol, target, result, values);
+        self.through_thunk(shim, None, &[block.into()]);
+        result.map(|result| emit.load(result, block))
+    }
+
+    fn shim(
+        &self,
+        symbol: &str,
+        target: FunctionValue<'ctx>,
+        result: Option<BasicTypeEnum<'ctx>>,
+        values: &[Value<'ctx>],
+    ) -> FunctionValue<'ctx> {
+        let codegen = self.body.codegen;
+        let name = format!("shim.{symbol}");
+        if let Some(known) = codegen.module.get_function(&name) {
+            return known;
+        }
+        let types = self.body.emit.types;
+        let ty = types.void.fn_type(&[types.ptr.into()], false);
+        let shim = codegen.module.add_function(&name, ty, Some(inkwell::module::Linkage::Internal));
+        let emit = codegen.emit();
+        emit.at(codegen.context.append_basic_block(shim, ""));
+        let block = crate::codegen::function::parameter(shim, 0).into_pointer_value();
+        let load = |(index, value): (usize, &Value<'ctx>)| {
+            emit.load(value.get_type(), emit.offset(block, 8 * (index as u64 + 1)))
+        };
+        let args: Vec<_> = values.iter().enumerate().map(load).collect();
+        let call = emit.call(target, &args);
+        if let (Some(_), Some(value)) = (result, call.try_as_basic_value().basic()) {
+            emit.store(block, value);
+        }
+        built(emit.builder.build_return(None));
+        shim
+    }
+}
+
+/// LLVM has integers of every width; C has these.
+fn width(bits: u32) -> std::num::NonZeroU32 {
+    std::num::NonZeroU32::new(bits.clamp(8, 64)).unwrap_or(std::num::NonZeroU32::MIN)
+}
