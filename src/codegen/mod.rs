@@ -81,8 +81,8 @@ impl Default for CodegenOptions {
 /// What a program needs of one of its libraries; in the order of `Program::libraries`.
 #[derive(Clone, Debug)]
 pub struct LibraryBinding {
-    /// Name of the `LibraryDescriptor` in the library's object; none for a library without C.
-    pub descriptor_symbol: Option<String>,
+    /// Name of the `LibraryDescriptor` in the library's object.
+    pub descriptor_symbol: String,
     /// Its C code can read or write streams, so the print buffer is written before its calls.
     pub uses_stdio: bool,
 }

@@ -26,14 +26,8 @@ pub(super) fn define<'ctx>(codegen: &Codegen<'_, 'ctx>, types: PointerValue<'ctx
 }
 
 fn program_info<'ctx>(codegen: &Codegen<'_, 'ctx>, types: PointerValue<'ctx>, type_count: u32) -> PointerValue<'ctx> {
-    let libraries: Vec<Value<'ctx>> = codegen
-        .natives
-        .iter()
-        .map(|native| match &native.descriptor_symbol {
-            Some(symbol) => descriptor(codegen, symbol).into(),
-            None => codegen.types.ptr.const_null().into(),
-        })
-        .collect();
+    let libraries: Vec<Value<'ctx>> =
+        codegen.natives.iter().map(|native| descriptor(codegen, &native.descriptor_symbol).into()).collect();
     let members = [
         codegen.types.word32(ABI_VERSION).into(),
         codegen.types.word32(type_count).into(),

@@ -45,12 +45,16 @@ pub(super) fn bind(program: &Program, natives: &Natives, diagnostics: &mut Diagn
 pub(super) fn codegen(
     program: &Program,
     natives: &Natives,
+    externs: &[bind::Binding],
     session: &Session,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<u8>> {
-    let bindings: Vec<LibraryBinding> =
-        natives.iter().map(|native| LibraryBinding { descriptor_symbol: native.descriptor_symbol.clone() }).collect();
+    let binding = |native: &NativeLibrary| LibraryBinding {
+        descriptor_symbol: native.descriptor_symbol.clone(),
+        uses_stdio: native.uses_stdio,
+    };
+    let libraries: Vec<LibraryBinding> = natives.iter().map(binding).collect();
     let options = CodegenOptions {
         opt: match session.opt_level {
             OptLevel::O0 => codegen::OptLevel::Debug,
@@ -66,7 +70,7 @@ pub(super) fn codegen(
         },
         ..CodegenOptions::default()
     };
-    match codegen::compile(program, sources, &bindings, &options) {
+    match codegen::compile(program, sources, &libraries, externs, &options) {
         Ok(output) => Some(output.bytes),
         Err(CodegenError::NotBuilt { what, span }) => {
             let message = format!("Not supported by this version: {what}");

@@ -137,7 +137,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
         build_libraries(session, store, &libraries, &program, &mut inputs, record)
     };
     record.require_no_errors()?;
-    phases::bind(&program, &natives, &mut record.diagnostics);
+    let bindings = phases::bind(&program, &natives, &mut record.diagnostics);
     record.require_no_errors()?;
     if stops_after(Stage::Native) {
         return Ok(Product::Stopped);
@@ -153,7 +153,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     record.timings.begin(Stage::Codegen);
-    let object = phases::codegen(&program, &natives, session, &record.sources, &mut record.diagnostics);
+    let object = phases::codegen(&program, &natives, &bindings, session, &record.sources, &mut record.diagnostics);
     record.require_no_errors()?;
     let Some(object) = object else { return Err(Failure::Reported) };
     if session.emit != Emit::Executable {

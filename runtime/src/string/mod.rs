@@ -11,6 +11,7 @@ pub mod foreign;
 pub mod parse;
 pub mod search;
 pub mod split;
+pub mod to_c;
 
 pub use parse::{parse_float, parse_int, valid_json};
 pub use split::join;
