@@ -12,8 +12,7 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "each function works under the one contract stated above")]
 
 use crate::abi::{
-    Fiber, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, Kind, LARGE_OBJECT_BYTES, MIN_OBJECT_BYTES, Site,
-    TypeDesc, header,
+    Fiber, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, Kind, MIN_OBJECT_BYTES, Site, TypeDesc, header,
 };
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +35,8 @@ mod outside {
 pub unsafe fn allocate(fiber: *mut Fiber, bytes: usize, header: u64) -> *mut u8 {
     let bytes = bytes.next_multiple_of(8).max(MIN_OBJECT_BYTES as usize);
     let cursor = (*fiber).cursor;
-    if bytes as u64 > LARGE_OBJECT_BYTES || bytes > ((*fiber).limit as usize).wrapping_sub(cursor as usize) {
+    if bytes as u64 > crate::abi::LARGE_OBJECT_BYTES || bytes > ((*fiber).limit as usize).wrapping_sub(cursor as usize)
+    {
         return outside::coex_alloc_slow(fiber, bytes as i64, header);
     }
     (*fiber).cursor = cursor.add(bytes);
@@ -44,14 +44,17 @@ pub unsafe fn allocate(fiber: *mut Fiber, bytes: usize, header: u64) -> *mut u8 
     cursor
 }
 
-/// Tests have no collector: memory is never given back, and is filled with a pattern to expose missing initialisation.
+/// Tests without a fiber have no collector: memory is never given back, and is filled with a pattern to expose missing
+/// initialisation.
 #[cfg(test)]
-pub unsafe fn allocate(_fiber: *mut Fiber, bytes: usize, header: u64) -> *mut u8 {
+pub unsafe fn allocate(fiber: *mut Fiber, bytes: usize, header: u64) -> *mut u8 {
+    if !fiber.is_null() {
+        return crate::alloc::alloc(fiber, bytes, header);
+    }
     let bytes = bytes.next_multiple_of(8).max(MIN_OBJECT_BYTES as usize);
     let memory = libc::malloc(bytes).cast::<u8>();
     ptr::write_bytes(memory, 0xA5, bytes);
     memory.cast::<u64>().write(header);
-    debug_assert!(bytes as u64 <= LARGE_OBJECT_BYTES || bytes < 1 << 40);
     memory
 }
 

@@ -56,7 +56,13 @@ pub(super) const FANOUT_BITS: u32 = LIST_FANOUT.trailing_zeros();
 /// Bits of an index that select within a leaf of elements of `size` bytes.
 #[inline]
 pub(super) fn leaf_bits(size: usize) -> u32 {
-    list_leaf_len(size as u32).trailing_zeros()
+    // The sizes of nearly all elements, without a division.
+    match size {
+        8 => const { list_leaf_len(8).trailing_zeros() },
+        1 => const { list_leaf_len(1).trailing_zeros() },
+        16 => const { list_leaf_len(16).trailing_zeros() },
+        _ => list_leaf_len(size as u32).trailing_zeros(),
+    }
 }
 
 /// Address of the first slot of an `Elements` object.
