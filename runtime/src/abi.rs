@@ -320,6 +320,16 @@ pub mod claim {
     pub const ABANDONED: u32 = 3;
 }
 
+/// `Fiber::ffi_failed`. Cleared by `FfiFailureText` and `FfiFailureCode` (ask for one of them).
+pub mod ffi_failure {
+    pub const NONE: u32 = 0;
+    /// `coex_ffi_fail`: an error for `Result` externs, else `PanicFfiFailure`.
+    pub const FAILED: u32 = 1;
+    /// Faults, `abort`, `exit`: an error for externs with string errors, else `PanicFfiFailure`. The instance is dead and
+    /// already out of its root's slot; its record stays readable until the next `InstanceGet`.
+    pub const CRASHED: u32 = 2;
+}
+
 /// One per stack; its address is in r13 (x20) in all Coex code.
 #[repr(C)]
 pub struct Fiber {
@@ -347,7 +357,8 @@ pub struct Fiber {
     pub stack_base: *mut u8,
     /// Bytes in the print buffer that are not written yet; foreign calls that use stdio flush when it is not 0.
     pub print_pending: u64,
-    /// Set by `coex_ffi_fail` during the current foreign call, see `coex_ffi_take_failure`.
+    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call, those of program externs
+    /// included, before it looks at any result: after a crash the thunk returns zeros.
     pub ffi_failed: u32,
     pub reserved2: u32,
     /// Place of the current foreign call, for faults in it.

@@ -46,6 +46,11 @@ const SHIMS: &[&str] = &[
     "random",
     "srandom",
     "strtok",
+    "localtime",
+    "gmtime",
+    "asctime",
+    "ctime",
+    "strerror",
 ];
 
 /// Other spellings of the same functions in glibc's headers.
@@ -445,12 +450,7 @@ const KNOWN_SILENT: &[&str] = &[
     "newlocale",
     "freelocale",
     "nl_langinfo",
-    "localtime",
-    "gmtime",
-    "asctime",
-    "ctime",
     "tzset",
-    "strerror",
     "strerror_r",
     "__xpg_strerror_r",
     "strsignal",

@@ -212,3 +212,43 @@ coex_with_spilled_registers:
 "#,
     sys = const offset::FIBER_SYS,
 );
+
+// `int coex_shim_asprintf(char **result, const char *format, ...)`: Rust cannot define variadic functions. Builds a
+// `va_list { gp_offset, fp_offset, overflow_arg_area, reg_save_area }` and goes on in `coex_shim_vasprintf`.
+global_asm!(
+    r#"
+    .text
+    .globl coex_shim_asprintf
+    .type coex_shim_asprintf,@function
+    .p2align 4
+coex_shim_asprintf:
+    sub rsp, 216
+    mov qword ptr [rsp + 32 + 16], rdx
+    mov qword ptr [rsp + 32 + 24], rcx
+    mov qword ptr [rsp + 32 + 32], r8
+    mov qword ptr [rsp + 32 + 40], r9
+    test al, al
+    je 3f
+    movaps xmmword ptr [rsp + 32 + 48], xmm0
+    movaps xmmword ptr [rsp + 32 + 64], xmm1
+    movaps xmmword ptr [rsp + 32 + 80], xmm2
+    movaps xmmword ptr [rsp + 32 + 96], xmm3
+    movaps xmmword ptr [rsp + 32 + 112], xmm4
+    movaps xmmword ptr [rsp + 32 + 128], xmm5
+    movaps xmmword ptr [rsp + 32 + 144], xmm6
+    movaps xmmword ptr [rsp + 32 + 160], xmm7
+3:
+    mov dword ptr [rsp], 16
+    mov dword ptr [rsp + 4], 48
+    lea rax, [rsp + 224]
+    mov qword ptr [rsp + 8], rax
+    lea rax, [rsp + 32]
+    mov qword ptr [rsp + 16], rax
+    mov rdx, rsp
+    call {vasprintf}
+    add rsp, 216
+    ret
+    .size coex_shim_asprintf, .-coex_shim_asprintf
+"#,
+    vasprintf = sym crate::ffi::shims::coex_shim_vasprintf,
+);

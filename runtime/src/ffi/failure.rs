@@ -5,14 +5,10 @@
 
 use core::ffi::{CStr, c_char};
 
+pub(crate) use crate::abi::ffi_failure::{CRASHED, FAILED};
 use crate::abi::{Fiber, Site, StringObject, header, type_id};
 use crate::panic;
 use crate::program::{self, Global};
-
-/// `fiber.ffi_failed`: the call used `coex_ffi_fail`.
-pub(crate) const FAILED: u32 = 1;
-/// `fiber.ffi_failed`: the code of the call crashed; its result means nothing.
-pub(crate) const CRASHED: u32 = 2;
 
 const TEXT_BYTES: usize = 4096;
 

@@ -34,7 +34,7 @@ impl Hidden {
 struct ExitFunction {
     next: *mut ExitFunction,
     function: *const u8,
-    argument: usize,
+    arguments: [usize; 2],
 }
 
 /// glibc's `struct random_data`, and the 128 bytes of state that `rand` has in a fresh process.
@@ -59,6 +59,7 @@ unsafe extern "C" {
     fn asctime_r(parts: *const libc::tm, text: *mut u8) -> *mut c_char;
     fn ctime_r(time: *const libc::time_t, text: *mut u8) -> *mut c_char;
     fn getdelim(line: *mut *mut u8, capacity: *mut usize, delimiter: c_int, stream: *mut libc::FILE) -> isize;
+    fn vasprintf(result: *mut *mut c_char, format: *const c_char, arguments: *mut c_void) -> c_int;
     fn strtok_r(text: *mut c_char, delimiters: *const c_char, rest: *mut *mut c_char) -> *mut c_char;
     fn __xpg_strerror_r(number: c_int, text: *mut u8, bytes: usize) -> c_int;
 }
@@ -307,6 +308,29 @@ pub unsafe extern "C" fn coex_shim_getline(line: *mut *mut u8, capacity: *mut us
     unsafe { coex_shim_getdelim(line, capacity, c_int::from(b'\n'), stream) }
 }
 
+/// # Safety
+/// As glibc's `vasprintf`; `arguments` is a `va_list`, which is passed by address here.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_vasprintf(
+    result: *mut *mut u8,
+    format: *const c_char,
+    arguments: *mut c_void,
+) -> c_int {
+    // SAFETY: forwarded; the C library's text is copied into the instance's heap.
+    unsafe {
+        let mut text = null_mut();
+        let len = vasprintf(&raw mut text, format, arguments);
+        if len < 0 {
+            *result = null_mut();
+            return len;
+        }
+        let copy = copy_text(text, len as usize);
+        libc::free(text.cast());
+        *result = copy;
+        if copy.is_null() { -1 } else { len }
+    }
+}
+
 // ------------------------------------------------------------------------------------------------ the end of it all
 
 /// # Safety
@@ -352,6 +376,19 @@ macro_rules! exits {
 }
 
 exits! { coex_shim__exit coex_shim__Exit coex_shim_quick_exit }
+
+/// # Safety
+/// As glibc's `__assert_perror_fail`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim___assert_perror_fail(
+    error: c_int,
+    file: *const c_char,
+    line: c_uint,
+    function: *const c_char,
+) -> ! {
+    // SAFETY: forwarded.
+    unsafe { coex_shim___assert_fail(coex_shim_strerror(error), file, line, function) }
+}
 
 /// # Safety
 /// As glibc's `__assert_fail`.
@@ -414,13 +451,18 @@ pub unsafe extern "C" fn coex_shim_raise(signal: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_shim_atexit(function: *const u8) -> c_int {
     // SAFETY: forwarded.
-    unsafe { coex_shim___cxa_atexit(function, 0, null_mut()) }
+    unsafe { add_exit_function(function, 0, 0) }
 }
 
 /// # Safety
 /// As the C++ ABI's `__cxa_atexit`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_shim___cxa_atexit(function: *const u8, argument: usize, _handle: *mut u8) -> c_int {
+    // SAFETY: forwarded.
+    unsafe { add_exit_function(function, argument, 0) }
+}
+
+unsafe fn add_exit_function(function: *const u8, first: usize, second: usize) -> c_int {
     let instance = instance::current();
     if instance.is_null() {
         return -1;
@@ -432,10 +474,30 @@ pub unsafe extern "C" fn coex_shim___cxa_atexit(function: *const u8, argument: u
             return -1;
         }
         let next = (*instance).hidden.exit_functions;
-        *record = ExitFunction { next, function, argument };
+        *record = ExitFunction { next, function, arguments: [first, second] };
         (*instance).hidden.exit_functions = record;
     }
     0
+}
+
+/// `quick_exit` ends the instance like `exit`, so its functions run there as well.
+///
+/// # Safety
+/// As C's `at_quick_exit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_at_quick_exit(function: *const u8) -> c_int {
+    // SAFETY: forwarded.
+    unsafe { coex_shim_atexit(function) }
+}
+
+/// The function gets status 0 and its argument.
+///
+/// # Safety
+/// As glibc's `on_exit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_on_exit(function: *const u8, argument: usize) -> c_int {
+    // SAFETY: forwarded.
+    unsafe { add_exit_function(function, 0, argument) }
 }
 
 /// Runs what `atexit` registered, last first.
@@ -446,9 +508,9 @@ pub(crate) unsafe fn run_atexit(fiber: *mut Fiber, instance: *mut FullInstance) 
     // SAFETY: records of the instance's heap.
     unsafe {
         while !(*instance).hidden.exit_functions.is_null() && (*instance).public.state == instance_state::LIVE {
-            let ExitFunction { next, function, argument } = *(*instance).hidden.exit_functions;
+            let ExitFunction { next, function, arguments: [first, second] } = *(*instance).hidden.exit_functions;
             (*instance).hidden.exit_functions = next;
-            call::in_instance(fiber, instance, function, argument, 0);
+            call::in_instance(fiber, instance, function, first, second);
         }
     }
 }

@@ -342,6 +342,31 @@ fn hidden_state_of_the_c_library_is_private() {
     });
 }
 
+#[test]
+fn formatted_text_lies_in_the_private_heap() {
+    unsafe extern "C" fn formats() {
+        let mut text = null_mut();
+        // SAFETY: the arguments fit the format.
+        unsafe {
+            let format = c"%d %s %.2f %d %d %d %d %g".as_ptr();
+            let len =
+                arch::coex_shim_asprintf(&raw mut text, format, -5, c"word".as_ptr(), 2.5f64, 1, 2, 3, 4, 0.125f64);
+            let written = core::ffi::CStr::from_ptr(text.cast());
+            assert_eq!(written.to_bytes(), b"-5 word 2.50 1 2 3 4 0.125");
+            assert_eq!(len as usize, written.count_bytes());
+            assert!(units::units().contains(text as usize));
+            shims::coex_shim_free(text);
+        }
+    }
+    with_libraries(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let instance = get(fiber, 1);
+            run(fiber, instance, formats as *const ());
+        }
+    });
+}
+
 /// Prints nanoseconds of hot paths; run with `--ignored --nocapture` and optimisation.
 #[test]
 #[ignore = "a measurement"]
