@@ -9,14 +9,15 @@ use crate::codegen::{self, CodegenError, CodegenOptions, LibraryBinding};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir::Program;
 use crate::native::NativeLibrary;
+use crate::parse;
 use crate::resolve::Sources;
 use crate::source::{FileId, SourceMap};
 
 /// Built libraries; a prefix of `Program::libraries`, whose rest has no C (`load`).
 pub(super) type Natives = [NativeLibrary];
 
-pub(super) fn parse(file: FileId, _text: &str, _diagnostics: &mut Diagnostics) -> Module {
-    Module { file, headers: Vec::new(), items: Vec::new() }
+pub(super) fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Module {
+    parse::parse_module(file, text, diagnostics)
 }
 
 pub(super) fn resolve(sources: Sources, _diagnostics: &mut Diagnostics) -> Sources {

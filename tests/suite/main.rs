@@ -1,5 +1,10 @@
-//! One binary for all tests that need more than one module.
+//! One binary for all tests that need more than one module: archives, manifests, command lines, native libraries.
 
+mod archive;
+mod cli;
+mod manifest;
 mod native_build;
 mod native_privatise;
 mod native_support;
+mod sandbox;
+mod zip_builder;
