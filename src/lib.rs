@@ -16,6 +16,8 @@ pub mod ir;
 
 pub mod check;
 
+pub mod passes;
+
 pub mod codegen;
 
 pub mod native;

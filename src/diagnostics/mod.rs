@@ -106,6 +106,11 @@ impl Diagnostics {
         self.errors
     }
 
+    /// All of them, in the order of their finding.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

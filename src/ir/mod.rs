@@ -8,6 +8,7 @@
 mod ids;
 pub mod print;
 pub mod verify;
+pub mod visit;
 
 pub use coex_runtime::exports::RuntimeFunction;
 pub use ids::{ExternId, FuncId, LocalId};

@@ -3,7 +3,7 @@
 use std::fs;
 
 use coexc::diagnostics::Code;
-use coexc::native::{CacheOutcome, CType, Install, NativeError, NativeOptions, Store, SystemDependency};
+use coexc::native::{CType, CacheOutcome, Install, NativeError, NativeOptions, Store, SystemDependency};
 
 use crate::native_support::{Scratch, TestLibrary};
 
@@ -57,7 +57,8 @@ unsigned char g(signed char x, short y, long long z) {{ return 0; }}
 #[test]
 fn an_unchanged_library_is_a_hit_and_a_changed_one_says_why() {
     let scratch = Scratch::new("hits");
-    let mut library = TestLibrary::new(&[("a.c", "#include <string.h>\nint f(int n) { static int s; return s += n; }\n")], &["f"]);
+    let mut library =
+        TestLibrary::new(&[("a.c", "#include <string.h>\nint f(int n) { static int s; return s += n; }\n")], &["f"]);
     let first = build(&scratch, &library);
     assert_eq!(first.cache, CacheOutcome::Miss("first-seen".to_owned()));
     let second = build(&scratch, &library);
@@ -100,7 +101,8 @@ fn builders_at_the_same_time_compile_once() {
 
 #[test]
 fn c_that_does_not_compile_is_told_in_clangs_words() {
-    let error = failure(&TestLibrary::new(&[("wrapper.c", "#include \"missing.h\"\nint f(void) { return 1; }\n")], &["f"]));
+    let error =
+        failure(&TestLibrary::new(&[("wrapper.c", "#include \"missing.h\"\nint f(void) { return 1; }\n")], &["f"]));
     assert_eq!(error.code(), Code::E1114);
     let text = error.to_string();
     assert!(text.starts_with("FFI compilation failed for 'probe'\n\nCommand: clang-22 "), "{text}");
@@ -111,7 +113,8 @@ fn c_that_does_not_compile_is_told_in_clangs_words() {
 
 #[test]
 fn symbols_must_be_defined_and_visible() {
-    let library = TestLibrary::new(&[("a.c", "static int g(void) { return 1; }\nint f(void) { return g(); }\n")], &["f", "h"]);
+    let library =
+        TestLibrary::new(&[("a.c", "static int g(void) { return 1; }\nint f(void) { return g(); }\n")], &["f", "h"]);
     assert_eq!(failure(&library).message(), "Library 'probe': symbol 'h' is not defined by its C sources");
     let library = TestLibrary { symbols: vec!["g".to_owned()], ..library };
     let error = failure(&library);
@@ -133,19 +136,26 @@ fn what_cannot_be_private_is_refused_with_its_place() {
         "static int s;\nint f(void) {\n  __asm__ volatile(\"incl s(%%rip)\" ::: \"memory\"); return s++;\n}\n",
         &["ffi/src/a.c:2: error: inline assembly in 'f' names the variable 's'"],
     );
-    refused("int s = 1;\n__asm__(\".globl t\\nt = s\");\nint f(void) { return s++; }\n", &["file-level assembly names", "'s'"]);
+    refused(
+        "int s = 1;\n__asm__(\".globl t\\nt = s\");\nint f(void) { return s++; }\n",
+        &["file-level assembly names", "'s'"],
+    );
     refused("__asm__(\".data\\nx: .long 1\");\nint f(void) { return 1; }\n", &["file-level assembly defines data"]);
     refused(
         "static int g(void) { return 1; }\nstatic void *pick(void) { return g; }\nint h(void) __attribute__((ifunc(\"pick\")));\nint f(void) { return h(); }\n",
         &["'h'", "ifunc"],
     );
     refused("#include <unistd.h>\nint f(void) { return fork(); }\n", &["'fork'"]);
-    refused("static int s;\nstatic unsigned cut = 3;\nstatic unsigned short low[1] = {0};\nint f(void) {\n __asm__ volatile(\"lea %c0, %%rax\" :: \"i\"(&s) : \"rax\"); return s++ + cut++ + low[0]++;\n}\n", &["names the variable 's'"]);
+    refused(
+        "static int s;\nstatic unsigned cut = 3;\nstatic unsigned short low[1] = {0};\nint f(void) {\n __asm__ volatile(\"lea %c0, %%rax\" :: \"i\"(&s) : \"rax\"); return s++ + cut++ + low[0]++;\n}\n",
+        &["names the variable 's'"],
+    );
 }
 
 #[test]
 fn the_same_symbol_in_two_files_is_the_linkers_error() {
-    let library = TestLibrary::new(&[("a.c", "int f(void) { return 1; }\n"), ("b.c", "int f(void) { return 2; }\n")], &["f"]);
+    let library =
+        TestLibrary::new(&[("a.c", "int f(void) { return 1; }\n"), ("b.c", "int f(void) { return 2; }\n")], &["f"]);
     let error = failure(&library);
     assert_eq!(error.code(), Code::E1114);
     assert!(error.to_string().contains("'f': symbol multiply defined"), "{error}");
@@ -208,6 +218,10 @@ int g(void) { return puts(\"x\"); }\n";
     let library = TestLibrary::new(&[("a.c", text)], &["f"]);
     let built = build(&Scratch::new("shims"), &library);
     for name in ["strdup", "realloc", "abort", "free", "calloc", "rand", "__assert_fail"] {
-        assert!(built.report.symbols.contains_key(&format!("coex_shim_{name}")), "{name} in {:?}", built.report.symbols);
+        assert!(
+            built.report.symbols.contains_key(&format!("coex_shim_{name}")),
+            "{name} in {:?}",
+            built.report.symbols
+        );
     }
 }

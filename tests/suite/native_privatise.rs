@@ -13,10 +13,7 @@ const INSTANCES: usize = 64;
 
 fn torture() -> TestLibrary {
     let read = |name: &str| fs::read_to_string(fixture(name)).expect("a fixture");
-    TestLibrary::new(
-        &[("torture.c", &read("torture.c")), ("torture_other.c", &read("torture_other.c"))],
-        &["torture"],
-    )
+    TestLibrary::new(&[("torture.c", &read("torture.c")), ("torture_other.c", &read("torture_other.c"))], &["torture"])
 }
 
 /// What a fresh process prints for one "instance": plain C, no pass, no optimisation.
@@ -97,7 +94,8 @@ fn the_report_names_the_private_variables() {
 #[test]
 fn a_library_without_state_is_pure() {
     let scratch = Scratch::new("pure");
-    let library = TestLibrary::new(&[("a.c", "static const int t[] = {1, 2};\nint f(int n) { return t[n & 1]; }\n")], &["f"]);
+    let library =
+        TestLibrary::new(&[("a.c", "static const int t[] = {1, 2};\nint f(int n) { return t[n & 1]; }\n")], &["f"]);
     let built = library.build(&scratch.store(), &NativeOptions::default()).expect("the library builds");
     assert_eq!((built.report.tier.as_str(), built.report.total_size), ("pure", 0));
 }

@@ -1,0 +1,198 @@
+//! The state of elaborating one function body.
+//!
+//! In: a declaration with its type arguments. Out: methods for all files that elaborate constructs.
+//! Deliberately not here: the constructs.
+
+use super::Checker;
+use super::decls::{FnId, ScopeId, TypeParam};
+use super::fast_map::FastMap;
+use super::moves::{Moved, OpenLoop};
+use super::stmt::LastCall;
+use super::types::TypeEnv;
+use super::unify::Variable;
+use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::ir::{self, Expr, ExprKind, FuncId, LocalId};
+use crate::source::{Span, Symbol};
+use crate::types::{self, DeclId, FunctionKind, TypeId};
+
+/// One function body with the lambdas in it; they share scopes and inference variables.
+pub(crate) struct Body<'c, 'a> {
+    pub(crate) c: &'c mut Checker<'a>,
+    pub(crate) function: FnId,
+    pub(crate) scope: ScopeId,
+    pub(crate) env: TypeEnv,
+    /// The declaration's type parameters; in the generic check values have these types.
+    pub(crate) type_params: Vec<TypeParam>,
+    pub(crate) generic: bool,
+    /// For notes: `heavier<int>`.
+    pub(crate) instance: Option<String>,
+    /// How deep instantiations are nested here.
+    pub(crate) depth: u32,
+    pub(crate) owner: Option<DeclId>,
+    pub(crate) self_ty: Option<TypeId>,
+    pub(crate) vars: Vec<Variable>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) names: FastMap<Symbol, Binding>,
+    pub(crate) undo: Vec<(Symbol, Option<Binding>)>,
+    pub(crate) block: u32,
+    pub(crate) blocks: u32,
+    /// Instantiations whose type arguments are known at the end only.
+    pub(crate) deferred: Vec<Deferred>,
+    pub(crate) lambdas: Vec<(FuncId, ir::Function)>,
+    /// Variables of the innermost frame that must not be read, with the place of the move.
+    pub(crate) moved: Moved,
+    /// Key types of literals and calls, for E0311 once they are known.
+    pub(crate) key_checks: Vec<(TypeId, Span)>,
+    /// What the call elaborated last was, for the warnings about unused results.
+    pub(crate) last_call: LastCall,
+}
+
+/// The function itself, or a lambda.
+pub(crate) struct Frame {
+    pub(crate) kind: FunctionKind,
+    /// As messages name it.
+    pub(crate) name: Symbol,
+    pub(crate) is_lambda: bool,
+    pub(crate) locals: Vec<ir::Local>,
+    pub(crate) infos: Vec<LocalInfo>,
+    pub(crate) params: Vec<LocalId>,
+    /// Local of the frame outside, local of this one.
+    pub(crate) captures: Vec<(LocalId, LocalId)>,
+    pub(crate) result: Option<TypeId>,
+    /// Loops open at this point.
+    pub(crate) loops: Vec<OpenLoop>,
+}
+
+pub(crate) struct LocalInfo {
+    pub(crate) span: Span,
+    pub(crate) is_const: bool,
+    /// Number of loops open where it was declared.
+    pub(crate) loop_depth: u32,
+}
+
+/// A visible variable.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding {
+    pub(crate) frame: u32,
+    pub(crate) local: LocalId,
+    pub(crate) block: u32,
+}
+
+pub(crate) struct Deferred {
+    pub(crate) function: FnId,
+    pub(crate) args: Vec<TypeId>,
+    pub(crate) span: Span,
+}
+
+/// Function ids from here on index `Body::deferred`.
+pub(crate) const DEFERRED: u32 = 0x8000_0000;
+
+impl<'a> Body<'_, 'a> {
+    pub(crate) fn report(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(instance) = &self.instance {
+            // The generic check has said it.
+            if diagnostic.severity() == Severity::Warning {
+                return;
+            }
+            diagnostic = diagnostic.note(format!("in the instance {instance}"));
+        }
+        self.c.report(diagnostic);
+    }
+
+    pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::new(code, span, message));
+    }
+
+    pub(crate) fn unsupported(&mut self, span: Span, what: &str) -> Expr {
+        self.error(Code::E0001, span, format!("Not supported by this version: {what}"));
+        unknown(span)
+    }
+
+    /// The name of a type for messages, with what inference knows.
+    pub(crate) fn type_name(&mut self, ty: TypeId) -> String {
+        let ty = self.resolve(ty);
+        types::display::type_name(&self.c.types, ty)
+    }
+
+    pub(crate) fn frame(&mut self) -> &mut Frame {
+        match self.frames.last_mut() {
+            Some(frame) => frame,
+            None => crate::bug!("a body without frame"),
+        }
+    }
+
+    pub(crate) fn in_formula(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.kind == FunctionKind::Formula)
+    }
+
+    /// A fresh local of the innermost frame without a name in scope.
+    pub(crate) fn temp(&mut self, ty: TypeId, span: Span) -> LocalId {
+        self.add_local(Symbol::new("$t"), ty, span, true)
+    }
+
+    pub(crate) fn add_local(&mut self, name: Symbol, ty: TypeId, span: Span, is_const: bool) -> LocalId {
+        let frame = self.frame();
+        let id = LocalId(frame.locals.len() as u32);
+        let loop_depth = frame.loops.len() as u32;
+        frame.locals.push(ir::Local { name, ty });
+        frame.infos.push(LocalInfo { span, is_const, loop_depth });
+        id
+    }
+
+    pub(crate) fn local_type(&self, local: LocalId) -> TypeId {
+        match self.frames.last() {
+            Some(frame) => frame.locals[local.0 as usize].ty,
+            None => crate::bug!("a body without frame"),
+        }
+    }
+
+    pub(crate) fn local_expr(&self, local: LocalId, span: Span) -> Expr {
+        Expr { kind: ExprKind::Local(local), ty: Some(self.local_type(local)), span }
+    }
+
+    /// Stores a value in a fresh temporary; reading locals and constants needs none.
+    pub(crate) fn to_temp(&mut self, value: Expr, out: &mut ir::Block) -> Expr {
+        let (span, Some(ty)) = (value.span, value.ty) else { return value };
+        if matches!(value.kind, ExprKind::Local(_) | ExprKind::Int(_) | ExprKind::Bool(_)) {
+            return value;
+        }
+        let local = self.temp(ty, span);
+        out.push(assign(local, value));
+        self.local_expr(local, span)
+    }
+
+    pub(crate) fn new_func_id(&mut self) -> FuncId {
+        self.c.instances.reserve()
+    }
+}
+
+/// The value of an expression with an error in it.
+pub(crate) fn unknown(span: Span) -> Expr {
+    Expr { kind: ExprKind::Zero, ty: Some(types::UNKNOWN), span }
+}
+
+pub(crate) fn make(kind: ExprKind, ty: TypeId, span: Span) -> Expr {
+    Expr { kind, ty: Some(ty), span }
+}
+
+pub(crate) fn assign(local: LocalId, value: Expr) -> ir::Stmt {
+    let span = value.span;
+    ir::Stmt { kind: ir::StmtKind::Assign { local, value }, span }
+}
+
+/// A copy of an expression that reads a local or is a constant.
+pub(crate) fn copy(expr: &Expr) -> Expr {
+    let kind = match &expr.kind {
+        ExprKind::Local(local) => ExprKind::Local(*local),
+        ExprKind::Int(value) => ExprKind::Int(*value),
+        ExprKind::Bool(value) => ExprKind::Bool(*value),
+        ExprKind::Payload { base, case, field } => {
+            ExprKind::Payload { base: Box::new(copy(base)), case: *case, field: *field }
+        }
+        ExprKind::Field { base, index } => ExprKind::Field { base: Box::new(copy(base)), index: *index },
+        ExprKind::UnwrapUnchecked(base) => ExprKind::UnwrapUnchecked(Box::new(copy(base))),
+        ExprKind::Zero => ExprKind::Zero,
+        _ => crate::bug!("copy of an expression that is no path"),
+    };
+    Expr { kind, ty: expr.ty, span: expr.span }
+}

@@ -1,0 +1,122 @@
+//! What types contain, and what may therefore be done with them.
+//!
+//! In: types. Out: answers. Deliberately not here: diagnostics about them.
+
+use super::Checker;
+use super::types::parts;
+use crate::types::{Type, TypeId};
+
+const VARIABLE: u8 = 1;
+const PARAM: u8 = 2;
+const UNKNOWN: u8 = 4;
+
+/// A question about a type that its parts answer, through the members of user types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contains {
+    Function,
+    Handle,
+    /// Anything that cannot be a Map key (3.7).
+    NotKey,
+    /// Anything that cannot be printed (13.1).
+    NotPrintable,
+}
+
+impl Checker<'_> {
+    fn flags(&mut self, ty: TypeId) -> u8 {
+        // Parts are interned before the types they are part of, so one pass in order suffices.
+        while self.flags.len() < self.types.len() {
+            let id = TypeId(self.flags.len() as u32);
+            let flags = match self.types.get(id) {
+                Type::Variable(_) => VARIABLE,
+                Type::Param(_) => PARAM,
+                Type::Unknown => UNKNOWN,
+                Type::List(part) | Type::Array(part) | Type::Set(part) | Type::Optional(part) => {
+                    self.flags[part.0 as usize]
+                }
+                other => parts(other).iter().fold(0, |flags, part| flags | self.flags[part.0 as usize]),
+            };
+            self.flags.push(flags);
+        }
+        self.flags[ty.0 as usize]
+    }
+
+    pub(crate) fn has_variable(&mut self, ty: TypeId) -> bool {
+        self.flags(ty) & VARIABLE != 0
+    }
+
+    pub(crate) fn has_param(&mut self, ty: TypeId) -> bool {
+        self.flags(ty) & PARAM != 0
+    }
+
+    pub(crate) fn has_unknown(&mut self, ty: TypeId) -> bool {
+        self.flags(ty) & UNKNOWN != 0
+    }
+
+    /// Only what a finished program may mention.
+    pub(crate) fn is_concrete(&mut self, ty: TypeId) -> bool {
+        self.flags(ty) == 0
+    }
+
+    pub(crate) fn contains(&mut self, ty: TypeId, what: Contains) -> bool {
+        self.contains_in(ty, what, &mut Vec::new())
+    }
+
+    fn contains_in(&mut self, ty: TypeId, what: Contains, seen: &mut Vec<TypeId>) -> bool {
+        let kind = self.types.get(ty).clone();
+        let leaf = match kind {
+            Type::Function { .. } => what != Contains::Handle,
+            Type::Handle(_) => what != Contains::Function,
+            Type::Posix | Type::Channel(_) | Type::Atomic(_) | Type::AtomicRef(_) => {
+                matches!(what, Contains::NotKey | Contains::NotPrintable)
+            }
+            Type::Json | Type::Map(..) | Type::Set(_) => what == Contains::NotKey,
+            _ => false,
+        };
+        if leaf {
+            return true;
+        }
+        match kind {
+            Type::Function { .. } => false,
+            Type::User { .. } => {
+                if seen.contains(&ty) {
+                    return false;
+                }
+                seen.push(ty);
+                self.member_types(ty).into_iter().any(|member| self.contains_in(member, what, seen))
+            }
+            other => parts(&other).into_iter().any(|part| self.contains_in(part, what, seen)),
+        }
+    }
+
+    /// Field and payload types of a user type with its arguments put in.
+    pub(crate) fn member_types(&mut self, ty: TypeId) -> Vec<TypeId> {
+        let Type::User { decl, args, .. } = self.types.get(ty).clone() else { return Vec::new() };
+        let env = self.owner_env(decl, &args);
+        let declared = &self.decls.types[decl.0 as usize];
+        let payloads = declared.cases.iter().flat_map(|case| &case.fields);
+        let members: Vec<TypeId> = declared.fields.iter().chain(payloads).map(|field| field.ty).collect();
+        members.into_iter().map(|member| self.substitute(member, &env)).collect()
+    }
+
+    /// Whether `T.new()` can fill it (3.1).
+    pub(crate) fn has_zero(&mut self, ty: TypeId) -> bool {
+        match self.types.get(ty).clone() {
+            Type::Result(..) | Type::Channel(_) | Type::Function { .. } | Type::Posix => false,
+            Type::Tuple(items) => items.iter().all(|item| self.has_zero(item.ty)),
+            Type::User { decl, .. } => {
+                !self.decls.types[decl.0 as usize].is_enum()
+                    && self.member_types(ty).into_iter().all(|member| self.has_zero(member))
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether `<` is defined (3.7), for the canonical order use [`Contains::NotKey`].
+    pub(crate) fn is_ordered(&mut self, ty: TypeId) -> bool {
+        match self.types.get(ty).clone() {
+            Type::Int | Type::Float | Type::Byte | Type::Char | Type::String | Type::Bool | Type::Unknown => true,
+            Type::Tuple(items) => items.iter().all(|item| self.is_ordered(item.ty)),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Walks over the typed IR: the direct parts of an expression or a statement.
+//!
+//! In: a node. Out: calls of a function for each part, in evaluation order. Deliberately not here: what to do with them.
+
+use super::{Block, Expr, ExprKind, ExternArg, Iteration, Stmt, StmtKind};
+
+/// Something with expressions and blocks in it.
+pub trait Visitor {
+    fn expr(&mut self, expr: &mut Expr);
+
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        stmt_parts(stmt, self);
+    }
+
+    fn block(&mut self, block: &mut Block) {
+        block.iter_mut().for_each(|stmt| self.stmt(stmt));
+    }
+}
+
+/// The expressions and blocks directly in a statement.
+pub fn stmt_parts<V: Visitor + ?Sized>(stmt: &mut Stmt, visitor: &mut V) {
+    match &mut stmt.kind {
+        StmtKind::Assign { value, .. } | StmtKind::Expr(value) | StmtKind::Return(Some(value)) => visitor.expr(value),
+        StmtKind::If { arms, otherwise } => {
+            for (condition, block) in arms {
+                visitor.expr(condition);
+                visitor.block(block);
+            }
+            visitor.block(otherwise);
+        }
+        StmtKind::While { condition, body } => {
+            visitor.expr(condition);
+            visitor.block(body);
+        }
+        StmtKind::For { iteration, body } => {
+            match iteration {
+                Iteration::Range { start, end, step, .. } => {
+                    visitor.expr(start);
+                    visitor.expr(end);
+                    step.iter_mut().for_each(|step| visitor.expr(step));
+                }
+                Iteration::List { list: over, .. }
+                | Iteration::Array { array: over, .. }
+                | Iteration::Set { set: over, .. }
+                | Iteration::MapKeys { map: over, .. }
+                | Iteration::MapEntries { map: over, .. }
+                | Iteration::String { string: over, .. } => visitor.expr(over),
+            }
+            visitor.block(body);
+        }
+        StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
+    }
+}
+
+/// The expressions and blocks directly in an expression.
+pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
+    match &mut expr.kind {
+        ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Str(_)
+        | ExprKind::Nil
+        | ExprKind::Zero
+        | ExprKind::Local(_)
+        | ExprKind::FunctionValue(_) => {}
+        ExprKind::Arithmetic { left, right, .. }
+        | ExprKind::Bits { left, right, .. }
+        | ExprKind::Compare { left, right, .. }
+        | ExprKind::Equal { left, right, .. }
+        | ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::WithField { base: left, value: right, .. } => {
+            visitor.expr(left);
+            visitor.expr(right);
+        }
+        ExprKind::Negate(operand)
+        | ExprKind::Not(operand)
+        | ExprKind::Math { operand, .. }
+        | ExprKind::Field { base: operand, .. }
+        | ExprKind::Tag(operand)
+        | ExprKind::Payload { base: operand, .. }
+        | ExprKind::Some(operand)
+        | ExprKind::IsSome(operand)
+        | ExprKind::Unwrap(operand)
+        | ExprKind::UnwrapUnchecked(operand)
+        | ExprKind::Convert { operand, .. } => visitor.expr(operand),
+        ExprKind::If { condition, then, otherwise } => {
+            visitor.expr(condition);
+            visitor.expr(then);
+            visitor.expr(otherwise);
+        }
+        ExprKind::Block { stmts, value } => {
+            visitor.block(stmts);
+            value.iter_mut().for_each(|value| visitor.expr(value));
+        }
+        ExprKind::Closure { captures: list, .. }
+        | ExprKind::Call { args: list, .. }
+        | ExprKind::Runtime { args: list, .. }
+        | ExprKind::Aggregate(list)
+        | ExprKind::Case { args: list, .. }
+        | ExprKind::ListLiteral(list)
+        | ExprKind::ArrayLiteral(list)
+        | ExprKind::SetLiteral(list) => list.iter_mut().for_each(|item| visitor.expr(item)),
+        ExprKind::CallValue { callee, args } => {
+            visitor.expr(callee);
+            args.iter_mut().for_each(|arg| visitor.expr(arg));
+        }
+        ExprKind::CallExtern { args, .. } => {
+            for arg in args {
+                if let ExternArg::Value(value) = arg {
+                    visitor.expr(value);
+                }
+            }
+        }
+        ExprKind::MapLiteral(entries) => {
+            for (key, value) in entries {
+                visitor.expr(key);
+                visitor.expr(value);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! From typed IR to typed IR.
+//!
+//! In: a program that `check` made. Out: the same program in less code. The result is verified after each pass in debug
+//! builds. Deliberately not here: what LLVM does better (inlining, folding, loops).
+
+mod reachable;
+
+use crate::ir::{Program, verify};
+
+type Pass = (&'static str, fn(Program) -> Program);
+
+const PASSES: &[Pass] = &[("reachable", reachable::run)];
+
+/// All passes, in order.
+pub fn run(mut program: Program) -> Program {
+    check(&program, "check");
+    for (name, pass) in PASSES {
+        program = pass(program);
+        check(&program, name);
+    }
+    program
+}
+
+fn check(program: &Program, phase: &str) {
+    if cfg!(debug_assertions)
+        && let Err(fault) = verify::verify(program)
+    {
+        crate::bug!("after {phase}: {fault}");
+    }
+}
