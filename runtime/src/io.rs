@@ -13,6 +13,10 @@ use std::sync::{Mutex, Once, PoisonError, TryLockError};
 /// The buffer is written when it holds this much.
 const WRITE_AT: usize = 64 * 1024;
 
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+}
+
 struct Output {
     pending: Vec<u8>,
     /// Whether descriptor 1 is a terminal; asked for at the first print.
@@ -25,6 +29,9 @@ static OUTPUT: Mutex<Output> = Mutex::new(Output { pending: Vec::new(), terminal
 
 impl Output {
     fn write_out(&mut self) {
+        // What C code left in its stream was printed before this text: calls that can print flush ours first.
+        // SAFETY: the C library's own stream.
+        unsafe { libc::fflush(stdout) };
         if !self.closed && write_all(1, &self.pending).is_err() {
             self.closed = true;
         }
