@@ -7,13 +7,19 @@ use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, St
 
 pub(super) struct CallGraph {
     recursive: Vec<bool>,
+    branching: Vec<bool>,
     lambda: Vec<bool>,
 }
 
 impl CallGraph {
     pub(super) fn new(program: &Program) -> CallGraph {
         let count = program.functions.len();
-        let mut edges = Edges { calls: vec![Vec::new(); count + 1], lambda: vec![false; count], current: 0 };
+        let mut edges = Edges {
+            calls: vec![Vec::new(); count + 1],
+            branching: vec![false; count],
+            lambda: vec![false; count],
+            current: 0,
+        };
         for (index, function) in program.functions.iter().enumerate() {
             edges.current = index;
             visit_block(&function.body, &mut |expr| edges.note(expr));
@@ -22,12 +28,18 @@ impl CallGraph {
             calls.sort_unstable();
             calls.dedup();
         }
-        CallGraph { recursive: in_cycles(&edges.calls), lambda: edges.lambda }
+        CallGraph { recursive: in_cycles(&edges.calls), branching: edges.branching, lambda: edges.lambda }
     }
 
     /// The function lies on a cycle of calls.
     pub(super) fn is_recursive(&self, func: FuncId) -> bool {
         self.recursive[func.0 as usize]
+    }
+
+    /// LLVM may turn a last recursive call into a loop: another one remains, so that endless recursion still ends in a
+    /// panic and not in an endless loop.
+    pub(super) fn may_lose_a_call(&self, func: FuncId) -> bool {
+        self.branching[func.0 as usize]
     }
 
     /// The function is only ever called through a closure, which it takes as a parameter.
@@ -39,6 +51,7 @@ impl CallGraph {
 /// Calls through values meet in one extra node behind the functions: it leads to every function used as a value.
 struct Edges {
     calls: Vec<Vec<usize>>,
+    branching: Vec<bool>,
     lambda: Vec<bool>,
     current: usize,
 }
@@ -48,6 +61,9 @@ impl Edges {
         let through_value = self.calls.len() - 1;
         match &expr.kind {
             ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
+            ExprKind::Arithmetic { left, right, .. } => {
+                self.branching[self.current] |= self.calls_itself(left) && self.calls_itself(right);
+            }
             ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
             ExprKind::FunctionValue(func) => self.calls[through_value].push(func.0 as usize),
             ExprKind::Closure { func, .. } => {
@@ -56,6 +72,10 @@ impl Edges {
             }
             _ => {}
         }
+    }
+
+    fn calls_itself(&self, expr: &Expr) -> bool {
+        matches!(expr.kind, ExprKind::Call { func, .. } if func.0 as usize == self.current)
     }
 }
 

@@ -17,7 +17,7 @@ use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType, StructType};
 use inkwell::values::{BasicValue, CallSiteValue, FunctionValue, GlobalValue, PointerValue};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 pub(super) struct Codegen<'a, 'ctx> {
@@ -37,6 +37,8 @@ pub(super) struct Codegen<'a, 'ctx> {
     pub(super) literals: RefCell<literals::Literals<'ctx>>,
     /// Extern functions that some call mentions, in the order of first mention.
     pub(super) externs: RefCell<Vec<(ExternId, FunctionValue<'ctx>)>>,
+    /// Some call goes to a `coex_fast_*` function.
+    pub(super) uses_fast_paths: Cell<bool>,
     layouts: Layouts,
     slot_types: Vec<OnceCell<BasicTypeEnum<'ctx>>>,
     functions: Vec<FunctionValue<'ctx>>,
@@ -91,6 +93,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             descriptors: RefCell::default(),
             literals: RefCell::default(),
             externs: RefCell::default(),
+            uses_fast_paths: Cell::new(false),
             layouts: Layouts::new(program),
             slot_types: vec![OnceCell::new(); program.types.len()],
             functions: Vec::new(),
@@ -193,7 +196,13 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             let params: Vec<TypeId> =
                 function.params.iter().map(|local| function.locals[local.0 as usize].ty).collect();
             let closure = usize::from(self.graph.is_lambda(FuncId(index as u32)));
-            self.declare(&name, self.signature(closure, &params, function.result))
+            let declared = self.declare(&name, self.signature(closure, &params, function.result));
+            let id = FuncId(index as u32);
+            if self.graph.is_recursive(id) && !self.graph.may_lose_a_call(id) {
+                let no_loops = self.context.create_string_attribute("disable-tail-calls", "true");
+                declared.add_attribute(AttributeLoc::Function, no_loops);
+            }
+            declared
         };
         self.program.functions.iter().enumerate().map(declare).collect()
     }

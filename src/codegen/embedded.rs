@@ -1,22 +1,44 @@
 //! What the compiler carries for the programs it builds: the runtime's archive and its fast paths as bitcode.
 //!
-//! In: files that the build script made. Out: the archive for the linker, and the fast paths linked into a module.
-//! Deliberately not here: how they are built (`runtime/embed.rs`).
+//! In: files that the build script made. Out: the archive for the linker, and the fast paths linked into a module that
+//! mentions them. Deliberately not here: how they are built (`runtime/embed.rs`), who calls them (`fast`).
 
 use super::CodegenError;
 use super::context::Codegen;
+use inkwell::attributes::{Attribute, AttributeLoc};
+use inkwell::memory_buffer::MemoryBuffer;
+use inkwell::module::{Linkage, Module};
 
 /// Static archive to link programs with.
-pub const RUNTIME_ARCHIVE: &[u8] = &[];
+pub const RUNTIME_ARCHIVE: &[u8] = include_bytes!(env!("COEX_RUNTIME_ARCHIVE"));
 
 /// `coex_fast_*`: short paths of runtime functions, to be inlined.
-pub const FAST_BITCODE: &[u8] = &[];
+pub const FAST_BITCODE: &[u8] = include_bytes!(env!("COEX_FAST_BITCODE"));
 
-/// Prefix of a fast path; the rest is the name behind `coex_` of the function it stands in for.
-pub(super) const FAST_PREFIX: &str = "coex_fast_";
-
-/// Links the fast paths into the module and has the optimiser inline them.
+/// Links the fast paths into the module and has the optimiser inline all of them.
 pub(super) fn link_fast_paths(codegen: &Codegen<'_, '_>) -> Result<(), CodegenError> {
-    let _ = (codegen, FAST_PREFIX);
+    let refuse = |error: inkwell::support::LLVMString| CodegenError::Llvm(format!("fast paths: {error}"));
+    let buffer = MemoryBuffer::create_from_memory_range_copy(FAST_BITCODE, "coex_fast");
+    let fast = Module::parse_bitcode_from_buffer(&buffer, codegen.context).map_err(refuse)?;
+    fast.set_triple(&codegen.module.get_triple());
+    fast.set_data_layout(&codegen.module.get_data_layout());
+
+    let always_inline = Attribute::get_named_enum_kind_id("alwaysinline");
+    let always_inline = codegen.context.create_enum_attribute(always_inline, 0);
+    let mut names = Vec::new();
+    for function in fast.get_functions().filter(|function| function.count_basic_blocks() > 0) {
+        names.push(function.get_name().to_owned());
+        function.add_attribute(AttributeLoc::Function, always_inline);
+        // The program's own processor counts, and its stacks need no probes.
+        for name in ["probe-stack", "target-cpu", "target-features"] {
+            function.remove_string_attribute(AttributeLoc::Function, name);
+        }
+    }
+    codegen.module.link_in_module(fast).map_err(refuse)?;
+    for name in names {
+        if let Some(function) = name.to_str().ok().and_then(|name| codegen.module.get_function(name)) {
+            function.set_linkage(Linkage::Private);
+        }
+    }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod embedded;
 mod emit;
 mod enums;
 mod expr;
+mod fast;
 mod foreign;
 mod function;
 mod layout;

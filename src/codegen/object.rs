@@ -85,9 +85,11 @@ pub(super) fn finish(
         module.verify().map_err(|error| CodegenError::Llvm(error.to_string()))?;
     }
     if options.opt != OptLevel::Debug {
-        embedded::link_fast_paths(codegen)?;
-        // Linking replaces the context's handler, see `DiagnosticLog`.
-        log.attach(codegen.context);
+        if codegen.uses_fast_paths.get() {
+            embedded::link_fast_paths(codegen)?;
+            // Linking replaces the context's handler, see `DiagnosticLog`.
+            log.attach(codegen.context);
+        }
         optimise(module, machine, options.opt)?;
     }
     log.check()?;

@@ -108,6 +108,9 @@ impl<'ctx> Body<'_, 'ctx> {
         span: Span,
     ) -> Option<Value<'ctx>> {
         let values = self.values(args);
+        if let Some(value) = self.fast_call(function, args, &values, span) {
+            return Some(value);
+        }
         let mut given = args.iter().zip(values);
         let mut operands = Vec::new();
         let mut temporaries = Vec::new();
