@@ -29,7 +29,7 @@ fn sources() -> SourceMap {
 
 fn object(program: &Program, opt: OptLevel, emit: Emit) -> Vec<u8> {
     let options = CodegenOptions { opt, emit, verify: true, ..CodegenOptions::default() };
-    compile(program, &sources(), &[], &options).expect("the program compiles").bytes
+    compile(program, &sources(), &[], &[], &options).expect("the program compiles").bytes
 }
 
 fn run(program: &Program, name: &str, opt: OptLevel) -> Output {
