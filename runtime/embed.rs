@@ -58,8 +58,10 @@ fn check_llvm_of_rustc() {
 /// The runtime as a static archive, in a target directory of its own: cargo holds a lock on the usual one.
 fn build_archive(out_dir: &Path) -> PathBuf {
     let target_dir = out_dir.join("runtime-target");
+    // Whole-program optimisation of the runtime takes longer than building the rest of a development compiler.
+    let profile = if variable("PROFILE") == "release" { "runtime" } else { "runtime-dev" };
     let mut command = Command::new(variable("CARGO"));
-    command.args(["rustc", "-p", "coex-runtime", "--lib", "--crate-type", "staticlib", "--profile", "runtime"]);
+    command.args(["rustc", "-p", "coex-runtime", "--lib", "--crate-type", "staticlib", "--profile", profile]);
     command.args(["--locked", "--quiet", "--target-dir"]).arg(&target_dir);
     for name in [
         "RUSTFLAGS",
@@ -72,7 +74,7 @@ fn build_archive(out_dir: &Path) -> PathBuf {
         command.env_remove(name);
     }
     run(command, "the runtime does not build");
-    target_dir.join("runtime/libcoex_runtime.a")
+    target_dir.join(profile).join("libcoex_runtime.a")
 }
 
 /// Unoptimised on purpose (`no-prepopulate-passes`): the fast paths are optimised where they are inlined.

@@ -1,31 +1,46 @@
 //! The Coex compiler, in reading order.
+//!
+//! A program goes through these phases, each a function from a finished structure to a finished structure; the list
+//! itself stands in [`driver::pipeline`]:
+//!
+//! ```text
+//! text ── parse ──▶ ast ── resolve, check ──▶ ir ── passes ──▶ ir ── codegen ──▶ object ── link ──▶ executable
+//!                              libraries: cxz ── native ──▶ one object each ── bind (externs meet C) ──┘
+//! ```
 
+// What was written.
 pub mod source;
 
-pub mod cxz;
 pub mod diagnostics;
 
 pub mod ast;
+
 pub mod parse;
 
-pub mod resolve;
-
+// What it means.
 pub mod types;
 
 pub mod ir;
+
+pub mod resolve;
 
 pub mod check;
 
 pub mod passes;
 
-pub mod codegen;
+// Libraries and their C.
+pub mod cxz;
 
 pub mod native;
 
 pub mod bind;
 
+// What the machine runs.
+pub mod codegen;
+
 pub mod link;
 
+// How it all comes together.
 pub mod driver;
 
 pub mod cli;

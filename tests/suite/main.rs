@@ -8,3 +8,4 @@ mod native_privatise;
 mod native_support;
 mod sandbox;
 mod zip_builder;
+mod tidy;
