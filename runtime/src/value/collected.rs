@@ -33,6 +33,8 @@ static TYPES: [TypeInfo; 20] = {
     types[type_id::MAP as usize] = row(Shape::Fixed, size_of::<MapObject>(), 0, &MAP.0);
     types[STRINGS as usize] = row(Shape::Elements, 0, 8, &ELEMENT.0);
     types[NODES as usize] = row(Shape::MapNode, 0, 16, &ENTRY.0);
+    types[NODES as usize + 1] = row(Shape::MapNode, 0, 16, &[]);
+    types[NODES as usize + 2] = row(Shape::Elements, 0, 8, &[]);
     types
 };
 
@@ -194,6 +196,78 @@ fn maps_of_strings() {
                     }
                 }
             }
+        }
+    });
+}
+
+/// Nanoseconds that this thread has run.
+fn processor_time() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: written by the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// `cargo test --release -p coex-runtime -- --ignored --nocapture cost_of_collections`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_collections() {
+    const COUNT: i64 = 1_000_000;
+    let int = super::fixture::int();
+    let map_type = collection(Kind::Map, &[int, int]);
+    // SAFETY: descriptors are plain data.
+    let map_type = Box::leak(Box::new(TypeDesc { node_type: NODES + 1, ..unsafe { core::ptr::read(map_type) } }));
+    // SAFETY: descriptors are plain data.
+    let element = Box::leak(Box::new(TypeDesc { element_type: NODES + 2, ..unsafe { core::ptr::read(int) } }));
+    let list_type = list(element);
+    let _guard = tests::lock();
+    tests::on_fiber(&INFO, move |fiber| {
+        let time = |name: &str, act: &mut dyn FnMut()| {
+            let start = processor_time();
+            act();
+            println!("{name}: {:.1} ns", (processor_time() - start) as f64 / COUNT as f64);
+        };
+        // SAFETY: lists and maps of ints.
+        unsafe {
+            let (mut object, mut map, mut sum) = (crate::list::empty(), crate::map::empty(), 0i64);
+            let site = core::ptr::null();
+            time("list append", &mut || {
+                for value in 0..COUNT {
+                    object = crate::list::edit::coex_list_append(fiber, object, slot(&value), list_type);
+                }
+            });
+            time("list get", &mut || {
+                for index in 0..COUNT {
+                    let mut out = 0i64;
+                    let index = index.wrapping_mul(7919) % COUNT;
+                    crate::list::coex_list_get(fiber, object, index, list_type, site, (&raw mut out).cast());
+                    sum += out;
+                }
+            });
+            time("map set", &mut || {
+                for key in 0..COUNT {
+                    map = crate::map::coex_map_set(fiber, map, slot(&key), slot(&key), map_type);
+                }
+            });
+            time("map index", &mut || {
+                for key in 0..COUNT {
+                    let mut out = 0i64;
+                    crate::map::coex_map_index(fiber, map, slot(&key), map_type, site, (&raw mut out).cast());
+                    sum += out;
+                }
+            });
+            let mut small = crate::map::empty();
+            time("small map set", &mut || {
+                for key in 0..COUNT {
+                    let key = key & 63;
+                    small = crate::map::coex_map_set(fiber, small, slot(&key), slot(&key), map_type);
+                }
+            });
+            let mut printed = Vec::new();
+            time("text of ints", &mut || {
+                crate::text::write(&mut printed, slot(&object), list_type, crate::text::Style::Print);
+            });
+            core::hint::black_box((sum, small, printed));
         }
     });
 }
