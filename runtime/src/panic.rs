@@ -117,10 +117,7 @@ pub unsafe fn raise_with_notes(fiber: *mut Fiber, what: &[u8], site: *const Site
         let mut head = Line::new();
         head.push(b"panic: ");
         let mut tail = Line::new();
-        if !site.is_null() {
-            tail.push(b" at ").push_text((*site).file);
-            tail.push(b":").push_int(i64::from((*site).line)).push(b":").push_int(i64::from((*site).column));
-        }
+        push_site(&mut tail, site);
         tail.push(b"\n");
         if what.len() + tail.bytes().len() < 3000 {
             // One write, so that lines of several processes do not mix.
@@ -135,6 +132,20 @@ pub unsafe fn raise_with_notes(fiber: *mut Fiber, what: &[u8], site: *const Site
         crate::ffi::tear_down_all(fiber);
         libc::fflush(core::ptr::null_mut());
         libc::_exit(STATUS)
+    }
+}
+
+/// ` at <file>:<line>:<col>`, nothing for null.
+///
+/// # Safety
+/// `site` is null or a site.
+pub(crate) unsafe fn push_site(line: &mut Line, site: *const Site) {
+    if !site.is_null() {
+        // SAFETY: constant data.
+        unsafe {
+            line.push(b" at ").push_text((*site).file);
+            line.push(b":").push_int(i64::from((*site).line)).push(b":").push_int(i64::from((*site).column));
+        }
     }
 }
 

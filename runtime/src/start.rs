@@ -18,8 +18,8 @@ const STACK_BYTES: usize = 1 << 30;
 const STACK_BYTES_MIN: usize = 8 << 20;
 /// Below `stack_limit`, for the runtime's own frames and for functions that do not check.
 const STACK_RESERVE: usize = 256 << 10;
-/// Unmapped pages below the stack.
-pub(crate) const GUARD_BYTES: usize = 64 << 10;
+/// Unmapped pages below the stack: more than any frame.
+pub(crate) const GUARD_BYTES: usize = 1 << 20;
 
 /// Runs the program; the result is the exit status.
 ///
@@ -99,6 +99,8 @@ pub(crate) fn map_stack() -> Option<(*mut u8, *mut u8)> {
                 if libc::mprotect(low, GUARD_BYTES, libc::PROT_NONE) != 0 {
                     return None;
                 }
+                // A huge page would cost every program more than all else at its start.
+                libc::madvise(low, bytes, libc::MADV_NOHUGEPAGE);
                 let low = low.cast::<u8>();
                 return Some((low.add(GUARD_BYTES), low.add(bytes)));
             }

@@ -42,3 +42,30 @@ pub(super) fn link_fast_paths(codegen: &Codegen<'_, '_>) -> Result<(), CodegenEr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FAST_BITCODE;
+    use inkwell::context::Context;
+    use inkwell::memory_buffer::MemoryBuffer;
+    use inkwell::module::Module;
+
+    /// Anything else, such as the message code of a Rust panic, would not resolve when a program is linked.
+    #[test]
+    fn fast_paths_need_only_the_runtime() {
+        let context = Context::create();
+        let buffer = MemoryBuffer::create_from_memory_range_copy(FAST_BITCODE, "coex_fast");
+        let module = Module::parse_bitcode_from_buffer(&buffer, &context).expect("bitcode of this LLVM");
+        let mut defined = 0;
+        for function in module.get_functions() {
+            let name = function.get_name().to_string_lossy();
+            if function.count_basic_blocks() > 0 {
+                defined += 1;
+                assert!(name.starts_with("coex_fast_"), "{name}");
+            } else {
+                assert!(name.starts_with("llvm.") || name.starts_with("coex_"), "{name}");
+            }
+        }
+        assert!(defined >= 4);
+    }
+}

@@ -18,6 +18,7 @@ unsafe extern "C" {
     /// `x86_64.rs`. Not callable from Rust; programs and [`call_foreign`] use it.
     pub fn coex_foreign_thunk();
     /// glibc's `asprintf` in the installed instance.
+    #[cfg(test)]
     pub(crate) fn coex_shim_asprintf(result: *mut *mut u8, format: *const core::ffi::c_char, ...) -> i32;
     /// Leaves the running foreign call as if the C function had returned 0. Runs on any stack.
     pub(crate) fn coex_foreign_unwind(fiber: *mut Fiber) -> !;

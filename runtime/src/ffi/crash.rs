@@ -4,10 +4,11 @@
 //! with `ffi_failed` set, the instance is dead. No unwinding: the thunk restores the stack of the task from the fiber.
 
 use core::ffi::c_int;
+use core::sync::atomic::Ordering;
 
 use super::instance::{self, FullInstance};
 use super::{failure, library_name};
-use crate::abi::{Fiber, library_flags};
+use crate::abi::{Fiber, library_flags, state};
 use crate::arch;
 use crate::panic;
 use crate::program;
@@ -32,12 +33,27 @@ pub(crate) unsafe fn on_signal(fiber: *mut Fiber, signal: c_int, address: usize,
             _ => b"illegal instruction",
         };
         end_call(fiber, what);
-        registers[libc::REG_RIP as usize] = arch::coex_foreign_unwind as *const () as i64;
         registers[libc::REG_RDI as usize] = fiber as i64;
+        if instance::current().is_null() {
+            // A function of the process: the program ends, on the stack of the task, below what is live there.
+            registers[libc::REG_RIP as usize] = end_program as *const () as i64;
+            registers[libc::REG_RSP as usize] = ((*fiber).sp as i64 & !15) - 8;
+        } else {
+            registers[libc::REG_RIP as usize] = arch::coex_foreign_unwind as *const () as i64;
+        }
         if !(*context).uc_mcontext.fpregs.is_null() {
             // Masked exceptions, round to nearest: what Coex code expects.
             (*(*context).uc_mcontext.fpregs).mxcsr = 0x1F80;
         }
+    }
+}
+
+/// Where a fault in a function that belongs to no library continues.
+unsafe extern "C" fn end_program(fiber: *mut Fiber) -> ! {
+    // SAFETY: the fiber's own stack; the site is the call's.
+    unsafe {
+        (*fiber).state.store(state::MANAGED, Ordering::Relaxed);
+        failure::coex_panic_ffi_failure(fiber, (*fiber).ffi_site)
     }
 }
 
@@ -67,6 +83,7 @@ unsafe fn end_call(fiber: *mut Fiber, what: &[u8]) {
             program::flush(fiber);
             let mut line = panic::Line::new();
             line.push(b"panic: foreign code crashed in '").push(name(instance)).push(b"': ").push(what);
+            panic::push_site(&mut line, (*fiber).ffi_site);
             panic::write_stderr(line.push(b"\n").bytes());
             libc::_exit(panic::STATUS);
         }

@@ -64,7 +64,7 @@ pub unsafe extern "C" fn coex_ffi_failure_code(fiber: *mut Fiber) -> i64 {
     // SAFETY: forwarded.
     unsafe {
         if (*fiber).ffi_failed == CRASHED {
-            coex_panic_ffi_failure(fiber, core::ptr::null());
+            coex_panic_ffi_failure(fiber, (*fiber).ffi_site);
         }
         (*fiber).ffi_failed = 0;
         (*FAILURE.get()).code

@@ -361,7 +361,7 @@ pub unsafe extern "C" fn coex_handle_wrap(
         });
         match opened {
             Ok(handle) => handle,
-            Err(reason) => limits::raise(fiber, public.library, reason, core::ptr::null()),
+            Err(reason) => limits::raise(fiber, public.library, reason, (*fiber).ffi_site),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) const BIT_WORDS: usize = BLOCK_BYTES / 8 / 64;
 const RESERVE_BYTES: usize = 64 << 30;
 const RESERVE_BYTES_MIN: usize = 64 << 20;
 const ALIGNMENT: usize = 2 << 20;
-/// Below this much heap, huge pages would cost more at start-up than they save.
+/// Below this much heap, huge pages cost more at start-up than they save, whatever the system's default is.
 const HUGE_PAGES_FROM: usize = 8 << 20;
 /// From here on the machine's memory is asked for.
 const UNCHECKED_BYTES: usize = 1 << 30;
@@ -155,6 +155,8 @@ impl Heap {
             let tables = 2 * (bytes / 64) + blocks * size_of::<Block>() + blocks + bytes / 2;
             if let Some(base) = map(bytes + tables + ALIGNMENT) {
                 let base = (base + ALIGNMENT - 1) & !(ALIGNMENT - 1);
+                // SAFETY: advice on our own reservation.
+                unsafe { libc::madvise(base as *mut _, HUGE_PAGES_FROM, libc::MADV_NOHUGEPAGE) };
                 self.base = base;
                 self.bytes = bytes;
                 self.starts = (base + bytes) as *mut u64;

@@ -36,6 +36,9 @@ use mark::Marker;
 /// Allocation between two collections is at least this much.
 pub(crate) const BUDGET_MIN: usize = 32 << 20;
 
+/// After marking more objects the memory of the mark stack goes back to the system.
+const MARK_STACK_KEPT: u64 = 1 << 20;
+
 static HEAP: Global<Heap> = Global::new(Heap::new());
 /// Words outside stack and heap that hold references.
 static ROOTS: Global<Vec<*mut *mut u8>> = Global::new(Vec::new());
@@ -205,6 +208,10 @@ unsafe extern "C" fn collect_from(fiber: *mut u8, stack_pointer: *mut u8) {
         heap.statistics.total_bytes += (heap.allocated - unused.min(heap.allocated)) as u64;
         heap.statistics.live_bytes = live as u64;
         heap.statistics.live_objects = objects;
+        if objects > MARK_STACK_KEPT {
+            let bytes = (objects as usize * 8).min(heap.bytes / 2);
+            libc::madvise(heap.mark_stack.cast(), bytes, libc::MADV_DONTNEED);
+        }
         heap.allocated = 0;
         heap.budget = BUDGET_MIN.max(live) + 4 * stack_bytes;
         heap.release();
