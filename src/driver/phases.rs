@@ -2,9 +2,10 @@
 //!
 //! In: finished structures. Out: finished structures. Deliberately not here: their order (`pipeline`).
 
-use super::session::{Emit, OptLevel, Session};
+use super::session::{Emit, OptLevel, Session, Switch};
 use crate::ast::Module;
 use crate::bind;
+use crate::check::{self, CheckOptions};
 use crate::codegen::{self, CodegenError, CodegenOptions, LibraryBinding};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir::Program;
@@ -24,9 +25,14 @@ pub(super) fn resolve(sources: Sources, _diagnostics: &mut Diagnostics) -> Sourc
     sources
 }
 
-pub(super) fn check(_sources: Sources, _session: &Session, diagnostics: &mut Diagnostics) -> Option<Program> {
-    diagnostics.push(Diagnostic::without_place(Code::E0001, "Not supported by this version: programs"));
-    None
+pub(super) fn check(sources: Sources, session: &Session, diagnostics: &mut Diagnostics) -> Option<Program> {
+    let setting = |switch| match switch {
+        Switch::Program => None,
+        Switch::On => Some(true),
+        Switch::Off => Some(false),
+    };
+    let options = CheckOptions { printing: setting(session.printing), debugging: setting(session.debugging) };
+    check::check_program(&sources, &options, diagnostics)
 }
 
 pub(super) fn passes(_program: &mut Program) {}
