@@ -76,6 +76,15 @@ pub unsafe fn fail_index(fiber: *mut Fiber, site: *const Site, index: i64, len: 
     fail(fiber, site, &format!("index {index} out of range for length {len}"))
 }
 
+/// Panics for results that no memory can hold, before their size overflows a header or a Rust allocation.
+#[inline]
+pub unsafe fn check_size(fiber: *mut Fiber, count: usize) {
+    const MOST: usize = u32::MAX as usize;
+    if count > MOST {
+        fail(fiber, ptr::null(), "out of memory");
+    }
+}
+
 /// Position that an index means, or `None`: negative ones count from the end.
 #[inline]
 pub fn resolve_index(index: i64, len: i64) -> Option<usize> {

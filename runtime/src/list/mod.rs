@@ -29,7 +29,7 @@ use crate::abi::{
     ELEMENTS_OFFSET, Elements, Fiber, HEADER_OLD, LIST_FANOUT, ListObject, Site, TypeDesc, header, list_leaf_len,
     type_id,
 };
-use crate::slot::{allocate, argument, copy, fail_index, resolve_index};
+use crate::slot::{allocate, argument, check_size, copy, fail_index, resolve_index};
 use core::ptr;
 
 struct Constant(ListObject);
@@ -148,6 +148,7 @@ pub unsafe fn new_elements(
     taken: usize,
 ) -> *mut Elements {
     let size = (*element).size as usize;
+    check_size(fiber, capacity);
     let header = header((*element).element_type, capacity as u32);
     let leaf = allocate(fiber, ELEMENTS_OFFSET as usize + capacity * size, header).cast::<Elements>();
     (*leaf).owner = taken as u64;

@@ -4,7 +4,7 @@
 
 use crate::abi::{Fiber, ListObject, Site, StringObject, TypeDesc};
 use crate::list::{Builder, from_run};
-use crate::slot::{argument, fail, write_nil, write_some};
+use crate::slot::{argument, check_size, fail, write_nil, write_some};
 use crate::string;
 use core::ffi::CStr;
 use std::ffi::CString;
@@ -71,6 +71,7 @@ pub unsafe extern "C" fn coex_posix_urandom(
     site: *const Site,
 ) -> *mut ListObject {
     let Ok(count) = usize::try_from(count) else { fail(fiber, site, "negative array size") };
+    check_size(fiber, count);
     let mut bytes = vec![0; count];
     fill_random(&mut bytes);
     from_run(fiber, argument(ty, 0), bytes.as_ptr(), count)

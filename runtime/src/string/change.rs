@@ -5,6 +5,7 @@
 
 use super::{bytes, empty, from_bytes, from_counted, is_ascii, text, view};
 use crate::abi::{Fiber, StringObject};
+use crate::slot::check_size;
 
 /// The only character of a mapping, or the character itself.
 fn single(mut mapped: impl Iterator<Item = char>, original: char) -> char {
@@ -103,11 +104,8 @@ pub unsafe extern "C" fn coex_string_repeat(
     }
     let times = times as usize;
     let bytes = bytes(string);
-    let object = super::allocate_flat(
-        fiber,
-        bytes.len().saturating_mul(times).min(isize::MAX as usize / 2),
-        ((*string).chars as usize).saturating_mul(times),
-    );
+    check_size(fiber, bytes.len().saturating_mul(times));
+    let object = super::allocate_flat(fiber, bytes.len() * times, (*string).chars as usize * times);
     let data = (*object).data.cast_mut();
     for turn in 0..times {
         core::ptr::copy_nonoverlapping(bytes.as_ptr(), data.add(turn * bytes.len()), bytes.len());
@@ -122,8 +120,9 @@ pub unsafe extern "C" fn coex_string_reverse(fiber: *mut Fiber, string: *mut Str
 }
 
 /// The missing fill; the filler's first character counts, and nothing is filled with an empty one.
-unsafe fn fill(string: *const StringObject, width: i64, filler: *const StringObject) -> String {
+unsafe fn fill(fiber: *mut Fiber, string: *const StringObject, width: i64, filler: *const StringObject) -> String {
     let missing = width.saturating_sub((*string).chars).max(0) as usize;
+    check_size(fiber, missing);
     match text(filler).chars().next() {
         Some(character) => core::iter::repeat_n(character, missing).collect(),
         None => String::new(),
@@ -137,7 +136,7 @@ pub unsafe extern "C" fn coex_string_pad_left(
     width: i64,
     filler: *mut StringObject,
 ) -> *mut StringObject {
-    let fill = fill(string, width, filler);
+    let fill = fill(fiber, string, width, filler);
     if fill.is_empty() {
         return string;
     }
@@ -151,7 +150,7 @@ pub unsafe extern "C" fn coex_string_pad_right(
     width: i64,
     filler: *mut StringObject,
 ) -> *mut StringObject {
-    let fill = fill(string, width, filler);
+    let fill = fill(fiber, string, width, filler);
     if fill.is_empty() {
         return string;
     }
