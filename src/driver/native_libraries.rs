@@ -4,6 +4,7 @@
 //! the fault is about. Deliberately not here: how C is compiled (`native`).
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::facts::library_sources;
 use super::inputs::Inputs;
@@ -14,6 +15,16 @@ use crate::cxz::manifest::{Owns, SymbolEntry};
 use crate::ir::Program;
 use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain};
 use crate::types::LibraryId;
+
+const PACKAGE_DIRECTORIES: &[&str] = &[
+    "/usr/local/lib/pkgconfig",
+    "/usr/local/share/pkgconfig",
+    "/usr/lib/x86_64-linux-gnu/pkgconfig",
+    "/usr/lib/aarch64-linux-gnu/pkgconfig",
+    "/usr/lib64/pkgconfig",
+    "/usr/lib/pkgconfig",
+    "/usr/share/pkgconfig",
+];
 
 pub(super) fn build_libraries(
     session: &Session,
@@ -31,6 +42,7 @@ pub(super) fn build_libraries(
         }
     };
     inputs.note_stamp(&toolchain.clang);
+    note_packages(libraries, inputs);
     let options = NativeOptions {
         opt_level: match session.opt_level {
             OptLevel::O0 => native::OptLevel::None,
@@ -51,12 +63,28 @@ pub(super) fn build_libraries(
         match build(library, symbols, &toolchain, store, &options) {
             Ok(native) => {
                 log(&native, session, record);
+                native.system_headers.read.iter().for_each(|path| inputs.note_stamp(path));
+                native.system_headers.absent.iter().for_each(|path| inputs.note_absent(path));
                 built.push(native);
             }
             Err(error) => report(&error, library, program, record),
         }
     }
     built
+}
+
+/// pkg-config's answer depends on its files; the usual places and those of the environment are watched.
+fn note_packages(libraries: &[Library], inputs: &mut Inputs) {
+    let set = |name: &str| std::env::var_os(name).unwrap_or_default();
+    let variables = [set("PKG_CONFIG_PATH"), set("PKG_CONFIG_LIBDIR")];
+    let mut directories: Vec<PathBuf> = variables.iter().flat_map(std::env::split_paths).collect();
+    directories.extend(PACKAGE_DIRECTORIES.iter().map(PathBuf::from));
+    for requirement in
+        libraries.iter().filter_map(|library| library.manifest.system.as_ref()).flat_map(|s| &s.pkg_config)
+    {
+        let name = requirement.value.split_whitespace().next().unwrap_or_default();
+        directories.iter().for_each(|directory| inputs.note_stamp(&directory.join(format!("{name}.pc"))));
+    }
 }
 
 fn build(

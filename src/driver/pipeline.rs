@@ -92,19 +92,18 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     record.timings.begin(Stage::Parse);
     let loaded = load::load(session, &phases::parse, &mut record.sources, &mut record.diagnostics);
     let Loaded { sources, libraries, mut inputs } = loaded.map_err(Failure::Root)?;
+    // Names of a file that did not parse, or was not found, are unknown: checking the rest would blame their users.
+    record.require_no_errors()?;
     if session.emit == Emit::Ast {
-        record.require_no_errors()?;
         let program = sources.units.last().and_then(|unit| unit.files.first());
         return Ok(Product::Emitted(
             program.map(|file| ast::print::print_module(&file.ast)).unwrap_or_default().into(),
         ));
     }
     if stops_after(Stage::Parse) {
-        record.require_no_errors()?;
         return Ok(Product::Stopped);
     }
 
-    // Files without syntax errors are checked even when others have some: independent faults come out in one run.
     record.timings.begin(Stage::Resolve);
     let resolved = phases::resolve(sources, &mut record.diagnostics);
     if stops_after(Stage::Resolve) {

@@ -14,7 +14,7 @@ use super::key::{KeyInputs, SCHEMA, explain};
 use super::pass::{self, PassError, PassInput, PassOutput};
 use super::sources::{
     CacheOutcome, IsolationReport, IsolationTier, LibrarySources, Limits, NativeLibrary, NativeOptions, OptLevel,
-    PrivatiseMode,
+    PrivatiseMode, SystemHeaders,
 };
 use super::store::{Entry, Key, Lookup, Store};
 use super::system::{self, SystemAnswer};
@@ -258,6 +258,7 @@ fn make(
     let headers = HeaderFacts::collect(&compiled.headers, &search, sources.files.iter()).map_err(fault)?;
     let output = run_pass(sources, options, plan, &compiled)?;
     let mut library = describe(sources, plan, &output);
+    library.system_headers = headers.paths();
     if options.print_commands {
         library.commands = compiled.commands;
     }
@@ -323,6 +324,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
             relocations: output.relocations,
             symbols: output.undefined.iter().map(|name| (name.clone(), symbols::classify(name))).collect(),
         },
+        system_headers: SystemHeaders::default(),
         cache: CacheOutcome::Hit,
         notes: Vec::new(),
         commands: Vec::new(),

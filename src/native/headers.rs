@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::codec::{Reader, Writer};
 use super::files::FileFact;
+use super::sources::SystemHeaders;
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct HeaderFacts {
@@ -54,6 +55,11 @@ impl HeaderFacts {
             Some(fact) => Some(format!("header-changed:{}", fact.path.display())),
             None => appeared().map(|path| format!("header-appeared:{}", path.display())),
         }
+    }
+
+    pub(super) fn paths(&self) -> SystemHeaders {
+        let read = self.present.iter().map(|fact| fact.path.clone()).collect();
+        SystemHeaders { read, absent: self.absent.clone() }
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {

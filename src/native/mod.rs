@@ -28,7 +28,7 @@ pub use error::NativeError;
 pub use signature::{CField, CFunction, CSignature, CType};
 pub use sources::{
     CacheOutcome, Install, IsolationReport, IsolationTier, LibrarySources, Limits, MemberReport, NativeLibrary,
-    NativeOptions, OptLevel, PrivatiseMode, SymbolClass, SystemDependency, Unit,
+    NativeOptions, OptLevel, PrivatiseMode, SymbolClass, SystemDependency, SystemHeaders, Unit,
 };
 pub use store::Store;
 pub use toolchain::{Toolchain, find_toolchain};

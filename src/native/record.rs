@@ -44,6 +44,7 @@ pub(super) fn read(meta: &str, object: &Path) -> Option<(NativeLibrary, HeaderFa
         link_args: reader.list(Reader::text)?,
         functions: reader.list(read_function)?.into_iter().collect(),
         report: read_report(&mut reader)?,
+        system_headers: headers.paths(),
         cache: CacheOutcome::Hit,
         notes: Vec::new(),
         commands: Vec::new(),

@@ -143,11 +143,20 @@ pub struct NativeLibrary {
     /// The C code refers to functions that read or write streams or descriptors.
     pub uses_stdio: bool,
     pub report: IsolationReport,
+    /// Headers of the system that were read, and paths where one was looked for in vain.
+    pub system_headers: SystemHeaders,
     pub cache: CacheOutcome,
     /// Lines for the user that are no errors (a damaged cache entry was rebuilt), and with `print_commands` the
     /// commands that were run.
     pub notes: Vec<String>,
     pub commands: Vec<String>,
+}
+
+/// What a library's object depends on outside its archive.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct SystemHeaders {
+    pub read: Vec<PathBuf>,
+    pub absent: Vec<PathBuf>,
 }
 
 /// What `--report-isolation` prints of a library.

@@ -210,7 +210,7 @@ fn layouts_with_holes_or_overlaps() {
     let good = build(&[manifest(), entry()]);
     refused(&[b"MZ prefix".as_slice(), &good].concat(), Fault::Prepended);
     refused(&[good.as_slice(), b"\0"].concat(), Fault::Trailing);
-    refused(&[good.as_slice(), &good].concat(), Fault::Prepended);
+    refused(&[good.as_slice(), &good].concat(), Fault::Gap);
     let mut gap = manifest();
     gap.tail = b"hidden".to_vec();
     refused(&build(&[gap.clone(), entry()]), Fault::Gap);
