@@ -41,29 +41,54 @@ pub struct RootError {
     pub reason: String,
 }
 
-pub fn load(
+/// The program's own file, parsed.
+pub struct Root {
+    shown: String,
+    /// Absent when the file is no text; that is reported.
+    parsed: Option<(FileId, Module)>,
+    inputs: Inputs,
+}
+
+impl Root {
+    pub fn ast(&self) -> Option<&Module> {
+        self.parsed.as_ref().map(|(_, ast)| ast)
+    }
+}
+
+/// Reads and parses the program's own file.
+pub fn parse_root(
     session: &Session,
     parse: Parse,
     source_map: &mut SourceMap,
     diagnostics: &mut Diagnostics,
-) -> Result<Loaded, RootError> {
-    let mut loader = Loader {
-        session,
-        parse,
-        source_map,
-        diagnostics,
-        loaded: Loaded {
-            sources: Sources { units: Vec::new(), libraries: Vec::new() },
-            libraries: Vec::new(),
-            inputs: Inputs::default(),
-        },
-        states: HashMap::new(),
-        open: Vec::new(),
-    };
-    loader.root()?;
-    let mut loaded = loader.loaded;
+) -> Result<Root, RootError> {
+    let mut loader = Loader::new(session, parse, Inputs::default(), source_map, diagnostics);
+    let path = session.root.clone();
+    let bytes = loader.read_source(&path).map_err(|reason| RootError { path: path.clone(), reason })?;
+    let shown = path.to_string_lossy().into_owned();
+    let parsed = loader.parse_source(&shown, &bytes);
+    Ok(Root { shown, parsed, inputs: loader.loaded.inputs })
+}
+
+/// Reads everything that the program imports. `None` when something is missing; that is reported.
+pub fn resolve_imports(
+    session: &Session,
+    parse: Parse,
+    root: Root,
+    source_map: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Loaded> {
+    let mut loader = Loader::new(session, parse, root.inputs, source_map, diagnostics);
+    let path = session.root.clone();
+    let key = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let name = Path::new(&root.shown).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    loader.open(&key, &name);
+    let (_, ast) = root.parsed?;
+    let imports = loader.imports(&ast, &path);
+    loader.finish_unit(&name, UnitKind::Program, vec![SourceFile { ast, imports }]);
+    let mut loaded = loader.is_complete.then_some(loader.loaded)?;
     put_foreign_libraries_first(&mut loaded);
-    Ok(loaded)
+    Some(loaded)
 }
 
 /// Programs number only libraries with C at run time: those must have the first ids.
@@ -108,22 +133,22 @@ struct Loader<'l> {
     states: HashMap<PathBuf, State>,
     /// Names of the units that are being loaded, outermost first.
     open: Vec<(PathBuf, String)>,
+    /// No import has failed.
+    is_complete: bool,
 }
 
-impl Loader<'_> {
-    fn root(&mut self) -> Result<(), RootError> {
-        let path = self.session.root.clone();
-        let error = |reason: String| RootError { path: path.clone(), reason };
-        let bytes = self.read_source(&path).map_err(|reason| error(reason))?;
-        let key = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        self.states.insert(key.clone(), State::Open);
-        self.open.push((key, name.clone()));
-        let shown = path.to_string_lossy().into_owned();
-        if let Some(file) = self.source_file(&shown, bytes, &path) {
-            self.finish_unit(&name, UnitKind::Program, vec![file]);
-        }
-        Ok(())
+impl<'l> Loader<'l> {
+    fn new(
+        session: &'l Session,
+        parse: Parse<'l>,
+        inputs: Inputs,
+        source_map: &'l mut SourceMap,
+        diagnostics: &'l mut Diagnostics,
+    ) -> Loader<'l> {
+        let sources = Sources { units: Vec::new(), libraries: Vec::new() };
+        let loaded = Loaded { sources, libraries: Vec::new(), inputs };
+        let (states, open) = (HashMap::new(), Vec::new());
+        Loader { session, parse, source_map, diagnostics, loaded, states, open, is_complete: true }
     }
 
     /// `Err` holds the reason.
@@ -170,10 +195,10 @@ impl Loader<'_> {
     fn imports(&mut self, ast: &Module, importing: &Path) -> Vec<ImportedUnit> {
         let mut list = Vec::new();
         for header in &ast.headers {
-            if let Header::Import(import) = header
-                && let Some(unit) = self.import(import, importing)
-            {
-                list.push(unit);
+            let Header::Import(import) = header else { continue };
+            match self.import(import, importing) {
+                Some(unit) => list.push(unit),
+                None => self.is_complete = false,
             }
         }
         list

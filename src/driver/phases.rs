@@ -11,6 +11,7 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir::Program;
 use crate::native::NativeLibrary;
 use crate::parse;
+use crate::passes;
 use crate::resolve::Sources;
 use crate::source::{FileId, SourceMap};
 
@@ -19,10 +20,6 @@ pub(super) type Natives = [NativeLibrary];
 
 pub(super) fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Module {
     parse::parse_module(file, text, diagnostics)
-}
-
-pub(super) fn resolve(sources: Sources, _diagnostics: &mut Diagnostics) -> Sources {
-    sources
 }
 
 pub(super) fn check(sources: Sources, session: &Session, diagnostics: &mut Diagnostics) -> Option<Program> {
@@ -35,7 +32,9 @@ pub(super) fn check(sources: Sources, session: &Session, diagnostics: &mut Diagn
     check::check_program(&sources, &options, diagnostics)
 }
 
-pub(super) fn passes(_program: &mut Program) {}
+pub(super) fn passes(program: Program) -> Program {
+    passes::run(program)
+}
 
 /// Compares every extern with its C function and plans its calls.
 pub(super) fn bind(program: &Program, natives: &Natives, diagnostics: &mut Diagnostics) -> Vec<bind::Binding> {

@@ -88,33 +88,33 @@ pub fn compile(session: &Session, record: &mut Record) -> Result<Product, Failur
 fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> Result<Product, Failure> {
     let stops_after = |stage| session.stop_after == Some(stage);
 
-    // Imports are known only from parsed headers, so reading and parsing alternate within one phase.
     record.timings.begin(Stage::Parse);
-    let loaded = load::load(session, &phases::parse, &mut record.sources, &mut record.diagnostics);
-    let Loaded { sources, libraries, mut inputs } = loaded.map_err(Failure::Root)?;
-    // Names of a file that did not parse, or was not found, are unknown: checking the rest would blame their users.
-    record.require_no_errors()?;
+    let root = load::parse_root(session, &phases::parse, &mut record.sources, &mut record.diagnostics);
+    let root = root.map_err(Failure::Root)?;
     if session.emit == Emit::Ast {
-        let program = sources.units.last().and_then(|unit| unit.files.first());
-        return Ok(Product::Emitted(
-            program.map(|file| ast::print::print_module(&file.ast)).unwrap_or_default().into(),
-        ));
+        record.require_no_errors()?;
+        return Ok(Product::Emitted(root.ast().map(ast::print::print_module).unwrap_or_default().into()));
     }
     if stops_after(Stage::Parse) {
+        record.require_no_errors()?;
         return Ok(Product::Stopped);
     }
 
+    // Imports are known only from a parsed file; what they lead to is read and parsed here, one after the other.
     record.timings.begin(Stage::Resolve);
-    let resolved = phases::resolve(sources, &mut record.diagnostics);
+    let loaded = load::resolve_imports(session, &phases::parse, root, &mut record.sources, &mut record.diagnostics);
+    // Names of what was not found are unknown: checking would blame their users. A file with syntax errors is no such
+    // case; the others are checked, so that independent faults come out in one run.
+    let Some(Loaded { sources, libraries, mut inputs }) = loaded else { return Err(Failure::Reported) };
     if stops_after(Stage::Resolve) {
         record.require_no_errors()?;
         return Ok(Product::Stopped);
     }
 
     record.timings.begin(Stage::Check);
-    let program = phases::check(resolved, session, &mut record.diagnostics);
+    let program = phases::check(sources, session, &mut record.diagnostics);
     record.require_no_errors()?;
-    let Some(mut program) = program else { return Err(Failure::Reported) };
+    let Some(program) = program else { return Err(Failure::Reported) };
     if stops_after(Stage::Check) {
         return Ok(Product::Stopped);
     }
@@ -143,7 +143,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     record.timings.begin(Stage::Passes);
-    phases::passes(&mut program);
+    let program = phases::passes(program);
     if session.emit == Emit::Ir {
         return Ok(Product::Emitted(ir::print::print_program(&program).into()));
     }

@@ -7,5 +7,5 @@ mod native_build;
 mod native_privatise;
 mod native_support;
 mod sandbox;
-mod zip_builder;
 mod tidy;
+mod zip_builder;

@@ -19,7 +19,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codegen", &["ir", "bind", "native"]),
     ("cxz", &[]),
     ("link", &[]),
-    ("driver", &["ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "driver"]),
+    (
+        "driver",
+        &["ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "driver"],
+    ),
     ("cli", &["driver", "cxz", "native", "link"]),
     ("bin", &["cli"]),
 ];
