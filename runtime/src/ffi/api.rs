@@ -76,8 +76,11 @@ pub extern "C" fn coex_ffi_bytes(bytes: i64) -> *mut CoexBytes {
 }
 
 /// A handle of the current instance.
+///
+/// # Safety
+/// `free_fn` is null or a C function of one pointer.
 #[unsafe(no_mangle)]
-pub extern "C" fn coex_ffi_handle_new(pointer: *mut u8, free_fn: *const u8) -> i64 {
+pub unsafe extern "C" fn coex_ffi_handle_new(pointer: *mut u8, free_fn: *const u8) -> i64 {
     // SAFETY: the installed instance is live.
     unsafe { new_handle(&mut *here(), pointer, free_fn) }
 }
@@ -215,8 +218,10 @@ pub extern "C" fn coex_ffi_arena_reset(id: i64) {
     }
 }
 
+/// # Safety
+/// The pointer is the wrapper's; nobody here follows it.
 #[unsafe(no_mangle)]
-pub extern "C" fn coex_ffi_handle_alloc(id: i64, pointer: *mut u8) -> i64 {
+pub unsafe extern "C" fn coex_ffi_handle_alloc(id: i64, pointer: *mut u8) -> i64 {
     match instance::by_id(id) {
         // SAFETY: a live instance.
         Some(found) => unsafe { new_handle(&mut *found, pointer, core::ptr::null()) },

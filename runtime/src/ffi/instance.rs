@@ -68,7 +68,6 @@ struct Instances {
 static INSTANCES: Global<Instances> =
     Global::new(Instances { slabs: Vec::new(), ids: Vec::new(), generation: 0, live: 0, dead: null_mut() });
 
-#[expect(clippy::mut_from_ref, reason = "one mutator thread; every user takes it for one short step")]
 fn instances() -> &'static mut Instances {
     // SAFETY: stage 1 has one mutator thread.
     unsafe { &mut *INSTANCES.get() }

@@ -6,9 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::instance::{self, FullInstance};
 use super::{api, call, failure, handles, root, shims, units};
-use crate::abi::{
-    ABI_VERSION, Fiber, Instance, LibraryDescriptor, ProgramInfo, Relocation, Root, TypeInfo, library_flags,
-};
+use crate::abi::{ABI_VERSION, Fiber, Instance, LibraryDescriptor, ProgramInfo, Relocation, Root, library_flags};
 use crate::arch;
 use crate::gc::tests::{TYPES, lock, on_fiber};
 use crate::signals;
@@ -98,7 +96,7 @@ static LIBRARIES: Libraries = Libraries([&raw const COUNTER.0, &raw const PLAIN.
 static INFO: ProgramInfo = ProgramInfo {
     abi_version: ABI_VERSION,
     type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr() as *const TypeInfo,
+    types: TYPES.as_ptr(),
     library_count: 2,
     libraries: LIBRARIES.0.as_ptr(),
     entry: null(),

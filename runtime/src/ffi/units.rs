@@ -72,7 +72,6 @@ static UNITS: Global<Units> = Global::new(Units {
 
 /// The one pool. References must not live across another call of this function.
 #[inline]
-#[expect(clippy::mut_from_ref, reason = "one mutator thread; every user takes it for one short step")]
 pub(crate) fn units() -> &'static mut Units {
     // SAFETY: stage 1 has one mutator thread.
     unsafe { &mut *UNITS.get() }

@@ -44,7 +44,6 @@ static HEAP: Global<Heap> = Global::new(Heap::new());
 static ROOTS: Global<Vec<*mut *mut u8>> = Global::new(Vec::new());
 
 /// The heap. References to it must not live across another call of this function.
-#[expect(clippy::mut_from_ref, reason = "one mutator thread; every user takes it for one short step")]
 pub(crate) fn heap() -> &'static mut Heap {
     // SAFETY: stage 1 has one mutator thread.
     unsafe { &mut *HEAP.get() }

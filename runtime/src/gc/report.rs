@@ -7,6 +7,7 @@ use core::ffi::CStr;
 
 use super::{collect, heap, object};
 use crate::abi::Fiber;
+use crate::arch;
 use crate::panic::Line;
 use crate::program;
 
@@ -105,23 +106,16 @@ pub unsafe extern "C" fn coex_gc_dump_heap(fiber: *mut Fiber) {
     write(Line::new().push(b"Total objects: ").push_int(count).push(b"\n").bytes());
 }
 
+/// The frames that the collector scans, innermost first.
+///
 /// # Safety
 /// `fiber` is the running fiber.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_gc_dump_roots(fiber: *mut Fiber) {
-    // SAFETY: forwarded; the chain of roots ends with null.
+    // SAFETY: forwarded.
     unsafe {
         flush(fiber);
-        write(b"[GC:ROOTS]\n");
-        let mut root = (*fiber).root;
-        let mut depth = 0;
-        while !root.is_null() {
-            let mut line = Line::new();
-            line.push(b"depth=").push_int(depth).push(b" root=").push_hex(root as usize);
-            write(line.push(b"\n").bytes());
-            root = (*root).parent;
-            depth += 1;
-        }
+        arch::coex_with_spilled_registers(fiber.cast(), write_frames);
     }
 }
 
@@ -133,6 +127,43 @@ pub unsafe extern "C" fn coex_gc_dump_roots(fiber: *mut Fiber) {
 pub unsafe extern "C" fn coex_gc_dump_shadow_stacks(fiber: *mut Fiber) {
     // SAFETY: forwarded.
     unsafe { coex_gc_dump_roots(fiber) }
+}
+
+unsafe extern "C" fn write_frames(fiber: *mut u8, stack_pointer: *mut u8) {
+    write(b"[GC:ROOTS]\n");
+    let fiber = fiber.cast::<Fiber>();
+    let mut depth = 0;
+    let mut at = stack_pointer.cast::<usize>();
+    // SAFETY: the stack is readable up to its base.
+    unsafe {
+        while at.cast::<u8>() < (*fiber).stack_base {
+            if is_return_address(*at) {
+                let mut line = Line::new();
+                line.push(b"depth=").push_int(depth).push(b" frame=").push_hex(at as usize);
+                write(line.push(b" returns=").push_hex(*at).push(b"\n").bytes());
+                depth += 1;
+            }
+            at = at.add(1);
+        }
+    }
+}
+
+/// Whether a word of the stack points behind a call instruction of the program. Frames have no chain: this is as exact
+/// as a conservative stack can be, and a left-over return address counts as a frame.
+fn is_return_address(word: usize) -> bool {
+    unsafe extern "C" {
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let (start, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    if word < start + 8 || word >= end {
+        return false;
+    }
+    // SAFETY: between the bounds of the executable's text, which is mapped as a whole.
+    unsafe {
+        let byte = |back: usize| *((word - back) as *const u8);
+        byte(5) == 0xE8 || (byte(2) == 0xFF && byte(1) & 0xF8 == 0xD0)
+    }
 }
 
 /// # Safety

@@ -51,8 +51,10 @@ static INFO: ProgramInfo = ProgramInfo {
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+type Body = Box<dyn FnOnce(*mut Fiber)>;
+
 thread_local! {
-    static BODY: RefCell<Option<Box<dyn FnOnce(*mut Fiber)>>> = const { RefCell::new(None) };
+    static BODY: RefCell<Option<Body>> = const { RefCell::new(None) };
 }
 
 /// The process' one runtime, for one test at a time.
@@ -314,6 +316,37 @@ fn registered_words_and_elements_are_roots_and_edges() {
             }
             *WORD.get() = core::ptr::null_mut();
         }
+    });
+}
+
+#[test]
+fn reports_have_the_required_words() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber; descriptor 1 is put back.
+        let text = unsafe {
+            let kept = tree(fiber, 3);
+            let mut pipe = [0; 2];
+            assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+            let saved = libc::dup(1);
+            libc::dup2(pipe[1], 1);
+            gc::report::coex_gc_dump_stats(fiber);
+            gc::report::coex_gc_dump_heap(fiber);
+            gc::report::coex_gc_dump_roots(fiber);
+            gc::report::coex_gc_fragmentation_report(fiber);
+            libc::dup2(saved, 1);
+            libc::close(saved);
+            libc::close(pipe[1]);
+            let mut text = vec![0u8; 60_000];
+            let len = libc::read(pipe[0], text.as_mut_ptr().cast(), text.len());
+            libc::close(pipe[0]);
+            keep(&kept);
+            text.truncate(len as usize);
+            String::from_utf8(text).expect("text")
+        };
+        assert!(text.contains("[GC:STATS] total_allocations: ") && text.contains("[GC:STATS] total_bytes: "));
+        assert!(text.contains("[GC:HEAP]") && text.contains("[GC:FRAG]") && text.contains("depth=1 "));
+        let objects = text.lines().filter(|line| line.starts_with("obj=0x")).count();
+        assert!(text.contains(&format!("Total objects: {objects}\n")) && objects >= 15, "{text}");
     });
 }
 
