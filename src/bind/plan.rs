@@ -45,9 +45,10 @@ pub enum ParamPlan {
         array: bool,
         length_bits: u32,
     },
-    /// `token`: an `int64_t` of `coex_ffi_handle_new`, else the C pointer. NULL or 0 for the nil handle.
+    /// `token`: an `int64_t` of `coex_ffi_handle_new`, else the C pointer. NULL or 0 for the nil handle, and for nil.
     Handle {
         token: bool,
+        nullable: bool,
     },
     OutInt {
         bits: u32,
@@ -98,9 +99,10 @@ pub enum SuccessPlan {
     Bytes {
         array: bool,
     },
-    /// `release`: link name of the function that releases handles still open when the instance ends.
+    /// NULL and 0 are nil if nullable, else the nil handle. `release`: link name of the function that releases handles still open when the instance ends.
     Handle {
         token: bool,
+        nullable: bool,
         release: Option<String>,
     },
 }
@@ -203,8 +205,8 @@ fn param_plan(
         (Type::Bool, CType::Bool) => ParamPlan::Bool { bits: 8 },
         (Type::Float, CType::Float { bits: bits @ (32 | 64), .. }) => ParamPlan::Float { bits: *bits },
         (Type::String, CType::Pointer { .. }) => ParamPlan::String { nullable: false },
-        (Type::Handle(_), CType::Pointer { .. }) => ParamPlan::Handle { token: false },
-        (Type::Handle(_), CType::Int { bits: 64, .. }) => ParamPlan::Handle { token: true },
+        (Type::Handle(_), CType::Pointer { .. }) => ParamPlan::Handle { token: false, nullable: false },
+        (Type::Handle(_), CType::Int { bits: 64, .. }) => ParamPlan::Handle { token: true, nullable: false },
         (Type::Optional(inner), _) => return optional_param(program, param.ty, *inner, c).ok_or_else(differs)?,
         (Type::User { .. }, _) => return Err(Fault::NotBuilt("C structs by value")),
         (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float | Type::String | Type::Handle(_), _) => {
@@ -219,8 +221,9 @@ fn param_plan(
 fn optional_param(program: &Program, ty: TypeId, inner: TypeId, c: &CType) -> Option<Result<ParamPlan, Fault>> {
     match (program.types.get(inner), c) {
         (Type::String, CType::Pointer { .. }) => Some(Ok(ParamPlan::String { nullable: true })),
-        (Type::String | Type::Handle(_), CType::Int { .. } | CType::Float { .. } | CType::Bool) => None,
-        (Type::Handle(_), _) => Some(Err(Fault::NotBuilt("optional handles; use the nil handle"))),
+        (Type::Handle(_), CType::Pointer { .. }) => Some(Ok(ParamPlan::Handle { token: false, nullable: true })),
+        (Type::Handle(_), CType::Int { bits: 64, .. }) => Some(Ok(ParamPlan::Handle { token: true, nullable: true })),
+        (Type::String | Type::Handle(_), _) => None,
         _ => Some(Err(Fault::CannotCross(ty))),
     }
 }
@@ -296,7 +299,11 @@ fn success_plan(
             };
             SuccessPlan::String { nullable, owner }
         }
-        (Type::Handle(_), _) if nullable => return Err(Fault::NotBuilt("optional handles; use the nil handle")),
+        (Type::Handle(_), CType::Pointer { .. } | CType::Int { bits: 64, .. }) => {
+            let release = external.rules.release.as_ref().map(helper).transpose()?;
+            SuccessPlan::Handle { token: !c.is_pointer(), nullable, release }
+        }
+        (Type::String | Type::Handle(_), _) => return Err(differs()),
         _ if nullable => return Err(Fault::CannotCross(ty)),
         (Type::Int | Type::Byte | Type::Char, CType::Int { bits, signed, .. }) => {
             SuccessPlan::Int { bits: *bits, signed: *signed }
@@ -305,14 +312,8 @@ fn success_plan(
         (Type::Bool, CType::Int { bits, .. }) => SuccessPlan::Bool { bits: *bits },
         (Type::Bool, CType::Bool) => SuccessPlan::Bool { bits: 8 },
         (Type::Float, CType::Float { bits: bits @ (32 | 64), .. }) => SuccessPlan::Float { bits: *bits },
-        (Type::Handle(_), CType::Pointer { .. } | CType::Int { bits: 64, .. }) => {
-            let release = external.rules.release.as_ref().map(helper).transpose()?;
-            SuccessPlan::Handle { token: !c.is_pointer(), release }
-        }
         (Type::User { .. }, _) => return Err(Fault::NotBuilt("C structs by value")),
-        (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float | Type::String | Type::Handle(_), _) => {
-            return Err(differs());
-        }
+        (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float, _) => return Err(differs()),
         _ => return Err(Fault::CannotCross(ty)),
     })
 }

@@ -23,6 +23,10 @@ impl<'ctx> Body<'_, 'ctx> {
 
     pub(super) fn some(&mut self, ty: TypeId, operand: &Expr) -> Value<'ctx> {
         let value = self.value(operand);
+        self.some_of(ty, value)
+    }
+
+    pub(super) fn some_of(&mut self, ty: TypeId, value: Value<'ctx>) -> Value<'ctx> {
         let (inner, presence) = self.optional(ty);
         match presence {
             Presence::Null => value,
@@ -48,7 +52,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.is_present(value)
     }
 
-    fn is_present(&self, value: Value<'ctx>) -> IntValue<'ctx> {
+    pub(super) fn is_present(&self, value: Value<'ctx>) -> IntValue<'ctx> {
         match value {
             Value::PointerValue(reference) => self.emit.not(self.emit.is_null(reference)),
             Value::StructValue(aggregate) => self.emit.is_not_zero(self.emit.extract(aggregate, 1).into_int_value()),
@@ -72,7 +76,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.contents(self.type_of(operand), value)
     }
 
-    fn contents(&mut self, ty: TypeId, value: Value<'ctx>) -> Value<'ctx> {
+    pub(super) fn contents(&mut self, ty: TypeId, value: Value<'ctx>) -> Value<'ctx> {
         let (inner, presence) = self.optional(ty);
         match (presence, value) {
             (Presence::Flag, Value::StructValue(aggregate)) => self.from_slot(inner, self.emit.extract(aggregate, 0)),

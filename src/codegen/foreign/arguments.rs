@@ -66,8 +66,9 @@ impl<'ctx> Foreign<'_, 'ctx> {
                 let copy = self.string_copy(given.into_pointer_value(), *nullable);
                 arguments.values.push(copy.into());
             }
-            ParamPlan::Handle { token } => {
-                let value = self.handle(given, *token);
+            ParamPlan::Handle { token, nullable } => {
+                let handle = if *nullable { self.handle_or_nil(index, given) } else { given };
+                let value = self.handle(handle, *token);
                 arguments.values.push(value);
             }
             ParamPlan::Buffer { array, length_bits } => {
@@ -150,6 +151,14 @@ impl<'ctx> Foreign<'_, 'ctx> {
         emit.at(end);
         let null = emit.types.ptr.const_null();
         emit.phi(&[(null.into(), before), (made.into(), made_in)]).into_pointer_value()
+    }
+
+    /// `handle?`: the nil handle stands for nil.
+    fn handle_or_nil(&mut self, index: usize, optional: Value<'ctx>) -> Value<'ctx> {
+        let present = self.body.is_present(optional);
+        let handle = self.body.contents(self.external.params[index].ty, optional);
+        let nil = self.body.emit.types.int(0);
+        self.body.emit.select(present, handle.into_int_value(), nil).into()
     }
 
     /// The C pointer behind a handle, or the token itself. The function that releases handles closes its argument

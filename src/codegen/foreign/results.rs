@@ -66,7 +66,10 @@ impl<'ctx> Foreign<'_, 'ctx> {
             SuccessPlan::Float { .. } => c,
             SuccessPlan::String { nullable, owner } => self.string(c.into_pointer_value(), *nullable, owner),
             SuccessPlan::Bytes { array } => self.bytes(ty, *array, c.into_pointer_value()),
-            SuccessPlan::Handle { token, release } => self.wrapped_handle(c, *token, release.as_deref()),
+            SuccessPlan::Handle { token, nullable, release } => {
+                let handle = self.wrapped_handle(c, *token, release.as_deref());
+                if *nullable { self.nil_or_handle(ty, handle) } else { handle }
+            }
             SuccessPlan::Nothing | SuccessPlan::True => crate::bug!("a result that carries nothing"),
         }
     }
@@ -139,6 +142,21 @@ impl<'ctx> Foreign<'_, 'ctx> {
         };
         let args = [self.body.fiber.into(), self.instance.into(), pointer, release];
         self.body.runtime_value(RuntimeFunction::HandleWrap, &args)
+    }
+
+    /// `handle?`: the nil handle becomes nil.
+    fn nil_or_handle(&mut self, ty: TypeId, handle: Value<'ctx>) -> Value<'ctx> {
+        let emit = &self.body.emit;
+        let before = emit.block();
+        let (present, end) = (self.body.new_block(), self.body.new_block());
+        emit.branch(emit.is_zero(handle.into_int_value()), end, present);
+        emit.at(present);
+        let some = self.body.some_of(ty, handle);
+        let emit = &self.body.emit;
+        let some_in = emit.block();
+        emit.jump(end);
+        emit.at(end);
+        emit.phi(&[(self.body.codegen.zero_value(ty), before), (some, some_in)])
     }
 
     // -------------------------------------------------------------------------------------------------- errors
