@@ -37,3 +37,16 @@ fn report(info: &PanicHookInfo) -> String {
         words.join(" "),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_status_70() {
+        assert_eq!(guard(|| 3), 3);
+        assert_eq!(guard(|| panic!("on purpose")), exit::INTERNAL);
+        // The tests' own panics are to be shown again.
+        drop(panic::take_hook());
+    }
+}

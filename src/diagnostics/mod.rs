@@ -117,14 +117,19 @@ impl Diagnostics {
 
     /// A sorted copy, while the collection goes on.
     pub fn sorted(&self) -> Vec<Diagnostic> {
-        let mut list = self.list.clone();
-        list.sort_by_key(|diagnostic| (diagnostic.primary.is_none(), diagnostic.primary));
-        list
+        sort(self.list.clone())
     }
 
     /// All of them, by file and position; those without a place last, in the order of their finding.
-    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|diagnostic| (diagnostic.primary.is_none(), diagnostic.primary));
-        self.list
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        sort(self.list)
     }
+}
+
+/// Checking an instance of a generic body again finds its faults again: each is said once.
+fn sort(mut list: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    list.sort_by_key(|diagnostic| (diagnostic.primary.is_none(), diagnostic.primary));
+    let mut seen = std::collections::HashSet::new();
+    list.retain(|diagnostic| seen.insert((diagnostic.code, diagnostic.primary, diagnostic.message.clone())));
+    list
 }

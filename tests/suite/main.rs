@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than one module: archives, manifests, command lines, native libraries.
 
 mod archive;
+mod builds;
 mod cli;
 mod manifest;
 mod native_build;
