@@ -33,9 +33,8 @@ impl<'ctx> Foreign<'_, 'ctx> {
         let (missing, found) = (self.body.new_block(), self.body.new_block());
         emit.branch(emit.is_null(known), missing, found);
         emit.at(missing);
-        let index = emit.types.int(library.0.into());
-        let args = [self.body.fiber.into(), index.into(), self.site.into()];
-        let made = self.body.runtime_value(RuntimeFunction::InstanceGet, &args);
+        let made = self.new_instance(library);
+        let emit = &self.body.emit;
         let made_in = emit.block();
         emit.jump(found);
         emit.at(found);

@@ -8,7 +8,7 @@ use crate::bind::{Failure, Owner, ResultPlan, SuccessPlan};
 use crate::codegen::emit::{Value, built};
 use crate::ir::{ErrorRule, RuntimeFunction};
 use crate::native::CType;
-use crate::types::{Type, TypeId};
+use crate::types::{LibraryId, Type, TypeId};
 use coex_runtime::abi::{CoexBytes, offset};
 use inkwell::IntPredicate;
 use inkwell::values::{IntValue, PointerValue};
@@ -16,6 +16,7 @@ use std::mem::offset_of;
 
 const OK: u32 = 0;
 const ERR: u32 = 1;
+const RESOURCE_EXHAUSTED: &str = "ResourceExhausted";
 
 impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn result(&mut self, c: Option<Value<'ctx>>) -> Option<Value<'ctx>> {
@@ -34,6 +35,26 @@ impl<'ctx> Foreign<'_, 'ctx> {
                 Some(self.fallible(ty, *rule, success, failure, failed, c))
             }
         }
+    }
+
+    /// The runtime makes the instance. Without resources for it an extern with string errors yields one; others panic.
+    pub(super) fn new_instance(&mut self, library: LibraryId) -> Value<'ctx> {
+        let index = self.body.emit.types.int(library.0.into());
+        let fiber = self.body.fiber.into();
+        let (ResultPlan::Fallible { failure: Failure::Text { .. }, .. }, Some(ty)) =
+            (&self.binding.result, self.external.result)
+        else {
+            return self.body.runtime_value(RuntimeFunction::InstanceGet, &[fiber, index.into(), self.site.into()]);
+        };
+        let made = self.body.runtime_value(RuntimeFunction::InstanceTryGet, &[fiber, index.into()]);
+        let (refused, granted) = (self.body.new_block(), self.body.new_block());
+        self.body.emit.branch(self.body.emit.is_null(made.into_pointer_value()), refused, granted);
+        self.body.emit.at(refused);
+        let error = self.text(RESOURCE_EXHAUSTED);
+        let error = self.body.case_of(ty, ERR, vec![error]);
+        self.body.leave(Some(error));
+        self.body.emit.at(granted);
+        made
     }
 
     /// `coex_ffi_fail` was called.
