@@ -66,7 +66,14 @@ fn bind_one(program: &Program, libraries: &[Functions], external: &Extern) -> Re
     let (params, result) =
         planned.map_err(|fault| Box::new(mismatch(program, external, &signature, &place, &fault)))?;
     let symbol = found.map_or_else(|| external.name.to_string(), |found| found.link_name.clone());
-    Ok(Binding { symbol, library: external.library, params, result, signature, closes_handle: external.rules.releases })
+    Ok(Binding {
+        symbol,
+        library: external.library,
+        params,
+        result,
+        signature,
+        closes_handle: releases(program, external),
+    })
 }
 
 /// The C declaration that counts, after all that are known have been found to agree (language reference 11.3).
@@ -148,6 +155,13 @@ fn coex_declaration(program: &Program, external: &Extern) -> String {
     let params = params.collect::<Vec<_>>().join(", ");
     let result = external.result.map(|ty| format!(" -> {}", name(ty))).unwrap_or_default();
     format!("extern {}({params}){result}", external.name)
+}
+
+/// Some other symbol's handles are released by this function.
+fn releases(program: &Program, external: &Extern) -> bool {
+    let name = external.name.as_str();
+    let mut siblings = program.externs.iter().filter(|other| other.library == external.library);
+    siblings.any(|other| other.rules.release.as_deref() == Some(name))
 }
 
 /// What the manifest's names of helper functions ask of `native`: every C function that a call needs beside itself.

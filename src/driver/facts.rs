@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::cxz::Library;
-use crate::cxz::manifest::{self, Isolation, Manifest, Owns, SymbolEntry};
+use crate::cxz::manifest::{self, Isolation, Owns, SymbolEntry};
 use crate::ir::{ErrorRule, ExternRules, Ownership};
 use crate::native::{Install, IsolationTier, LibrarySources, Limits, SystemDependency, Unit};
 use crate::resolve::{LibraryFacts, SymbolFacts};
@@ -14,14 +14,12 @@ use crate::source::Symbol;
 
 pub(super) fn library_facts(library: &Library) -> LibraryFacts {
     let entries = library.manifest.units.iter().flat_map(|unit| &unit.symbols);
-    let symbols = entries.map(|entry| symbol_facts(entry, &library.manifest)).collect();
+    let symbols = entries.map(symbol_facts).collect();
     LibraryFacts { name: Symbol::new(&library.name), symbols }
 }
 
-fn symbol_facts(entry: &SymbolEntry, manifest: &Manifest) -> SymbolFacts {
+fn symbol_facts(entry: &SymbolEntry) -> SymbolFacts {
     let text = |located: &Option<manifest::Located<String>>| located.as_ref().map(|text| text.value.clone());
-    let mut all = manifest.units.iter().flat_map(|unit| &unit.symbols);
-    let releases = all.any(|other| other.release.as_ref().is_some_and(|name| name.value == entry.name.value));
     SymbolFacts {
         name: Symbol::new(&entry.name.value),
         params: entry.params.iter().flatten().map(|param| param.value.clone()).collect(),
@@ -43,7 +41,6 @@ fn symbol_facts(entry: &SymbolEntry, manifest: &Manifest) -> SymbolFacts {
             error_text: text(&entry.error_text),
             len_result: entry.len_result,
             release: text(&entry.release),
-            releases,
         },
     }
 }

@@ -388,8 +388,6 @@ pub struct ExternRules {
     pub len_result: bool,
     /// C function that releases handles this symbol returned.
     pub release: Option<String>,
-    /// This function is the `release` of some symbol: a call closes its handle.
-    pub releases: bool,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Debug)]

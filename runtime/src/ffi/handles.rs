@@ -347,12 +347,13 @@ pub unsafe extern "C" fn coex_handle_wrap(
     // SAFETY: the caller's promise.
     unsafe {
         let full = or_program(instance);
-        if release.is_null() && (pointer as u64) >> POINTER_BITS == 0 {
-            return (BOUND | ((*full).public.generation & TAG_MASK) << POINTER_BITS | pointer as u64) as i64;
-        }
         let FullInstance { handles, heap, public, .. } = &mut *full;
+        // First, since a borrowed pointer may be that of an open handle.
         if let Some(handle) = handles.known(pointer) {
             return handle;
+        }
+        if release.is_null() && (pointer as u64) >> POINTER_BITS == 0 {
+            return (BOUND | (public.generation & TAG_MASK) << POINTER_BITS | pointer as u64) as i64;
         }
         let max = if public.library.is_null() { 0 } else { (*public.library).max_handles };
         let opened = handles.open(heap, pointer, release, max).and_then(|handle| {
