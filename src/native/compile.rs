@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::NativeError;
 use super::headers::dependencies;
+use super::sandbox::confine;
 use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
@@ -161,20 +162,27 @@ fn run_all(toolchain: &Toolchain, jobs: &[Job], directory: &Path) -> Vec<Result<
 }
 
 fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Result<(), Vec<String>> {
-    let output = Command::new(&toolchain.clang)
-        .args(&job.arguments)
-        .current_dir(directory)
-        .env_clear()
-        .envs(environment(directory))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| vec![format!("error: cannot run {}: {error}", toolchain.clang.display())])?;
+    let mut command = Command::new(&toolchain.clang);
+    command.args(&job.arguments).current_dir(directory).env_clear().envs(environment(directory)).stdin(Stdio::null());
+    confine(&mut command, &readable(toolchain, job), directory);
+    let output =
+        command.output().map_err(|error| vec![format!("error: cannot run {}: {error}", toolchain.clang.display())])?;
     // "Succeeded" without output has been seen of wrappers.
     if output.status.success() && directory.join(&job.bitcode).is_file() {
         return Ok(());
     }
     let errors = error_lines(&String::from_utf8_lossy(&output.stderr));
     Err(if errors.is_empty() { vec![format!("error: clang ended with {}", output.status)] } else { errors })
+}
+
+/// The toolchain, the system's libraries and headers, and the include directories of the command line.
+fn readable<'a>(toolchain: &'a Toolchain, job: &'a Job) -> Vec<&'a Path> {
+    let system = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"].map(Path::new);
+    let flags = job.arguments.iter().filter_map(|argument| argument.strip_prefix("-I")).map(Path::new);
+    let mut paths: Vec<&Path> = system.into_iter().chain(flags.filter(|path| path.is_absolute())).collect();
+    paths.extend(toolchain.include_dirs.iter().map(PathBuf::as_path));
+    paths.extend(toolchain.files());
+    paths
 }
 
 /// Nothing of the user's environment reaches clang but what the key names.

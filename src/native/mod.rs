@@ -16,6 +16,7 @@ mod headers;
 mod key;
 mod pass;
 mod record;
+pub mod sandbox;
 pub mod signature;
 pub mod sources;
 pub mod store;

@@ -34,6 +34,13 @@ pub struct Toolchain {
     files: Vec<FileFact>,
 }
 
+impl Toolchain {
+    /// What running it reads: the program as named, the real compiler, and its libraries.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.clang.as_path()).chain(self.files.iter().map(|fact| fact.path.as_path()))
+    }
+}
+
 /// `$COEX_CLANG`, else `clang-22`, else `clang` on the path; its version must be 22.
 pub fn find_toolchain(cache: &Store) -> Result<Toolchain, NativeError> {
     find_in(cache, std::env::var_os("COEX_CLANG"), std::env::var_os("PATH").unwrap_or_default())
@@ -63,7 +70,8 @@ fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<To
 pub(super) fn find_program(name: &OsString, path: &OsString) -> Option<PathBuf> {
     let direct = Path::new(name);
     if direct.components().count() > 1 {
-        return direct.is_file().then(|| direct.to_owned());
+        // clang is started in another directory.
+        return direct.is_file().then(|| std::path::absolute(direct).unwrap_or_else(|_| direct.to_owned()));
     }
     std::env::split_paths(path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
 }

@@ -21,7 +21,9 @@
 //! Every file appears by rename from a temporary name beside it. Readers take no lock. A file that cannot be *read* is
 //! an error, never damage: only wrong bytes are quarantined.
 
-use std::fmt::Write as _;
+mod care;
+mod entry;
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -29,15 +31,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use self::entry::{decode, encode};
 use super::error::NativeError;
 
+pub use self::care::{DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE, Stats};
+
 const VERSION_DIRECTORY: &str = "native-v1";
-const HEADER: &str = "coex-entry 1\n";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by coexc; safe to delete.\n";
 
-/// How much is kept by default, and how long something unused stays.
-pub const DEFAULT_LIMIT_BYTES: u64 = 2 << 30;
-pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Younger files may belong to a build that is still running.
 const SETTLED: Duration = Duration::from_secs(3600);
 
@@ -102,14 +103,6 @@ pub enum Lookup {
     Absent,
     /// Wrong bytes; they are in quarantine now. The text is one line for the user.
     Damaged(String),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stats {
-    pub entries: u64,
-    pub blobs: u64,
-    pub bytes: u64,
-    pub quarantined: u64,
 }
 
 /// An open cache directory.
@@ -185,7 +178,7 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(self.fault(&error)),
         };
-        let Some(entry) = self.decode(&bytes) else {
+        let Some(entry) = decode(self, &bytes) else {
             self.quarantine(&path);
             return Ok(Lookup::Damaged(format!("damaged cache entry {} was set aside", short(&key.hex()))));
         };
@@ -301,31 +294,6 @@ impl Store {
             let _ = fs::remove_file(path);
         }
     }
-
-    fn decode(&self, bytes: &[u8]) -> Option<Entry> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let body = text.strip_suffix('\n')?;
-        let (_, check) = body.rsplit_once("check ")?;
-        let covered = &text[..text.len() - check.len() - "check \n".len()];
-        if blake3::hash(covered.as_bytes()).to_hex().as_str() != check {
-            return None;
-        }
-        let mut rest = covered.strip_prefix(HEADER)?;
-        let mut blobs = Vec::new();
-        loop {
-            let (line, after) = rest.split_once('\n')?;
-            rest = after;
-            if let Some(length) = line.strip_prefix("meta ") {
-                let meta = rest.get(..length.parse().ok()?)?.to_owned();
-                return Some(Entry { meta, blobs });
-            }
-            let mut words = line.strip_prefix("blob ")?.rsplitn(3, ' ');
-            let (hash, size, name) = (words.next()?, words.next()?, words.next()?);
-            let well_formed = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let path = well_formed.then(|| self.shard(hash, "blob"))?;
-            blobs.push(Blob { name: name.to_owned(), path, size: size.parse().ok()?, hash: hash.to_owned() });
-        }
-    }
 }
 
 enum BlobState {
@@ -364,171 +332,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
-}
-
-/// Care of the whole store: `coexc cache stats|verify|gc|clear`.
-impl Store {
-    pub fn stats(&self) -> Result<Stats, CacheError> {
-        let mut stats = Stats::default();
-        for file in self.files()? {
-            stats.bytes += file.size;
-            match file.kind {
-                FileKind::Entry => stats.entries += 1,
-                FileKind::Blob => stats.blobs += 1,
-                FileKind::Quarantined => stats.quarantined += 1,
-                FileKind::Other => {}
-            }
-        }
-        Ok(stats)
-    }
-
-    /// Reads everything; what is damaged goes to quarantine and is named, one line each.
-    pub fn verify(&self) -> Result<Vec<String>, CacheError> {
-        let mut damaged = Vec::new();
-        for file in self.files()? {
-            if file.kind != FileKind::Entry && file.kind != FileKind::Blob {
-                continue;
-            }
-            let bytes = fs::read(&file.path).map_err(|error| self.fault(&error))?;
-            let good = match file.kind {
-                FileKind::Entry => self.decode(&bytes).is_some(),
-                _ => file.path.file_stem().is_some_and(|stem| stem == blake3::hash(&bytes).to_hex().as_str()),
-            };
-            if !good {
-                self.quarantine(&file.path);
-                damaged.push(format!("damaged: {}", file.path.display()));
-            }
-        }
-        damaged.sort();
-        Ok(damaged)
-    }
-
-    /// Drops entries that were not used for `max_age`, then the least recently used ones until at most `limit_bytes`
-    /// remain, then blobs that no entry names. Yields the bytes that were freed.
-    pub fn gc(&self, limit_bytes: u64, max_age: Duration) -> Result<u64, CacheError> {
-        let now = SystemTime::now();
-        let age = |file: &StoredFile| now.duration_since(file.modified).unwrap_or_default();
-        let files = self.files()?;
-        let mut entries: Vec<(&StoredFile, Entry)> = files
-            .iter()
-            .filter(|file| file.kind == FileKind::Entry)
-            .filter_map(|file| Some((file, self.decode(&fs::read(&file.path).ok()?)?)))
-            .collect();
-        entries.sort_by_key(|(file, _)| std::cmp::Reverse(file.modified));
-        let (mut kept, mut freed) = (std::collections::BTreeSet::new(), 0);
-        let mut total = 0;
-        for (file, entry) in &entries {
-            let fresh = |blob: &&Blob| !kept.contains(&blob.path);
-            let size = file.size + entry.blobs.iter().filter(fresh).map(|blob| blob.size).sum::<u64>();
-            if age(file) > max_age || total + size > limit_bytes {
-                freed += remove(file);
-                continue;
-            }
-            total += size;
-            kept.extend(entry.blobs.iter().map(|blob| blob.path.clone()));
-        }
-        for file in &files {
-            // A limit of nothing empties the store; otherwise leave what a running build may still name.
-            let settled = limit_bytes == 0 || age(file) > SETTLED;
-            let unused = match file.kind {
-                FileKind::Entry => false,
-                FileKind::Blob => settled && !kept.contains(&file.path),
-                FileKind::Quarantined => settled,
-                FileKind::Other => age(file) > SETTLED,
-            };
-            freed += if unused { remove(file) } else { 0 };
-        }
-        Ok(freed)
-    }
-
-    /// `gc` with the defaults, at most once a day.
-    pub fn gc_if_due(&self) -> Result<(), CacheError> {
-        let stamp = self.root.join("gc-stamp");
-        let due = match fs::metadata(&stamp).and_then(|metadata| metadata.modified()) {
-            Ok(modified) => modified.elapsed().unwrap_or_default() > Duration::from_secs(24 * 3600),
-            Err(_) => true,
-        };
-        if due {
-            write_whole(&stamp, b"").map_err(|error| self.fault(&error))?;
-            self.gc(DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE)?;
-        }
-        Ok(())
-    }
-
-    pub fn clear(&self) -> Result<(), CacheError> {
-        for item in fs::read_dir(&self.root).map_err(|error| self.fault(&error))?.flatten() {
-            let path = item.path();
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(|error| self.fault(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Directories of builds that were killed.
-    fn sweep_work(&self) {
-        for item in fs::read_dir(self.root.join("work")).into_iter().flatten().flatten() {
-            let modified = item.metadata().and_then(|metadata| metadata.modified());
-            if modified.is_ok_and(|time| time.elapsed().unwrap_or_default() > SETTLED) {
-                let _ = fs::remove_dir_all(item.path());
-            }
-        }
-    }
-
-    fn files(&self) -> Result<Vec<StoredFile>, CacheError> {
-        let mut files = Vec::new();
-        self.sweep_work();
-        for shard in fs::read_dir(&self.root).map_err(|error| self.fault(&error))?.flatten() {
-            let quarantine = shard.file_name() == "quarantine";
-            if shard.file_name() == "work" {
-                continue;
-            }
-            let Ok(items) = fs::read_dir(shard.path()) else { continue };
-            for item in items.flatten() {
-                let path = item.path();
-                // A file that is gone by now was removed by somebody else; that is no fault.
-                let Ok(metadata) = item.metadata() else { continue };
-                let kind = match path.extension().and_then(|extension| extension.to_str()) {
-                    _ if quarantine => FileKind::Quarantined,
-                    Some("entry") => FileKind::Entry,
-                    Some("blob") => FileKind::Blob,
-                    _ => FileKind::Other,
-                };
-                let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                files.push(StoredFile { path, kind, size: metadata.len(), modified });
-            }
-        }
-        Ok(files)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FileKind {
-    Entry,
-    Blob,
-    Quarantined,
-    Other,
-}
-
-struct StoredFile {
-    path: PathBuf,
-    kind: FileKind,
-    size: u64,
-    modified: SystemTime,
-}
-
-fn remove(file: &StoredFile) -> u64 {
-    if fs::remove_file(&file.path).is_ok() { file.size } else { 0 }
-}
-
-fn encode(entry: &Entry) -> String {
-    let mut text = HEADER.to_owned();
-    for blob in &entry.blobs {
-        let _ = writeln!(text, "blob {} {} {}", blob.name, blob.size, blob.hash);
-    }
-    let _ = writeln!(text, "meta {}\n{}", entry.meta.len(), entry.meta);
-    let check = blake3::hash(text.as_bytes()).to_hex();
-    let _ = writeln!(text, "check {check}");
-    text
 }
 
 /// Writes beside the target and renames, so that nobody ever sees half a file and a failure leaves nothing behind.
@@ -582,5 +385,4 @@ fn effective_user() -> u32 {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;
