@@ -51,7 +51,11 @@ impl<'a> Body<'_, 'a> {
             make(ExprKind::Convert { conversion, operand: Box::new(operand) }, ty, span)
         };
         match (self.c.types.get(from).clone(), self.c.types.get(to).clone()) {
-            (Type::Unknown, _) | (_, Type::Unknown) => Ok(Expr { ty: Some(types::UNKNOWN), ..value }),
+            (Type::Unknown, _) | (_, Type::Unknown) => {
+                // One mistake, one message: what is open follows it.
+                self.unify(from, to);
+                Ok(Expr { ty: Some(types::UNKNOWN), ..value })
+            }
             (Type::Variable(_), _) | (_, Type::Variable(_)) => self.same(value, to),
             (Type::Optional(_), Type::Optional(_)) => self.same(value, to),
             (Type::Optional(_), Type::Handle(_)) if matches!(value.kind, ExprKind::Nil) => {

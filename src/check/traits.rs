@@ -67,7 +67,7 @@ fn user_has(
 ) -> bool {
     let Some(&method) = checker.decls.types[decl.0 as usize].methods.get(&name) else { return false };
     let function = &checker.decls.functions[method.0 as usize];
-    if !kind_fits(function.kind(), kind) || function.params.len() != params.len() || !function.is_instance {
+    if !kind_fits(function.kind(), kind) || function.params.len() != params.len() {
         return false;
     }
     let found: Vec<TypeId> = function.params.iter().map(|param| param.ty).collect();

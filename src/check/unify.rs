@@ -77,9 +77,9 @@ impl Body<'_, '_> {
             return true;
         }
         match (self.c.types.get(left).clone(), self.c.types.get(right).clone()) {
-            (Type::Unknown, _) | (_, Type::Unknown) => true,
             (Type::Variable(id), _) => self.solve(id, right),
             (_, Type::Variable(id)) => self.solve(id, left),
+            (Type::Unknown, _) | (_, Type::Unknown) => true,
             // Each instantiation answers.
             (Type::Param(_), _) | (_, Type::Param(_)) => self.generic,
             (Type::List(a), Type::List(b))
