@@ -1,8 +1,9 @@
 //! `coexc explain`: the page of a code.
 //!
-//! In: a code. Out: its page on standard output. The pages are files of `docs/errors/`, one a code.
+//! In: a code. Out: its page on standard output. The pages are carried in `pages`.
 
 use super::args::Explain;
+use super::pages::page;
 use super::{exit, output};
 use crate::diagnostics::codes::{ALL, Code};
 
@@ -16,8 +17,4 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
         return exit::USAGE;
     };
     output::write(page(code).as_bytes())
-}
-
-fn page(code: Code) -> String {
-    format!("# {}: {}\n", code.as_str(), code.wording())
 }

@@ -15,6 +15,7 @@ mod explain;
 mod internal_error;
 mod output;
 mod packages;
+mod pages;
 mod run;
 mod script;
 

@@ -10,6 +10,7 @@ use super::output_cache;
 use super::pipeline::{Failure, Record};
 use super::session::Session;
 use crate::diagnostics::Diagnostic;
+use crate::ir::Extern;
 use crate::link::{self, LinkError, LinkInputs, StartFiles, start_files};
 use crate::native::store::{CacheError, Key, Lookup};
 use crate::native::{NativeError, NativeLibrary, Store, find_toolchain};
@@ -25,6 +26,7 @@ pub fn link_program(
     store: &Store,
     object: &[u8],
     libraries: &[NativeLibrary],
+    externs: &[Extern],
     inputs: &mut Inputs,
     log: &mut Log,
 ) -> Result<link::Output, Fault> {
@@ -40,7 +42,16 @@ pub fn link_program(
     let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
     let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
     let mut print = |words: &[String]| log.commands.push(link::command::shown(words));
-    link::link(&linker, object, &parts, &session.output, &mut print).map_err(|error| link_fault(&error))
+    link::link(&linker, object, &parts, &session.output, &mut print).map_err(|error| located(&error, externs))
+}
+
+/// A symbol that nobody defines is shown where the program declares it.
+fn located(error: &LinkError, externs: &[Extern]) -> Fault {
+    let mut fault = link_fault(error);
+    if let LinkError::Undefined { symbols } = error {
+        fault.primary = externs.iter().find(|external| external.name.as_str() == symbols[0]).map(|found| found.span);
+    }
+    fault
 }
 
 pub fn link_fault(error: &LinkError) -> Fault {

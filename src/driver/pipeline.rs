@@ -162,14 +162,14 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
         return Ok(Product::Stopped);
     }
 
-    link(session, store, &object, &natives, inputs, record)
+    link(session, store, &object, (&natives, &program.externs), inputs, record)
 }
 
 fn link(
     session: &Session,
     store: Option<&Store>,
     object: &[u8],
-    natives: &[NativeLibrary],
+    (natives, externs): (&[NativeLibrary], &[ir::Extern]),
     mut inputs: Inputs,
     record: &mut Record,
 ) -> Result<Product, Failure> {
@@ -178,7 +178,7 @@ fn link(
         Some(store) => store.clone(),
         None => open_store(record)?,
     };
-    let linked = linking::link_program(session, &store, object, natives, &mut inputs, &mut record.log);
+    let linked = linking::link_program(session, &store, object, natives, externs, &mut inputs, &mut record.log);
     let output = linked.map_err(|fault| record.fail(fault))?;
     linking::keep_program(session, &store, &inputs, record)?;
     Ok(Product::Executable { output, replay: None })

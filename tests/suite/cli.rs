@@ -298,3 +298,34 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     }
 }
+
+/// The examples of the explain pages do what the pages say. What this version does not implement is left out.
+#[test]
+fn explain_pages_are_true() {
+    let sandbox = Sandbox::new();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors");
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(directory).expect("pages").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let code = name.trim_end_matches(".md");
+        let text = fs::read_to_string(entry.path()).expect("page");
+        assert!(text.starts_with(&format!("# {code}: ")), "{name}");
+        let examples: Vec<&str> = text.split("```coex\n").skip(1).filter_map(|part| part.split("```").next()).collect();
+        // Disagreement with C is found by `build`, and the search of a module needs no second example.
+        let [refused, accepted] = examples[..] else { continue };
+        if code == "E1103" {
+            continue;
+        }
+        sandbox.write("refused.coex", refused);
+        sandbox.write("accepted.coex", accepted);
+        let (first, second) = (sandbox.coexc(&["check", "refused.coex"]), sandbox.coexc(&["check", "accepted.coex"]));
+        let not_built = |text: &str| text.contains("[E0001]");
+        if !not_built(&first.stderr) && !first.stderr.contains(&format!("[{code}]: ")) {
+            wrong.push(format!("{code}: the refused example gives: {}", first.stderr));
+        }
+        if !not_built(&second.stderr) && (second.status != 0 || second.stderr.contains(code)) {
+            wrong.push(format!("{code}: the accepted example gives: {}", second.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
