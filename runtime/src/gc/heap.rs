@@ -37,6 +37,9 @@ const HUGE_PAGES_FROM: usize = 8 << 20;
 /// From here on the machine's memory is asked for.
 const UNCHECKED_BYTES: usize = 1 << 30;
 
+/// Objects longer than a line are put in holes of at least this much.
+const WIDE_HOLE_BYTES: usize = 512;
+
 /// What a block holds.
 pub(crate) mod block_state {
     pub(crate) const UNUSED: u8 = 0;
@@ -93,6 +96,9 @@ pub(crate) struct Heap {
     pub(crate) limit: usize,
     pub(crate) recycle_cursor: usize,
     pub(crate) recycle_line: usize,
+    /// As the two above, for objects longer than a line.
+    pub(crate) medium_cursor: usize,
+    pub(crate) medium_line: usize,
     pub(crate) free_cursor: usize,
     /// For up to 4 blocks, and for more.
     pub(crate) large_cursors: [usize; 2],
@@ -125,6 +131,8 @@ impl Heap {
             limit: 0,
             recycle_cursor: 0,
             recycle_line: 0,
+            medium_cursor: 0,
+            medium_line: 0,
             free_cursor: 0,
             large_cursors: [0; 2],
             overflow: (0, 0),
@@ -220,12 +228,7 @@ impl Heap {
                 let lines = unsafe { (*self.block(block)).lines };
                 if let Some((first, end)) = next_hole(&lines, self.recycle_line) {
                     self.recycle_line = end;
-                    let start = self.address(block) + (first << LINE_SHIFT);
-                    let end = self.address(block) + (end << LINE_SHIFT);
-                    // SAFETY: no live object covers these lines.
-                    unsafe { (start as *mut u8).write_bytes(0, end - start) };
-                    self.record_run(block, start, end);
-                    return Some((start, end));
+                    return Some(self.give_hole(block, first, end));
                 }
                 self.set_state(block, block_state::SMALL);
             }
@@ -233,6 +236,42 @@ impl Heap {
             self.recycle_line = 0;
         }
         None
+    }
+
+    /// Memory for bump allocation of an object longer than a line: a hole with room for some of its size. Holes that are
+    /// passed over here remain for small objects. None: there are no such holes.
+    pub(crate) fn take_wide_hole(&mut self, size: usize) -> Option<(usize, usize)> {
+        let wanted = (2 * size).max(WIDE_HOLE_BYTES).div_ceil(LINE_BYTES);
+        while self.medium_cursor < self.frontier {
+            let block = self.medium_cursor;
+            if self.state(block) == block_state::RECYCLABLE {
+                // SAFETY: a row of the table.
+                let lines = unsafe { (*self.block(block)).lines };
+                while let Some((first, end)) = next_hole(&lines, self.medium_line) {
+                    self.medium_line = end;
+                    if end - first >= wanted {
+                        return Some(self.give_hole(block, first, end));
+                    }
+                }
+            }
+            self.medium_cursor += 1;
+            self.medium_line = 0;
+        }
+        None
+    }
+
+    fn give_hole(&mut self, block: usize, first: usize, end: usize) -> (usize, usize) {
+        // The other search must not find these lines again.
+        for line in first..end {
+            // SAFETY: a row of the table.
+            unsafe { (*self.block(block)).lines[line / 64] |= 1 << (line % 64) };
+        }
+        let start = self.address(block) + (first << LINE_SHIFT);
+        let end = self.address(block) + (end << LINE_SHIFT);
+        // SAFETY: no live object covers these lines.
+        unsafe { (start as *mut u8).write_bytes(0, end - start) };
+        self.record_run(block, start, end);
+        (start, end)
     }
 
     /// A whole block for bump allocation, zeroed.

@@ -131,13 +131,13 @@ unsafe fn allocate(fiber: *mut Fiber, size: usize) -> Option<usize> {
     }
 }
 
-/// Objects longer than a line do not fit into every hole: they go to a second run, of whole blocks. The longer of the two
+/// Objects longer than a line do not fit into every hole: they go to a second run, a wide hole or a block. The longer of the two
 /// is then the fiber's, so that a program which only makes such objects stays on the inline path.
 unsafe fn allocate_medium(fiber: *mut Fiber, size: usize) -> Option<usize> {
     let heap = heap();
     let (mut cursor, mut end) = heap.overflow;
     if size > end - cursor {
-        (cursor, end) = heap.take_block()?;
+        (cursor, end) = heap.take_wide_hole(size).or_else(|| heap.take_block())?;
     }
     let object = cursor;
     heap.overflow = (cursor + size, end);

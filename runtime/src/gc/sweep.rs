@@ -56,6 +56,8 @@ impl Heap {
         self.runs.clear();
         self.recycle_cursor = 0;
         self.recycle_line = 0;
+        self.medium_cursor = 0;
+        self.medium_line = 0;
         self.free_cursor = 0;
         self.large_cursors = [0; 2];
         live
