@@ -50,13 +50,15 @@ pub(crate) fn installed_base() -> *mut u8 {
 // The foreign call (steps 4 to 8 of the protocol):
 //   task stack                      system stack
 //   push callee-saved, r13
-//   fiber.sp = rsp
+//   fiber.sp = rbp = rsp
 //   rsp = fiber.sys          ->     state = FOREIGN
 //                                   call C
 //                                   state = MANAGED; poll != 0 -> slow path
-//   rsp = fiber.sp           <-
-//   pop, ret
-// The `call` and `ret` of C pair up, and so do those of the thunk, so that the processor predicts both.
+//   rsp = rbp                <-
+//   pop rbp, ret
+// The pushed registers are for the collector, which scans them, and for calls that never return (`coex_foreign_unwind`).
+// C preserves them, so a call that does return takes nothing from memory but rbp: reloading them would put two memory
+// accesses in a row into every loop around a call. The `call` and `ret` of C pair up, and so do those of the thunk.
 global_asm!(
     r#"
     .text
@@ -65,12 +67,13 @@ global_asm!(
     .p2align 5
 coex_foreign_thunk:
     push rbx
-    push rbp
     push r12
     push r14
     push r15
     push r13
+    push rbp
     mov qword ptr [r13 + {sp}], rsp
+    mov rbp, rsp
     mov rsp, qword ptr [r13 + {sys}]
     mov dword ptr [r13 + {state}], {foreign}
     call r10
@@ -78,13 +81,9 @@ coex_foreign_thunk:
     cmp dword ptr [r13 + {poll}], 0
     jne 2f
 1:
-    mov rsp, qword ptr [r13 + {sp}]
-    pop r13
-    pop r15
-    pop r14
-    pop r12
+    mov rsp, rbp
     pop rbp
-    pop rbx
+    add rsp, 40
     ret
 2:
     sub rsp, 48
@@ -112,7 +111,14 @@ coex_foreign_unwind:
     pxor xmm0, xmm0
     pxor xmm1, xmm1
     mov dword ptr [r13 + {state}], {managed}
-    jmp 1b
+    mov rsp, qword ptr [r13 + {sp}]
+    pop rbp
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbx
+    ret
     .size coex_foreign_unwind, .-coex_foreign_unwind
 "#,
     sp = const offset::FIBER_SP,

@@ -271,6 +271,10 @@ unsafe fn recycle(instance: *mut FullInstance) {
     // SAFETY: the caller's promise.
     unsafe {
         (*instance).public.state = instance_state::DEAD;
+        if current() == instance {
+            // Compiled code leaves the last base installed.
+            arch::install_base(null_mut());
+        }
         (*instance).heap.free_all();
         (*instance).arguments.free_all();
         (*instance).scratch.free_all();

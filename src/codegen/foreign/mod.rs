@@ -83,13 +83,12 @@ impl<'ctx> Foreign<'_, 'ctx> {
         let mark = self.arena_mark();
         let arguments = self.arguments();
         self.flush_prints();
-        let entered = self.enter();
+        self.enter();
         let result = self.call_c(&self.binding.symbol, &self.binding.signature.result, &arguments.values);
         self.keep_errno();
         let value = self.result(result);
         self.copy_outs(&arguments.outs, result);
         self.reset_arena(mark);
-        self.leave(&entered);
         self.body.leave(value);
     }
 

@@ -1,6 +1,6 @@
 //! The steps around the C function: instance, base, errno, thunk, arena.
 //!
-//! In: C values. Out: the C result, with the thread as it was before. Offsets come from the runtime's `abi`.
+//! In: C values. Out: the C result, with errno kept in the instance. Offsets come from the runtime's `abi`.
 //! Deliberately not here: copies of values.
 
 use super::Foreign;
@@ -8,18 +8,14 @@ use crate::codegen::emit::{Value, built};
 use crate::ir::RuntimeFunction;
 use crate::native::CType;
 use coex_runtime::abi::offset;
+use inkwell::IntPredicate;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
-use inkwell::values::{FunctionValue, PointerValue};
+use inkwell::values::{FunctionValue, IntValue, PointerValue};
 
 /// Integer and floating arguments that fit in registers (x86-64 psABI 3.2.3).
 const INTEGER_REGISTERS: usize = 6;
 const FLOAT_REGISTERS: usize = 8;
-
-/// What was in place before the call.
-pub(super) struct Entered<'ctx> {
-    previous_base: PointerValue<'ctx>,
-}
 
 impl<'ctx> Foreign<'_, 'ctx> {
     /// `root.instances[library]`, made by the runtime at the first call.
@@ -86,47 +82,64 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     /// Base and errno of the instance; the thread's addresses come from the fiber, since a fiber may change threads.
-    pub(super) fn enter(&self) -> Entered<'ctx> {
+    ///
+    /// Both stay in place afterwards, and are written only when they differ: a store that the next call reads back
+    /// would cost more than the call. Functions of the program find no base, so that a fault is known to be theirs.
+    pub(super) fn enter(&self) {
         let emit = &self.body.emit;
         emit.store(self.fiber_field(offset::FIBER_FFI_SITE), self.site);
-        if !self.is_library() {
-            return Entered { previous_base: emit.types.ptr.const_null() };
-        }
         let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
         let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
-        let previous_base = emit.load_ptr(base);
-        let own_base = emit.load_ptr(emit.offset(self.instance, offset::INSTANCE_BASE as u64));
-        emit.store(base, own_base);
-        let errno = emit.load_ptr(emit.offset(thread, offset::THREAD_ERRNO as u64));
-        let own_errno = emit.load(emit.types.i32, emit.offset(self.instance, offset::INSTANCE_ERRNO as u64));
-        emit.store(errno, own_errno);
-        Entered { previous_base }
+        let mut own_base = emit.types.ptr.const_null();
+        if self.is_library() {
+            own_base = emit.load_ptr(emit.offset(self.instance, offset::INSTANCE_BASE as u64));
+        }
+        let is_installed = emit.same_address(emit.load_ptr(base), own_base);
+        self.unless(is_installed, || {
+            emit.store(base, own_base);
+        });
+        if self.is_library() {
+            self.copy_errno(self.instance_errno(), self.thread_errno());
+        }
     }
 
     pub(super) fn keep_errno(&self) {
-        if !self.is_library() {
-            return;
+        if self.is_library() {
+            self.copy_errno(self.thread_errno(), self.instance_errno());
         }
+    }
+
+    fn copy_errno(&self, from: PointerValue<'ctx>, to: PointerValue<'ctx>) {
         let emit = &self.body.emit;
-        let value = self.current_errno();
-        emit.store(emit.offset(self.instance, offset::INSTANCE_ERRNO as u64), value);
+        let value = emit.load(emit.types.i32, from).into_int_value();
+        let old = emit.load(emit.types.i32, to).into_int_value();
+        self.unless(emit.compare(IntPredicate::EQ, value, old), || {
+            emit.store(to, value);
+        });
+    }
+
+    fn unless(&self, condition: IntValue<'ctx>, build: impl FnOnce()) {
+        let emit = &self.body.emit;
+        let (otherwise, end) = (self.body.new_block(), self.body.new_block());
+        emit.branch(condition, end, otherwise);
+        emit.at(otherwise);
+        build();
+        emit.jump(end);
+        emit.at(end);
+    }
+
+    fn instance_errno(&self) -> PointerValue<'ctx> {
+        self.body.emit.offset(self.instance, offset::INSTANCE_ERRNO as u64)
+    }
+
+    fn thread_errno(&self) -> PointerValue<'ctx> {
+        let emit = &self.body.emit;
+        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
+        emit.load_ptr(emit.offset(thread, offset::THREAD_ERRNO as u64))
     }
 
     pub(super) fn current_errno(&self) -> Value<'ctx> {
-        let emit = &self.body.emit;
-        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
-        let errno = emit.load_ptr(emit.offset(thread, offset::THREAD_ERRNO as u64));
-        emit.load(emit.types.i32, errno)
-    }
-
-    pub(super) fn leave(&self, entered: &Entered<'ctx>) {
-        if !self.is_library() {
-            return;
-        }
-        let emit = &self.body.emit;
-        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
-        let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
-        emit.store(base, entered.previous_base);
+        self.body.emit.load(self.body.emit.types.i32, self.thread_errno())
     }
 
     // ---------------------------------------------------------------------------------------------- the thunk
