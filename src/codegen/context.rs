@@ -52,6 +52,7 @@ pub(super) struct Attributes {
     pub(super) nounwind: Attribute,
     pub(super) noreturn: Attribute,
     pub(super) cold: Attribute,
+    pub(super) alwaysinline: Attribute,
     pub(super) zeroext: Attribute,
 }
 
@@ -63,6 +64,7 @@ impl Attributes {
             nounwind: attribute("nounwind"),
             noreturn: attribute("noreturn"),
             cold: attribute("cold"),
+            alwaysinline: attribute("alwaysinline"),
             zeroext: attribute("zeroext"),
         }
     }

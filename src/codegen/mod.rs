@@ -86,6 +86,8 @@ pub struct LibraryBinding {
     pub descriptor_symbol: String,
     /// Its C code can read or write streams, so the print buffer is written before its calls.
     pub uses_stdio: bool,
+    /// Its C code can read `errno`, which is then the instance's own.
+    pub uses_errno: bool,
 }
 
 #[derive(Debug)]

@@ -59,6 +59,8 @@ pub(super) fn codegen(
     let binding = |native: &NativeLibrary| LibraryBinding {
         descriptor_symbol: native.descriptor_symbol.clone(),
         uses_stdio: native.uses_stdio,
+        // Functions that print may print its text.
+        uses_errno: native.uses_stdio || native.report.symbols.contains_key("__errno_location"),
     };
     let libraries: Vec<LibraryBinding> = natives.iter().map(binding).collect();
     let options = CodegenOptions {

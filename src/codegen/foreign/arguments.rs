@@ -87,7 +87,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
             ParamPlan::OutInt { .. } | ParamPlan::OutBool { .. } | ParamPlan::OutFloat { .. } => {
                 let memory = self.arena_bytes(self.body.emit.types.int(8));
                 self.store_out(plan, self.external.params[index].ty, given.into_pointer_value(), memory);
-                self.arena_used = true;
+                self.arena_used.set(true);
                 arguments.values.push(memory.into());
                 arguments.outs.push(Out { index, memory, len: None, variable: given.into_pointer_value() });
             }
@@ -122,7 +122,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     fn string_copy(&mut self, string: PointerValue<'ctx>, nullable: bool) -> PointerValue<'ctx> {
-        self.arena_used = true;
+        self.arena_used.set(true);
         if nullable {
             return self.unless_null(string, |foreign| foreign.copied_string(string));
         }
@@ -179,7 +179,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     /// A copy of the bytes of a list or an array, and their number.
     fn buffer_copy(&mut self, object: PointerValue<'ctx>, array: bool) -> (PointerValue<'ctx>, IntValue<'ctx>) {
-        self.arena_used = true;
+        self.arena_used.set(true);
         let emit = &self.body.emit;
         let at = if array { offset_of!(ArrayObject, len) } else { offset_of!(ListObject, len) };
         let len = emit.load_int(emit.offset(object, at as u64));
@@ -197,6 +197,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn arena_bytes(&self, bytes: IntValue<'ctx>) -> PointerValue<'ctx> {
         let emit = &self.body.emit;
         let slow_args = [self.body.fiber.into(), self.instance.into(), bytes.into(), self.site.into()];
+        self.arena_used.set(true);
         if !self.is_library() {
             return self.body.runtime_value(RuntimeFunction::ArenaAlloc, &slow_args).into_pointer_value();
         }

@@ -8,7 +8,7 @@
 //! 2. arguments as C values; buffers and strings are copies in the instance's arena
 //! 3. base and errno of the instance are installed, the print buffer is written if C may write too
 //! 4. the thunk switches to the system stack, calls C and comes back
-//! 5. errno is kept, results are copied out, the arena is reset, the former base is installed again
+//! 5. errno is kept, results are copied out, the arena is reset; the base stays for the next call
 //!
 //! Deliberately not here: which declarations agree (`bind`), the thunk itself (runtime).
 
@@ -16,13 +16,16 @@ mod arguments;
 mod protocol;
 mod results;
 
+use super::OptLevel;
 use super::context::Codegen;
 use super::emit::Value;
 use super::function::{Body, parameter};
-use crate::bind::{Binding, ParamPlan};
+use crate::bind::{Binding, ParamPlan, ResultPlan, SuccessPlan};
 use crate::ir::{Extern, ExternId, Function, RuntimeFunction};
 use crate::types::FunctionKind;
+use inkwell::attributes::AttributeLoc;
 use inkwell::values::{FunctionValue, IntValue, PointerValue};
+use std::cell::Cell;
 
 /// Gives every mentioned extern its body.
 pub(super) fn define(codegen: &Codegen<'_, '_>) {
@@ -43,10 +46,14 @@ fn define_one<'ctx>(codegen: &Codegen<'_, 'ctx>, id: ExternId, func: FunctionVal
         binding,
         site: parameter(func, count - 1).into_pointer_value(),
         instance: codegen.types.ptr.const_null(),
-        arena_used: false,
+        arena_used: Cell::new(false),
     };
     foreign.run();
+    let is_short = foreign.is_short();
     foreign.body.close();
+    if is_short && codegen.options.opt != OptLevel::Debug {
+        func.add_attribute(AttributeLoc::Function, codegen.attributes.alwaysinline);
+    }
 }
 
 /// What `Body` wants to know of the function that it builds.
@@ -74,7 +81,7 @@ struct Foreign<'a, 'ctx> {
     /// Null for externs of the program.
     instance: PointerValue<'ctx>,
     /// Arguments were copied, so the arena must be reset.
-    arena_used: bool,
+    arena_used: Cell<bool>,
 }
 
 impl<'ctx> Foreign<'_, 'ctx> {
@@ -90,6 +97,17 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.copy_outs(&arguments.outs, result);
         self.reset_arena(mark);
         self.body.leave(value);
+    }
+
+    /// Plain values in and out: the steps around the C function then cost less than a second call.
+    fn is_short(&self) -> bool {
+        let plain = matches!(
+            &self.binding.result,
+            ResultPlan::Plain(
+                SuccessPlan::Int { .. } | SuccessPlan::Bool { .. } | SuccessPlan::Float { .. } | SuccessPlan::Nothing
+            )
+        );
+        plain && !self.arena_used.get()
     }
 
     // ------------------------------------------------------------------------------------------ short names

@@ -4,8 +4,9 @@
 //! Deliberately not here: copies of values.
 
 use super::Foreign;
+use crate::bind::ResultPlan;
 use crate::codegen::emit::{Value, built};
-use crate::ir::RuntimeFunction;
+use crate::ir::{ErrorRule, RuntimeFunction};
 use crate::native::CType;
 use coex_runtime::abi::offset;
 use inkwell::IntPredicate;
@@ -46,23 +47,19 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.body.emit.load_ptr(self.body.emit.offset(self.instance, offset::INSTANCE_ARENA_CURSOR as u64))
     }
 
-    /// C itself may have used the arena (`coex_ffi_alloc`), so a library's cursor is compared even without copies.
     pub(super) fn reset_arena(&self, mark: PointerValue<'ctx>) {
-        let args = [self.instance.into(), mark.into()];
-        if !self.is_library() {
-            if self.arena_used {
-                self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
-            }
+        if !self.arena_used.get() {
             return;
         }
-        let emit = &self.body.emit;
-        let cursor = self.arena_mark();
-        let (moved, done) = (self.body.new_block(), self.body.new_block());
-        emit.branch(emit.same_address(cursor, mark), done, moved);
-        emit.at(moved);
-        self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
-        emit.jump(done);
-        emit.at(done);
+        let args = [self.instance.into(), mark.into()];
+        if !self.is_library() {
+            self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
+            return;
+        }
+        let is_unmoved = self.body.emit.same_address(self.arena_mark(), mark);
+        self.unless(is_unmoved, || {
+            self.body.runtime_call(RuntimeFunction::ArenaReset, &args);
+        });
     }
 
     /// What `print` has buffered comes before what C writes.
@@ -98,15 +95,22 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.unless(is_installed, || {
             emit.store(base, own_base);
         });
-        if self.is_library() {
+        if self.uses_errno() {
             self.copy_errno(self.instance_errno(), self.thread_errno());
         }
     }
 
     pub(super) fn keep_errno(&self) {
-        if self.is_library() {
+        if self.uses_errno() {
             self.copy_errno(self.thread_errno(), self.instance_errno());
         }
+    }
+
+    /// A library that cannot read `errno` may leave anything there: others find their own.
+    fn uses_errno(&self) -> bool {
+        let native = self.binding.library.map(|library| &self.body.codegen.natives[library.0 as usize]);
+        let asks = matches!(self.binding.result, ResultPlan::Fallible { rule: ErrorRule::Errno | ErrorRule::Null, .. });
+        native.is_some_and(|native| native.uses_errno || asks)
     }
 
     fn copy_errno(&self, from: PointerValue<'ctx>, to: PointerValue<'ctx>) {
