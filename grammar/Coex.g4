@@ -15,6 +15,7 @@
 //   LESS_T GREATER_T   the '<' and '>' of type arguments and type parameters
 //   OPTIONAL        the '?' of an optional type
 //   DOT_T           the '.' between a module and its type
+//   STRAY           characters that begin no token; nothing allows it
 //   CYCLE, OUT, ... the contextual keywords, where they are keywords
 //
 // Precedence is not in the grammar: `expr` is a flat list of operands and operators, and src/parse/build_ast/operators.rs
@@ -24,7 +25,7 @@ grammar Coex;
 tokens {
     SEP, OPEN, TERNARY, CLOSE, ELSE_IF, LABEL, WORD, POSITION, TRAILING, LESS_T, GREATER_T, OPTIONAL, DOT_T,
     TRIPLE, REGISTER,
-    IDENT, INT, HEX, BIN, FLOAT, STRING,
+    IDENT, INT, HEX, BIN, FLOAT, STRING, STRAY,
     CYCLE, OUT, FAIR, RANDOM, PRIORITY, TIMEOUT, REPLACE, WITH, PRINTING, DEBUGGING, ON, OFF
 }
 
@@ -44,7 +45,7 @@ topdecl
     ;
 
 // Reported as E0401.
-globalBinding : 'const'? IDENT (':' type)? ('=' | ':=') rightSide ;
+globalBinding : 'const'? IDENT (':' type)? ('=' | ':=') (expr | forLoop) ;
 
 annotation : '@' IDENT ('(' STRING ')')? ;
 
@@ -83,8 +84,8 @@ matrixItem
 body : ((OPEN | SEP) (stmt (SEP stmt)*)?)? ;
 
 stmt
-    : 'const' (IDENT (':' type)? | unpack) ('=' | ':=') rightSide
-    | expr ((':' type)? ('=' | ':=') rightSide | ('+=' | '-=' | '*=' | '/=' | '%=') expr)?
+    : 'const' (IDENT (':' type)? | unpack) ('=' | ':=') (expr | forLoop)
+    | expr ((':' type)? ('=' | ':=') (expr | forLoop) | ('+=' | '-=' | '*=' | '/=' | '%=') expr)?
     | 'return' expr?
     | 'if' expr body (ELSE_IF 'if' expr body)* ('else' body)? CLOSE
     | forLoop
@@ -96,7 +97,6 @@ stmt
     | 'continue'
     ;
 
-rightSide : expr | forLoop ;
 forLoop   : 'for' binder 'in' expr body CLOSE ;
 binder    : IDENT | '_' | '(' binder (',' binder)+ ')' ;
 unpack    : '(' unpackName (',' unpackName)+ ')' ;
@@ -136,16 +136,13 @@ operand
       | irBlock
       )
       ( '.' ((IDENT | WORD) typeArgs? | POSITION)
-      | '[' subscript ']'
+      | '[' (expr (':' expr? | (',' expr)* TRAILING?) | ':' expr?) ']'
       | '(' args? ')'
       | 'as' type
       )*
     ;
 
-args : arg (',' arg)* TRAILING? ;
-arg  : ((LABEL | WORD) ':')? expr ;
-
-subscript : expr (':' expr? | (',' expr)* TRAILING?) | ':' expr? ;
+args : ((LABEL | WORD) ':')? expr (',' ((LABEL | WORD) ':')? expr)* TRAILING? ;
 
 list   : '[' (expr (clause+ | (',' expr)* TRAILING?))? ']' ;
 braces : '{' (braceItem (clause+ | (',' braceItem)* TRAILING?))? '}' ;

@@ -16,6 +16,7 @@ pub(super) fn lex(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Ve
         position: 0,
         newline: false,
         in_llvm_ir: false,
+        faults: 0,
         previous: kind::EOF,
         before_previous: kind::EOF,
         tokens: Vec::with_capacity(text.len() / 4 + 8),
@@ -40,6 +41,7 @@ struct Lexer<'a> {
     newline: bool,
     /// Between `llvm_ir` and its text, where `%name` is a register.
     in_llvm_ir: bool,
+    faults: usize,
     previous: u8,
     before_previous: u8,
     tokens: Vec<Token>,
@@ -202,6 +204,11 @@ impl Lexer<'_> {
     }
 
     fn unterminated(&mut self, start: usize, end: usize) {
+        // The compiler prints no more than 50 faults.
+        self.faults += 1;
+        if self.faults > 50 {
+            return;
+        }
         self.diagnostics.push(
             Diagnostic::new(Code::E0105, self.span(start, end), "Unterminated string literal")
                 .label("the closing quote is missing"),
@@ -257,26 +264,13 @@ impl Lexer<'_> {
         self.before_previous == kind::CASE && matches!(self.previous, kind::IDENT | kind::UNDERSCORE)
     }
 
-    /// Reports a run of characters that begin no token.
+    /// A run of characters that begin no token; the parser finds that it may stand nowhere.
     fn stray(&mut self) {
-        let start = self.position;
-        let rest = &self.text[start..];
-        let first = rest
-            .chars()
-            .next()
-            .map_or(String::new(), |c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
         let begins_token =
             |c: char| c.is_ascii() && (c.is_ascii_graphic() || c.is_ascii_whitespace()) && !"$&\\^`|".contains(c);
+        let rest = &self.text[self.position..];
         let length = rest.find(begins_token).unwrap_or(rest.len()).max(1);
-        self.position = start + length;
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::E0201,
-                self.span(start, start + length),
-                format!("Syntax error: unexpected '{first}'"),
-            )
-            .label("no token begins like this"),
-        );
+        self.push(kind::STRAY, self.position + length);
     }
 }
 

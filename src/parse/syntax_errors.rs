@@ -20,6 +20,7 @@ fn shown(text: &str, token: Token) -> String {
         kind::SEP if written != ";" => "end of line".to_owned(),
         kind::ELSE_IF => "else if".to_owned(),
         kind::TRIPLE => written[..3].to_owned(),
+        kind::STRAY => written.chars().next().map_or(String::new(), |first| first.escape_debug().to_string()),
         _ => {
             let short: String = written.chars().take(40).collect();
             if short.len() < written.len() { format!("{short}…") } else { short }
@@ -31,6 +32,9 @@ fn shown(text: &str, token: Token) -> String {
 pub(super) fn describe(file: FileId, text: &str, tokens: &[Token], fault: &Fault) -> Diagnostic {
     let token = tokens[fault.token];
     let mut diagnostic = Diagnostic::new(Code::E0201, Span::new(file, token.start, token.end), unexpected(text, token));
+    if token.kind == kind::STRAY {
+        return diagnostic.label("no token begins like this");
+    }
     let before = fault.token.checked_sub(1).map_or(kind::EOF, |index| tokens[index].kind);
     if let Some(expected) = expected(&fault.message, before) {
         diagnostic = diagnostic.label(format!("expected {expected}"));

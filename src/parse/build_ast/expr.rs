@@ -195,9 +195,8 @@ impl Builder<'_> {
             }
             kind::LBRACKET => {
                 children.token();
-                let subscript = children.eat_rule(grammar::RULE_SUBSCRIPT);
-                let end = self.span(children.token());
-                (self.subscript(base, subscript), end)
+                let kind = self.subscript(base, children);
+                (kind, self.span(children.token()))
             }
             kind::LPAREN => {
                 let (args, args_span) = self.call_args(children);
@@ -213,9 +212,8 @@ impl Builder<'_> {
         Expr { kind, span: start.to(end) }
     }
 
-    fn subscript(&mut self, base: Box<Expr>, rule: Option<Rule<'_>>) -> ExprKind {
-        let Some(rule) = rule else { return ExprKind::Error };
-        let mut children = self.cursor(rule);
+    /// What stands between the brackets.
+    fn subscript(&mut self, base: Box<Expr>, children: &mut Cursor<'_, '_>) -> ExprKind {
         let mut indices = Vec::new();
         while let Some(index) = children.eat_rule(grammar::RULE_EXPR) {
             indices.push(self.expr(index));
@@ -241,11 +239,12 @@ impl Builder<'_> {
     fn args(&mut self, rule: Rule<'_>) -> Vec<Arg> {
         let mut children = self.cursor(rule);
         let mut args = Vec::new();
-        while let Some(arg) = children.find_rule(grammar::RULE_ARG) {
-            let mut parts = self.cursor(arg);
-            let name = parts.eat(kind::LABEL).or_else(|| parts.eat(kind::WORD)).map(|token| self.ident(token));
-            parts.eat(kind::COLON);
-            args.push(Arg { name, value: self.next_expr(&mut parts) });
+        while !children.is_at_end() {
+            let name = children.eat(kind::LABEL).or_else(|| children.eat(kind::WORD)).map(|token| self.ident(token));
+            children.eat(kind::COLON);
+            args.push(Arg { name, value: self.next_expr(&mut children) });
+            // The comma.
+            children.next_node();
         }
         args
     }

@@ -113,16 +113,12 @@ impl Builder<'_> {
     }
 
     fn right_side(&mut self, children: &mut Cursor<'_, '_>) -> RightSide {
-        let Some(rule) = children.eat_rule(grammar::RULE_RIGHT_SIDE) else {
-            return RightSide::Expr(self.some_expr(None));
-        };
-        let mut parts = self.cursor(rule);
-        if let Some(rule) = parts.eat_rule(grammar::RULE_FOR_LOOP) {
+        if let Some(rule) = children.eat_rule(grammar::RULE_FOR_LOOP) {
             let span = self.rule_span(rule);
             let (binder, iterable, body) = self.for_loop(rule);
             return RightSide::Collect { binder, iterable, body, span };
         }
-        RightSide::Expr(self.next_expr(&mut parts))
+        RightSide::Expr(self.next_expr(children))
     }
 
     fn for_loop(&mut self, rule: Rule<'_>) -> (Binder, Expr, Block) {

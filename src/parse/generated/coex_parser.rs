@@ -42,97 +42,98 @@ pub const HEX: i32 = 18;
 pub const BIN: i32 = 19;
 pub const FLOAT: i32 = 20;
 pub const STRING: i32 = 21;
-pub const CYCLE: i32 = 22;
-pub const OUT: i32 = 23;
-pub const FAIR: i32 = 24;
-pub const RANDOM: i32 = 25;
-pub const PRIORITY: i32 = 26;
-pub const TIMEOUT: i32 = 27;
-pub const REPLACE: i32 = 28;
-pub const WITH: i32 = 29;
-pub const PRINTING: i32 = 30;
-pub const DEBUGGING: i32 = 31;
-pub const ON: i32 = 32;
-pub const OFF: i32 = 33;
-pub const FORMULA: i32 = 34;
-pub const TASK: i32 = 35;
-pub const FUNC: i32 = 36;
-pub const EXTERN: i32 = 37;
-pub const TYPE: i32 = 38;
-pub const TRAIT: i32 = 39;
-pub const MATRIX: i32 = 40;
-pub const IF: i32 = 41;
-pub const ELSE: i32 = 42;
-pub const FOR: i32 = 43;
-pub const IN: i32 = 44;
-pub const WHILE: i32 = 45;
-pub const MATCH: i32 = 46;
-pub const CASE: i32 = 47;
-pub const SELECT: i32 = 48;
-pub const WITHIN: i32 = 49;
-pub const BREAK: i32 = 50;
-pub const CONTINUE: i32 = 51;
-pub const RETURN: i32 = 52;
-pub const AS: i32 = 53;
-pub const CONST: i32 = 54;
-pub const VAR: i32 = 55;
-pub const AWAIT: i32 = 56;
-pub const AND: i32 = 57;
-pub const OR: i32 = 58;
-pub const NOT: i32 = 59;
-pub const TRUE: i32 = 60;
-pub const FALSE: i32 = 61;
-pub const NIL: i32 = 62;
-pub const IMPORT: i32 = 63;
-pub const LLVM_IR: i32 = 64;
-pub const SELF: i32 = 65;
-pub const CELL: i32 = 66;
-pub const T_INT: i32 = 67;
-pub const T_FLOAT: i32 = 68;
-pub const T_BOOL: i32 = 69;
-pub const T_STRING: i32 = 70;
-pub const T_BYTE: i32 = 71;
-pub const T_CHAR: i32 = 72;
-pub const JSON: i32 = 73;
-pub const ATOMIC_INT: i32 = 74;
-pub const ATOMIC_FLOAT: i32 = 75;
-pub const ATOMIC_BOOL: i32 = 76;
-pub const PLUS: i32 = 77;
-pub const MINUS: i32 = 78;
-pub const STAR: i32 = 79;
-pub const SLASH: i32 = 80;
-pub const PERCENT: i32 = 81;
-pub const EQUAL: i32 = 82;
-pub const NOT_EQUAL: i32 = 83;
-pub const LESS: i32 = 84;
-pub const GREATER: i32 = 85;
-pub const LESS_EQUAL: i32 = 86;
-pub const GREATER_EQUAL: i32 = 87;
-pub const ASSIGN: i32 = 88;
-pub const MOVE: i32 = 89;
-pub const PLUS_ASSIGN: i32 = 90;
-pub const MINUS_ASSIGN: i32 = 91;
-pub const STAR_ASSIGN: i32 = 92;
-pub const SLASH_ASSIGN: i32 = 93;
-pub const PERCENT_ASSIGN: i32 = 94;
-pub const ARROW: i32 = 95;
-pub const FAT_ARROW: i32 = 96;
-pub const LEFT_ARROW: i32 = 97;
-pub const RANGE: i32 = 98;
-pub const COALESCE: i32 = 99;
-pub const QUESTION: i32 = 100;
-pub const BANG: i32 = 101;
-pub const DOT: i32 = 102;
-pub const COMMA: i32 = 103;
-pub const COLON: i32 = 104;
-pub const AT: i32 = 105;
-pub const UNDERSCORE: i32 = 106;
-pub const LPAREN: i32 = 107;
-pub const RPAREN: i32 = 108;
-pub const LBRACKET: i32 = 109;
-pub const RBRACKET: i32 = 110;
-pub const LBRACE: i32 = 111;
-pub const RBRACE: i32 = 112;
+pub const STRAY: i32 = 22;
+pub const CYCLE: i32 = 23;
+pub const OUT: i32 = 24;
+pub const FAIR: i32 = 25;
+pub const RANDOM: i32 = 26;
+pub const PRIORITY: i32 = 27;
+pub const TIMEOUT: i32 = 28;
+pub const REPLACE: i32 = 29;
+pub const WITH: i32 = 30;
+pub const PRINTING: i32 = 31;
+pub const DEBUGGING: i32 = 32;
+pub const ON: i32 = 33;
+pub const OFF: i32 = 34;
+pub const FORMULA: i32 = 35;
+pub const TASK: i32 = 36;
+pub const FUNC: i32 = 37;
+pub const EXTERN: i32 = 38;
+pub const TYPE: i32 = 39;
+pub const TRAIT: i32 = 40;
+pub const MATRIX: i32 = 41;
+pub const IF: i32 = 42;
+pub const ELSE: i32 = 43;
+pub const FOR: i32 = 44;
+pub const IN: i32 = 45;
+pub const WHILE: i32 = 46;
+pub const MATCH: i32 = 47;
+pub const CASE: i32 = 48;
+pub const SELECT: i32 = 49;
+pub const WITHIN: i32 = 50;
+pub const BREAK: i32 = 51;
+pub const CONTINUE: i32 = 52;
+pub const RETURN: i32 = 53;
+pub const AS: i32 = 54;
+pub const CONST: i32 = 55;
+pub const VAR: i32 = 56;
+pub const AWAIT: i32 = 57;
+pub const AND: i32 = 58;
+pub const OR: i32 = 59;
+pub const NOT: i32 = 60;
+pub const TRUE: i32 = 61;
+pub const FALSE: i32 = 62;
+pub const NIL: i32 = 63;
+pub const IMPORT: i32 = 64;
+pub const LLVM_IR: i32 = 65;
+pub const SELF: i32 = 66;
+pub const CELL: i32 = 67;
+pub const T_INT: i32 = 68;
+pub const T_FLOAT: i32 = 69;
+pub const T_BOOL: i32 = 70;
+pub const T_STRING: i32 = 71;
+pub const T_BYTE: i32 = 72;
+pub const T_CHAR: i32 = 73;
+pub const JSON: i32 = 74;
+pub const ATOMIC_INT: i32 = 75;
+pub const ATOMIC_FLOAT: i32 = 76;
+pub const ATOMIC_BOOL: i32 = 77;
+pub const PLUS: i32 = 78;
+pub const MINUS: i32 = 79;
+pub const STAR: i32 = 80;
+pub const SLASH: i32 = 81;
+pub const PERCENT: i32 = 82;
+pub const EQUAL: i32 = 83;
+pub const NOT_EQUAL: i32 = 84;
+pub const LESS: i32 = 85;
+pub const GREATER: i32 = 86;
+pub const LESS_EQUAL: i32 = 87;
+pub const GREATER_EQUAL: i32 = 88;
+pub const ASSIGN: i32 = 89;
+pub const MOVE: i32 = 90;
+pub const PLUS_ASSIGN: i32 = 91;
+pub const MINUS_ASSIGN: i32 = 92;
+pub const STAR_ASSIGN: i32 = 93;
+pub const SLASH_ASSIGN: i32 = 94;
+pub const PERCENT_ASSIGN: i32 = 95;
+pub const ARROW: i32 = 96;
+pub const FAT_ARROW: i32 = 97;
+pub const LEFT_ARROW: i32 = 98;
+pub const RANGE: i32 = 99;
+pub const COALESCE: i32 = 100;
+pub const QUESTION: i32 = 101;
+pub const BANG: i32 = 102;
+pub const DOT: i32 = 103;
+pub const COMMA: i32 = 104;
+pub const COLON: i32 = 105;
+pub const AT: i32 = 106;
+pub const UNDERSCORE: i32 = 107;
+pub const LPAREN: i32 = 108;
+pub const RPAREN: i32 = 109;
+pub const LBRACKET: i32 = 110;
+pub const RBRACKET: i32 = 111;
+pub const LBRACE: i32 = 112;
+pub const RBRACE: i32 = 113;
 
 pub const RULE_FILE: usize = 0;
 pub const RULE_HEADER: usize = 1;
@@ -158,35 +159,32 @@ pub const RULE_MATRIX_DECL: usize = 20;
 pub const RULE_MATRIX_ITEM: usize = 21;
 pub const RULE_BODY: usize = 22;
 pub const RULE_STMT: usize = 23;
-pub const RULE_RIGHT_SIDE: usize = 24;
-pub const RULE_FOR_LOOP: usize = 25;
-pub const RULE_BINDER: usize = 26;
-pub const RULE_UNPACK: usize = 27;
-pub const RULE_UNPACK_NAME: usize = 28;
-pub const RULE_MATCH_ARM: usize = 29;
-pub const RULE_PATTERN: usize = 30;
-pub const RULE_SELECT_ARM: usize = 31;
-pub const RULE_EXPR: usize = 32;
-pub const RULE_OPERAND: usize = 33;
-pub const RULE_ARGS: usize = 34;
-pub const RULE_ARG: usize = 35;
-pub const RULE_SUBSCRIPT: usize = 36;
-pub const RULE_LIST: usize = 37;
-pub const RULE_BRACES: usize = 38;
-pub const RULE_BRACE_ITEM: usize = 39;
-pub const RULE_CLAUSE: usize = 40;
-pub const RULE_IR_BLOCK: usize = 41;
-pub const RULE_IR_INPUT: usize = 42;
-pub const RULE_TYPE: usize = 43;
-pub const RULE_TYPE_ITEM: usize = 44;
-pub const RULE_TYPE_ARGS: usize = 45;
+pub const RULE_FOR_LOOP: usize = 24;
+pub const RULE_BINDER: usize = 25;
+pub const RULE_UNPACK: usize = 26;
+pub const RULE_UNPACK_NAME: usize = 27;
+pub const RULE_MATCH_ARM: usize = 28;
+pub const RULE_PATTERN: usize = 29;
+pub const RULE_SELECT_ARM: usize = 30;
+pub const RULE_EXPR: usize = 31;
+pub const RULE_OPERAND: usize = 32;
+pub const RULE_ARGS: usize = 33;
+pub const RULE_LIST: usize = 34;
+pub const RULE_BRACES: usize = 35;
+pub const RULE_BRACE_ITEM: usize = 36;
+pub const RULE_CLAUSE: usize = 37;
+pub const RULE_IR_BLOCK: usize = 38;
+pub const RULE_IR_INPUT: usize = 39;
+pub const RULE_TYPE: usize = 40;
+pub const RULE_TYPE_ITEM: usize = 41;
+pub const RULE_TYPE_ARGS: usize = 42;
 
 pub static METADATA: GrammarMetadata = GrammarMetadata::new(
     "CoexParser",
-    &["file", "header", "topdecl", "globalBinding", "annotation", "function", "signature", "typeParams", "typeParam", "methodParams", "params", "param", "externDecl", "externParam", "typeDecl", "member", "method", "field", "traitDecl", "traitItem", "matrixDecl", "matrixItem", "body", "stmt", "rightSide", "forLoop", "binder", "unpack", "unpackName", "matchArm", "pattern", "selectArm", "expr", "operand", "args", "arg", "subscript", "list", "braces", "braceItem", "clause", "irBlock", "irInput", "type", "typeItem", "typeArgs"],
-    &[None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some("\'formula\'"), Some("\'task\'"), Some("\'func\'"), Some("\'extern\'"), Some("\'type\'"), Some("\'trait\'"), Some("\'matrix\'"), Some("\'if\'"), Some("\'else\'"), Some("\'for\'"), Some("\'in\'"), Some("\'while\'"), Some("\'match\'"), Some("\'case\'"), Some("\'select\'"), Some("\'within\'"), Some("\'break\'"), Some("\'continue\'"), Some("\'return\'"), Some("\'as\'"), Some("\'const\'"), Some("\'var\'"), Some("\'await\'"), Some("\'and\'"), Some("\'or\'"), Some("\'not\'"), Some("\'true\'"), Some("\'false\'"), Some("\'nil\'"), Some("\'import\'"), Some("\'llvm_ir\'"), Some("\'self\'"), Some("\'cell\'"), Some("\'int\'"), Some("\'float\'"), Some("\'bool\'"), Some("\'string\'"), Some("\'byte\'"), Some("\'char\'"), Some("\'json\'"), Some("\'atomic_int\'"), Some("\'atomic_float\'"), Some("\'atomic_bool\'"), Some("\'+\'"), Some("\'-\'"), Some("\'*\'"), Some("\'/\'"), Some("\'%\'"), Some("\'==\'"), Some("\'!=\'"), Some("\'<\'"), Some("\'>\'"), Some("\'<=\'"), Some("\'>=\'"), Some("\'=\'"), Some("\':=\'"), Some("\'+=\'"), Some("\'-=\'"), Some("\'*=\'"), Some("\'/=\'"), Some("\'%=\'"), Some("\'->\'"), Some("\'=>\'"), Some("\'<-\'"), Some("\'..\'"), Some("\'??\'"), Some("\'?\'"), Some("\'!\'"), Some("\'.\'"), Some("\',\'"), Some("\':\'"), Some("\'@\'"), Some("\'_\'"), Some("\'(\'"), Some("\')\'"), Some("\'[\'"), Some("\']\'"), Some("\'{\'"), Some("\'}\'")],
-    &[None, Some("SEP"), Some("OPEN"), Some("TERNARY"), Some("CLOSE"), Some("ELSE_IF"), Some("LABEL"), Some("WORD"), Some("POSITION"), Some("TRAILING"), Some("LESS_T"), Some("GREATER_T"), Some("OPTIONAL"), Some("DOT_T"), Some("TRIPLE"), Some("REGISTER"), Some("IDENT"), Some("INT"), Some("HEX"), Some("BIN"), Some("FLOAT"), Some("STRING"), Some("CYCLE"), Some("OUT"), Some("FAIR"), Some("RANDOM"), Some("PRIORITY"), Some("TIMEOUT"), Some("REPLACE"), Some("WITH"), Some("PRINTING"), Some("DEBUGGING"), Some("ON"), Some("OFF"), Some("FORMULA"), Some("TASK"), Some("FUNC"), Some("EXTERN"), Some("TYPE"), Some("TRAIT"), Some("MATRIX"), Some("IF"), Some("ELSE"), Some("FOR"), Some("IN"), Some("WHILE"), Some("MATCH"), Some("CASE"), Some("SELECT"), Some("WITHIN"), Some("BREAK"), Some("CONTINUE"), Some("RETURN"), Some("AS"), Some("CONST"), Some("VAR"), Some("AWAIT"), Some("AND"), Some("OR"), Some("NOT"), Some("TRUE"), Some("FALSE"), Some("NIL"), Some("IMPORT"), Some("LLVM_IR"), Some("SELF"), Some("CELL"), Some("T_INT"), Some("T_FLOAT"), Some("T_BOOL"), Some("T_STRING"), Some("T_BYTE"), Some("T_CHAR"), Some("JSON"), Some("ATOMIC_INT"), Some("ATOMIC_FLOAT"), Some("ATOMIC_BOOL"), Some("PLUS"), Some("MINUS"), Some("STAR"), Some("SLASH"), Some("PERCENT"), Some("EQUAL"), Some("NOT_EQUAL"), Some("LESS"), Some("GREATER"), Some("LESS_EQUAL"), Some("GREATER_EQUAL"), Some("ASSIGN"), Some("MOVE"), Some("PLUS_ASSIGN"), Some("MINUS_ASSIGN"), Some("STAR_ASSIGN"), Some("SLASH_ASSIGN"), Some("PERCENT_ASSIGN"), Some("ARROW"), Some("FAT_ARROW"), Some("LEFT_ARROW"), Some("RANGE"), Some("COALESCE"), Some("QUESTION"), Some("BANG"), Some("DOT"), Some("COMMA"), Some("COLON"), Some("AT"), Some("UNDERSCORE"), Some("LPAREN"), Some("RPAREN"), Some("LBRACKET"), Some("RBRACKET"), Some("LBRACE"), Some("RBRACE")],
-    &[None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None],
+    &["file", "header", "topdecl", "globalBinding", "annotation", "function", "signature", "typeParams", "typeParam", "methodParams", "params", "param", "externDecl", "externParam", "typeDecl", "member", "method", "field", "traitDecl", "traitItem", "matrixDecl", "matrixItem", "body", "stmt", "forLoop", "binder", "unpack", "unpackName", "matchArm", "pattern", "selectArm", "expr", "operand", "args", "list", "braces", "braceItem", "clause", "irBlock", "irInput", "type", "typeItem", "typeArgs"],
+    &[None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some("\'formula\'"), Some("\'task\'"), Some("\'func\'"), Some("\'extern\'"), Some("\'type\'"), Some("\'trait\'"), Some("\'matrix\'"), Some("\'if\'"), Some("\'else\'"), Some("\'for\'"), Some("\'in\'"), Some("\'while\'"), Some("\'match\'"), Some("\'case\'"), Some("\'select\'"), Some("\'within\'"), Some("\'break\'"), Some("\'continue\'"), Some("\'return\'"), Some("\'as\'"), Some("\'const\'"), Some("\'var\'"), Some("\'await\'"), Some("\'and\'"), Some("\'or\'"), Some("\'not\'"), Some("\'true\'"), Some("\'false\'"), Some("\'nil\'"), Some("\'import\'"), Some("\'llvm_ir\'"), Some("\'self\'"), Some("\'cell\'"), Some("\'int\'"), Some("\'float\'"), Some("\'bool\'"), Some("\'string\'"), Some("\'byte\'"), Some("\'char\'"), Some("\'json\'"), Some("\'atomic_int\'"), Some("\'atomic_float\'"), Some("\'atomic_bool\'"), Some("\'+\'"), Some("\'-\'"), Some("\'*\'"), Some("\'/\'"), Some("\'%\'"), Some("\'==\'"), Some("\'!=\'"), Some("\'<\'"), Some("\'>\'"), Some("\'<=\'"), Some("\'>=\'"), Some("\'=\'"), Some("\':=\'"), Some("\'+=\'"), Some("\'-=\'"), Some("\'*=\'"), Some("\'/=\'"), Some("\'%=\'"), Some("\'->\'"), Some("\'=>\'"), Some("\'<-\'"), Some("\'..\'"), Some("\'??\'"), Some("\'?\'"), Some("\'!\'"), Some("\'.\'"), Some("\',\'"), Some("\':\'"), Some("\'@\'"), Some("\'_\'"), Some("\'(\'"), Some("\')\'"), Some("\'[\'"), Some("\']\'"), Some("\'{\'"), Some("\'}\'")],
+    &[None, Some("SEP"), Some("OPEN"), Some("TERNARY"), Some("CLOSE"), Some("ELSE_IF"), Some("LABEL"), Some("WORD"), Some("POSITION"), Some("TRAILING"), Some("LESS_T"), Some("GREATER_T"), Some("OPTIONAL"), Some("DOT_T"), Some("TRIPLE"), Some("REGISTER"), Some("IDENT"), Some("INT"), Some("HEX"), Some("BIN"), Some("FLOAT"), Some("STRING"), Some("STRAY"), Some("CYCLE"), Some("OUT"), Some("FAIR"), Some("RANDOM"), Some("PRIORITY"), Some("TIMEOUT"), Some("REPLACE"), Some("WITH"), Some("PRINTING"), Some("DEBUGGING"), Some("ON"), Some("OFF"), Some("FORMULA"), Some("TASK"), Some("FUNC"), Some("EXTERN"), Some("TYPE"), Some("TRAIT"), Some("MATRIX"), Some("IF"), Some("ELSE"), Some("FOR"), Some("IN"), Some("WHILE"), Some("MATCH"), Some("CASE"), Some("SELECT"), Some("WITHIN"), Some("BREAK"), Some("CONTINUE"), Some("RETURN"), Some("AS"), Some("CONST"), Some("VAR"), Some("AWAIT"), Some("AND"), Some("OR"), Some("NOT"), Some("TRUE"), Some("FALSE"), Some("NIL"), Some("IMPORT"), Some("LLVM_IR"), Some("SELF"), Some("CELL"), Some("T_INT"), Some("T_FLOAT"), Some("T_BOOL"), Some("T_STRING"), Some("T_BYTE"), Some("T_CHAR"), Some("JSON"), Some("ATOMIC_INT"), Some("ATOMIC_FLOAT"), Some("ATOMIC_BOOL"), Some("PLUS"), Some("MINUS"), Some("STAR"), Some("SLASH"), Some("PERCENT"), Some("EQUAL"), Some("NOT_EQUAL"), Some("LESS"), Some("GREATER"), Some("LESS_EQUAL"), Some("GREATER_EQUAL"), Some("ASSIGN"), Some("MOVE"), Some("PLUS_ASSIGN"), Some("MINUS_ASSIGN"), Some("STAR_ASSIGN"), Some("SLASH_ASSIGN"), Some("PERCENT_ASSIGN"), Some("ARROW"), Some("FAT_ARROW"), Some("LEFT_ARROW"), Some("RANGE"), Some("COALESCE"), Some("QUESTION"), Some("BANG"), Some("DOT"), Some("COMMA"), Some("COLON"), Some("AT"), Some("UNDERSCORE"), Some("LPAREN"), Some("RPAREN"), Some("LBRACKET"), Some("RBRACKET"), Some("LBRACE"), Some("RBRACE")],
+    &[None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None],
     &[],
     &[],
     &[],
@@ -312,15 +310,15 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token word_tokens: many(7),
         token ident_tokens: many(16),
         token string_token: optional(21),
-        token replace_token: optional(28),
-        token with_token: optional(29),
-        token printing_token: optional(30),
-        token debugging_token: optional(31),
-        token on_token: optional(32),
-        token off_token: optional(33),
-        token as_token: optional(53),
-        token import_token: optional(63),
-        token dot_tokens: many(102),
+        token replace_token: optional(29),
+        token with_token: optional(30),
+        token printing_token: optional(31),
+        token debugging_token: optional(32),
+        token on_token: optional(33),
+        token off_token: optional(34),
+        token as_token: optional(54),
+        token import_token: optional(64),
+        token dot_tokens: many(103),
     }
 }
 
@@ -372,13 +370,14 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     GlobalBindingContext {
-        rule right_side: required(RightSideContext[24], "rightSide"),
-        rule r#type: optional(TypeContext[43]),
+        rule for_loop: optional(ForLoopContext[24]),
+        rule expr: optional(ExprContext[31]),
+        rule r#type: optional(TypeContext[40]),
         token ident_token: required(16, "IDENT"),
-        token const_token: optional(54),
-        token assign_token: optional(88),
-        token move_token: optional(89),
-        token colon_token: optional(104),
+        token const_token: optional(55),
+        token assign_token: optional(89),
+        token move_token: optional(90),
+        token colon_token: optional(105),
     }
 }
 
@@ -403,9 +402,9 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
     AnnotationContext {
         token ident_token: required(16, "IDENT"),
         token string_token: optional(21),
-        token at_token: required(105, "AT"),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token at_token: required(106, "AT"),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
@@ -432,9 +431,9 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         rule body: required(BodyContext[22], "body"),
         token close_token: required(4, "CLOSE"),
         token ident_token: required(16, "IDENT"),
-        token formula_token: optional(34),
-        token task_token: optional(35),
-        token func_token: optional(36),
+        token formula_token: optional(35),
+        token task_token: optional(36),
+        token func_token: optional(37),
     }
 }
 
@@ -459,10 +458,10 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
     SignatureContext {
         rule type_params: optional(TypeParamsContext[7]),
         rule method_params: optional(MethodParamsContext[9]),
-        rule r#type: optional(TypeContext[43]),
-        token arrow_token: optional(95),
-        token lparen_token: required(107, "LPAREN"),
-        token rparen_token: required(108, "RPAREN"),
+        rule r#type: optional(TypeContext[40]),
+        token arrow_token: optional(96),
+        token lparen_token: required(108, "LPAREN"),
+        token rparen_token: required(109, "RPAREN"),
     }
 }
 
@@ -489,7 +488,7 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token trailing_token: optional(9),
         token less_t_token: required(10, "LESS_T"),
         token greater_t_token: required(11, "GREATER_T"),
-        token comma_tokens: many(103),
+        token comma_tokens: many(104),
     }
 }
 
@@ -513,8 +512,8 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     TypeParamContext {
         token ident_tokens: many(16),
-        token plus_tokens: many(77),
-        token colon_token: optional(104),
+        token plus_tokens: many(78),
+        token colon_token: optional(105),
     }
 }
 
@@ -538,8 +537,8 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     MethodParamsContext {
         rule params: optional(ParamsContext[10]),
-        token self__token: optional(65),
-        token comma_token: optional(103),
+        token self__token: optional(66),
+        token comma_token: optional(104),
     }
 }
 
@@ -564,7 +563,7 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
     ParamsContext {
         rule param_children: many(ParamContext[11]),
         token trailing_token: optional(9),
-        token comma_tokens: many(103),
+        token comma_tokens: many(104),
     }
 }
 
@@ -587,11 +586,11 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ParamContext {
-        rule r#type: required(TypeContext[43], "type"),
+        rule r#type: required(TypeContext[40], "type"),
         token label_token: optional(6),
         token ident_token: optional(16),
-        token colon_token: required(104, "COLON"),
-        token underscore_token: optional(106),
+        token colon_token: required(105, "COLON"),
+        token underscore_token: optional(107),
     }
 }
 
@@ -615,15 +614,15 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ExternDeclContext {
         rule extern_param_children: many(ExternParamContext[13]),
-        rule r#type: optional(TypeContext[43]),
+        rule r#type: optional(TypeContext[40]),
         token close_token: required(4, "CLOSE"),
         token trailing_token: optional(9),
         token ident_token: required(16, "IDENT"),
-        token extern_token: required(37, "EXTERN"),
-        token arrow_token: optional(95),
-        token comma_tokens: many(103),
-        token lparen_token: required(107, "LPAREN"),
-        token rparen_token: required(108, "RPAREN"),
+        token extern_token: required(38, "EXTERN"),
+        token arrow_token: optional(96),
+        token comma_tokens: many(104),
+        token lparen_token: required(108, "LPAREN"),
+        token rparen_token: required(109, "RPAREN"),
     }
 }
 
@@ -646,10 +645,10 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ExternParamContext {
-        rule r#type: required(TypeContext[43], "type"),
+        rule r#type: required(TypeContext[40], "type"),
         token label_token: required(6, "LABEL"),
-        token out_token: optional(23),
-        token colon_token: required(104, "COLON"),
+        token out_token: optional(24),
+        token colon_token: required(105, "COLON"),
     }
 }
 
@@ -678,7 +677,7 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token open_token: required(2, "OPEN"),
         token close_token: required(4, "CLOSE"),
         token ident_token: required(16, "IDENT"),
-        token type_token: required(38, "TYPE"),
+        token type_token: required(39, "TYPE"),
     }
 }
 
@@ -704,15 +703,15 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         rule annotation_children: many(AnnotationContext[4]),
         rule method: optional(MethodContext[16]),
         rule field_children: many(FieldContext[17]),
-        rule r#type: optional(TypeContext[43]),
+        rule r#type: optional(TypeContext[40]),
         token word_token: optional(7),
         token trailing_token: optional(9),
         token ident_token: optional(16),
-        token case_token: optional(47),
-        token comma_tokens: many(103),
-        token colon_token: optional(104),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token case_token: optional(48),
+        token comma_tokens: many(104),
+        token colon_token: optional(105),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
@@ -740,9 +739,9 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token close_token: required(4, "CLOSE"),
         token word_token: optional(7),
         token ident_token: optional(16),
-        token formula_token: optional(34),
-        token task_token: optional(35),
-        token func_token: optional(36),
+        token formula_token: optional(35),
+        token task_token: optional(36),
+        token func_token: optional(37),
     }
 }
 
@@ -765,10 +764,10 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     FieldContext {
-        rule r#type: required(TypeContext[43], "type"),
+        rule r#type: required(TypeContext[40], "type"),
         token label_token: optional(6),
         token word_token: optional(7),
-        token colon_token: required(104, "COLON"),
+        token colon_token: required(105, "COLON"),
     }
 }
 
@@ -797,7 +796,7 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token open_token: required(2, "OPEN"),
         token close_token: required(4, "CLOSE"),
         token ident_token: required(16, "IDENT"),
-        token trait_token: required(39, "TRAIT"),
+        token trait_token: required(40, "TRAIT"),
     }
 }
 
@@ -823,9 +822,9 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         rule signature: required(SignatureContext[6], "signature"),
         token word_token: optional(7),
         token ident_token: optional(16),
-        token formula_token: optional(34),
-        token task_token: optional(35),
-        token func_token: optional(36),
+        token formula_token: optional(35),
+        token task_token: optional(36),
+        token func_token: optional(37),
     }
 }
 
@@ -849,15 +848,15 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     MatrixDeclContext {
         rule matrix_item_children: many(MatrixItemContext[21]),
-        rule expr_children: many(ExprContext[32]),
+        rule expr_children: many(ExprContext[31]),
         token sep_tokens: many(1),
         token open_token: required(2, "OPEN"),
         token close_token: required(4, "CLOSE"),
         token ident_token: required(16, "IDENT"),
-        token matrix_token: required(40, "MATRIX"),
-        token comma_token: optional(103),
-        token lbracket_token: required(109, "LBRACKET"),
-        token rbracket_token: required(110, "RBRACKET"),
+        token matrix_token: required(41, "MATRIX"),
+        token comma_token: optional(104),
+        token lbracket_token: required(110, "LBRACKET"),
+        token rbracket_token: required(111, "RBRACKET"),
     }
 }
 
@@ -882,14 +881,14 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
     MatrixItemContext {
         rule signature: optional(SignatureContext[6]),
         rule body: optional(BodyContext[22]),
-        rule expr: optional(ExprContext[32]),
-        rule r#type: optional(TypeContext[43]),
+        rule expr: optional(ExprContext[31]),
+        rule r#type: optional(TypeContext[40]),
         token close_token: optional(4),
         token word_token: optional(7),
         token ident_token: optional(16),
-        token formula_token: optional(34),
-        token type_token: optional(38),
-        token colon_token: optional(104),
+        token formula_token: optional(35),
+        token type_token: optional(39),
+        token colon_token: optional(105),
     }
 }
 
@@ -938,71 +937,46 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     StmtContext {
         rule body_children: many(BodyContext[22]),
-        rule right_side: optional(RightSideContext[24]),
-        rule for_loop: optional(ForLoopContext[25]),
-        rule unpack: optional(UnpackContext[27]),
-        rule match_arm_children: many(MatchArmContext[29]),
-        rule select_arm_children: many(SelectArmContext[31]),
-        rule expr_children: many(ExprContext[32]),
-        rule r#type: optional(TypeContext[43]),
+        rule for_loop: optional(ForLoopContext[24]),
+        rule unpack: optional(UnpackContext[26]),
+        rule match_arm_children: many(MatchArmContext[28]),
+        rule select_arm_children: many(SelectArmContext[30]),
+        rule expr_children: many(ExprContext[31]),
+        rule r#type: optional(TypeContext[40]),
         token sep_tokens: many(1),
         token open_token: optional(2),
         token close_token: optional(4),
         token else_if_tokens: many(5),
         token ident_token: optional(16),
-        token cycle_token: optional(22),
-        token fair_token: optional(24),
-        token random_token: optional(25),
-        token priority_token: optional(26),
-        token timeout_token: optional(27),
-        token if_tokens: many(41),
-        token else_token: optional(42),
-        token while_token: optional(45),
-        token match_token: optional(46),
-        token select_token: optional(48),
-        token within_token: optional(49),
-        token break_token: optional(50),
-        token continue_token: optional(51),
-        token return_token: optional(52),
-        token const_token: optional(54),
-        token assign_token: optional(88),
-        token move_token: optional(89),
-        token plus_assign_token: optional(90),
-        token minus_assign_token: optional(91),
-        token star_assign_token: optional(92),
-        token slash_assign_token: optional(93),
-        token percent_assign_token: optional(94),
-        token colon_token: optional(104),
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context! {
-    pub struct RightSideContext {
-        rule_index: 24,
-        context_kind: any,
-        validated_downcast: branded,
-        attributes: {
-        },
-        methods: {
-            rule_node: rule_node,
-            child_count: child_count,
-            direct_terminals: direct_terminals,
-            start: start,
-            text: text,
-        }
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context_accessors! {
-    RightSideContext {
-        rule for_loop: optional(ForLoopContext[25]),
-        rule expr: optional(ExprContext[32]),
+        token cycle_token: optional(23),
+        token fair_token: optional(25),
+        token random_token: optional(26),
+        token priority_token: optional(27),
+        token timeout_token: optional(28),
+        token if_tokens: many(42),
+        token else_token: optional(43),
+        token while_token: optional(46),
+        token match_token: optional(47),
+        token select_token: optional(49),
+        token within_token: optional(50),
+        token break_token: optional(51),
+        token continue_token: optional(52),
+        token return_token: optional(53),
+        token const_token: optional(55),
+        token assign_token: optional(89),
+        token move_token: optional(90),
+        token plus_assign_token: optional(91),
+        token minus_assign_token: optional(92),
+        token star_assign_token: optional(93),
+        token slash_assign_token: optional(94),
+        token percent_assign_token: optional(95),
+        token colon_token: optional(105),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct ForLoopContext {
-        rule_index: 25,
+        rule_index: 24,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1020,17 +994,17 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ForLoopContext {
         rule body: required(BodyContext[22], "body"),
-        rule binder: required(BinderContext[26], "binder"),
-        rule expr: required(ExprContext[32], "expr"),
+        rule binder: required(BinderContext[25], "binder"),
+        rule expr: required(ExprContext[31], "expr"),
         token close_token: required(4, "CLOSE"),
-        token for_token: required(43, "FOR"),
-        token in_token: required(44, "IN"),
+        token for_token: required(44, "FOR"),
+        token in_token: required(45, "IN"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct BinderContext {
-        rule_index: 26,
+        rule_index: 25,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1047,18 +1021,18 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     BinderContext {
-        rule binder_children: many(BinderContext[26]),
+        rule binder_children: many(BinderContext[25]),
         token ident_token: optional(16),
-        token comma_tokens: many(103),
-        token underscore_token: optional(106),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token comma_tokens: many(104),
+        token underscore_token: optional(107),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct UnpackContext {
-        rule_index: 27,
+        rule_index: 26,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1075,16 +1049,16 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     UnpackContext {
-        rule unpack_name_children: many(UnpackNameContext[28]),
-        token comma_tokens: many(103),
-        token lparen_token: required(107, "LPAREN"),
-        token rparen_token: required(108, "RPAREN"),
+        rule unpack_name_children: many(UnpackNameContext[27]),
+        token comma_tokens: many(104),
+        token lparen_token: required(108, "LPAREN"),
+        token rparen_token: required(109, "RPAREN"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct UnpackNameContext {
-        rule_index: 28,
+        rule_index: 27,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1101,15 +1075,15 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     UnpackNameContext {
-        rule unpack: optional(UnpackContext[27]),
+        rule unpack: optional(UnpackContext[26]),
         token ident_token: optional(16),
-        token underscore_token: optional(106),
+        token underscore_token: optional(107),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct MatchArmContext {
-        rule_index: 29,
+        rule_index: 28,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1127,15 +1101,15 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     MatchArmContext {
         rule body: required(BodyContext[22], "body"),
-        rule pattern: required(PatternContext[30], "pattern"),
+        rule pattern: required(PatternContext[29], "pattern"),
         token close_token: required(4, "CLOSE"),
-        token case_token: required(47, "CASE"),
+        token case_token: required(48, "CASE"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct PatternContext {
-        rule_index: 30,
+        rule_index: 29,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1152,7 +1126,7 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     PatternContext {
-        rule pattern_children: many(PatternContext[30]),
+        rule pattern_children: many(PatternContext[29]),
         token trailing_token: optional(9),
         token ident_tokens: many(16),
         token int_token: optional(17),
@@ -1160,21 +1134,21 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token bin_token: optional(19),
         token float_token: optional(20),
         token string_token: optional(21),
-        token true_token: optional(60),
-        token false_token: optional(61),
-        token nil_token: optional(62),
-        token minus_token: optional(78),
-        token dot_tokens: many(102),
-        token comma_tokens: many(103),
-        token underscore_token: optional(106),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token true_token: optional(61),
+        token false_token: optional(62),
+        token nil_token: optional(63),
+        token minus_token: optional(79),
+        token dot_tokens: many(103),
+        token comma_tokens: many(104),
+        token underscore_token: optional(107),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct SelectArmContext {
-        rule_index: 31,
+        rule_index: 30,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1192,19 +1166,19 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     SelectArmContext {
         rule body: required(BodyContext[22], "body"),
-        rule expr: optional(ExprContext[32]),
+        rule expr: optional(ExprContext[31]),
         token close_token: required(4, "CLOSE"),
         token ident_token: optional(16),
-        token case_token: required(47, "CASE"),
-        token assign_token: optional(88),
-        token left_arrow_token: optional(97),
-        token underscore_token: optional(106),
+        token case_token: required(48, "CASE"),
+        token assign_token: optional(89),
+        token left_arrow_token: optional(98),
+        token underscore_token: optional(107),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct ExprContext {
-        rule_index: 32,
+        rule_index: 31,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1222,38 +1196,38 @@ antlr4_runtime::__antlr4_rust_context! {
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ExprContext {
         rule params: optional(ParamsContext[10]),
-        rule expr_children: many(ExprContext[32]),
-        rule operand_children: many(OperandContext[33]),
+        rule expr_children: many(ExprContext[31]),
+        rule operand_children: many(OperandContext[32]),
         token ternary_token: optional(3),
-        token formula_token: optional(34),
-        token task_token: optional(35),
-        token func_token: optional(36),
-        token and_tokens: many(57),
-        token or_tokens: many(58),
-        token plus_tokens: many(77),
-        token minus_tokens: many(78),
-        token star_tokens: many(79),
-        token slash_tokens: many(80),
-        token percent_tokens: many(81),
-        token equal_tokens: many(82),
-        token not_equal_tokens: many(83),
-        token less_tokens: many(84),
-        token greater_tokens: many(85),
-        token less_equal_tokens: many(86),
-        token greater_equal_tokens: many(87),
-        token fat_arrow_token: optional(96),
-        token range_tokens: many(98),
-        token coalesce_tokens: many(99),
-        token question_token: optional(100),
-        token bang_token: optional(101),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token formula_token: optional(35),
+        token task_token: optional(36),
+        token func_token: optional(37),
+        token and_tokens: many(58),
+        token or_tokens: many(59),
+        token plus_tokens: many(78),
+        token minus_tokens: many(79),
+        token star_tokens: many(80),
+        token slash_tokens: many(81),
+        token percent_tokens: many(82),
+        token equal_tokens: many(83),
+        token not_equal_tokens: many(84),
+        token less_tokens: many(85),
+        token greater_tokens: many(86),
+        token less_equal_tokens: many(87),
+        token greater_equal_tokens: many(88),
+        token fat_arrow_token: optional(97),
+        token range_tokens: many(99),
+        token coalesce_tokens: many(100),
+        token question_token: optional(101),
+        token bang_token: optional(102),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct OperandContext {
-        rule_index: 33,
+        rule_index: 32,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1270,53 +1244,55 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     OperandContext {
-        rule expr: optional(ExprContext[32]),
-        rule args_children: many(ArgsContext[34]),
-        rule subscript_children: many(SubscriptContext[36]),
-        rule list: optional(ListContext[37]),
-        rule braces: optional(BracesContext[38]),
-        rule ir_block: optional(IrBlockContext[41]),
-        rule type_children: many(TypeContext[43]),
-        rule type_args_children: many(TypeArgsContext[45]),
+        rule expr_children: many(ExprContext[31]),
+        rule args_children: many(ArgsContext[33]),
+        rule list: optional(ListContext[34]),
+        rule braces: optional(BracesContext[35]),
+        rule ir_block: optional(IrBlockContext[38]),
+        rule type_children: many(TypeContext[40]),
+        rule type_args_children: many(TypeArgsContext[42]),
         token word_tokens: many(7),
         token position_tokens: many(8),
+        token trailing_tokens: many(9),
         token ident_tokens: many(16),
         token int_token: optional(17),
         token hex_token: optional(18),
         token bin_token: optional(19),
         token float_token: optional(20),
         token string_token: optional(21),
-        token as_tokens: many(53),
-        token await_tokens: many(56),
-        token not_tokens: many(59),
-        token true_token: optional(60),
-        token false_token: optional(61),
-        token nil_token: optional(62),
-        token self__token: optional(65),
-        token cell_token: optional(66),
-        token t_int_token: optional(67),
-        token t_float_token: optional(68),
-        token t_bool_token: optional(69),
-        token t_string_token: optional(70),
-        token t_byte_token: optional(71),
-        token t_char_token: optional(72),
-        token json_token: optional(73),
-        token atomic_int_token: optional(74),
-        token atomic_float_token: optional(75),
-        token atomic_bool_token: optional(76),
-        token minus_tokens: many(78),
-        token dot_tokens: many(102),
-        token underscore_token: optional(106),
-        token lparen_tokens: many(107),
-        token rparen_tokens: many(108),
-        token lbracket_tokens: many(109),
-        token rbracket_tokens: many(110),
+        token as_tokens: many(54),
+        token await_tokens: many(57),
+        token not_tokens: many(60),
+        token true_token: optional(61),
+        token false_token: optional(62),
+        token nil_token: optional(63),
+        token self__token: optional(66),
+        token cell_token: optional(67),
+        token t_int_token: optional(68),
+        token t_float_token: optional(69),
+        token t_bool_token: optional(70),
+        token t_string_token: optional(71),
+        token t_byte_token: optional(72),
+        token t_char_token: optional(73),
+        token json_token: optional(74),
+        token atomic_int_token: optional(75),
+        token atomic_float_token: optional(76),
+        token atomic_bool_token: optional(77),
+        token minus_tokens: many(79),
+        token dot_tokens: many(103),
+        token comma_tokens: many(104),
+        token colon_tokens: many(105),
+        token underscore_token: optional(107),
+        token lparen_tokens: many(108),
+        token rparen_tokens: many(109),
+        token lbracket_tokens: many(110),
+        token rbracket_tokens: many(111),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct ArgsContext {
-        rule_index: 34,
+        rule_index: 33,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1333,67 +1309,18 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ArgsContext {
-        rule arg_children: many(ArgContext[35]),
+        rule expr_children: many(ExprContext[31]),
+        token label_tokens: many(6),
+        token word_tokens: many(7),
         token trailing_token: optional(9),
-        token comma_tokens: many(103),
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context! {
-    pub struct ArgContext {
-        rule_index: 35,
-        context_kind: any,
-        validated_downcast: branded,
-        attributes: {
-        },
-        methods: {
-            rule_node: rule_node,
-            child_count: child_count,
-            direct_terminals: direct_terminals,
-            start: start,
-            text: text,
-        }
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context_accessors! {
-    ArgContext {
-        rule expr: required(ExprContext[32], "expr"),
-        token label_token: optional(6),
-        token word_token: optional(7),
-        token colon_token: optional(104),
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context! {
-    pub struct SubscriptContext {
-        rule_index: 36,
-        context_kind: any,
-        validated_downcast: branded,
-        attributes: {
-        },
-        methods: {
-            rule_node: rule_node,
-            child_count: child_count,
-            direct_terminals: direct_terminals,
-            start: start,
-            text: text,
-        }
-    }
-}
-
-antlr4_runtime::__antlr4_rust_context_accessors! {
-    SubscriptContext {
-        rule expr_children: many(ExprContext[32]),
-        token trailing_token: optional(9),
-        token comma_tokens: many(103),
-        token colon_token: optional(104),
+        token comma_tokens: many(104),
+        token colon_tokens: many(105),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct ListContext {
-        rule_index: 37,
+        rule_index: 34,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1410,18 +1337,18 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ListContext {
-        rule expr_children: many(ExprContext[32]),
-        rule clause_children: many(ClauseContext[40]),
+        rule expr_children: many(ExprContext[31]),
+        rule clause_children: many(ClauseContext[37]),
         token trailing_token: optional(9),
-        token comma_tokens: many(103),
-        token lbracket_token: required(109, "LBRACKET"),
-        token rbracket_token: required(110, "RBRACKET"),
+        token comma_tokens: many(104),
+        token lbracket_token: required(110, "LBRACKET"),
+        token rbracket_token: required(111, "RBRACKET"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct BracesContext {
-        rule_index: 38,
+        rule_index: 35,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1438,18 +1365,18 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     BracesContext {
-        rule brace_item_children: many(BraceItemContext[39]),
-        rule clause_children: many(ClauseContext[40]),
+        rule brace_item_children: many(BraceItemContext[36]),
+        rule clause_children: many(ClauseContext[37]),
         token trailing_token: optional(9),
-        token comma_tokens: many(103),
-        token lbrace_token: required(111, "LBRACE"),
-        token rbrace_token: required(112, "RBRACE"),
+        token comma_tokens: many(104),
+        token lbrace_token: required(112, "LBRACE"),
+        token rbrace_token: required(113, "RBRACE"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct BraceItemContext {
-        rule_index: 39,
+        rule_index: 36,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1466,15 +1393,15 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     BraceItemContext {
-        rule expr_children: many(ExprContext[32]),
+        rule expr_children: many(ExprContext[31]),
         token word_token: optional(7),
-        token colon_token: optional(104),
+        token colon_token: optional(105),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct ClauseContext {
-        rule_index: 40,
+        rule_index: 37,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1491,17 +1418,17 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     ClauseContext {
-        rule binder: required(BinderContext[26], "binder"),
-        rule expr_children: many(ExprContext[32]),
-        token if_token: optional(41),
-        token for_token: required(43, "FOR"),
-        token in_token: required(44, "IN"),
+        rule binder: required(BinderContext[25], "binder"),
+        rule expr_children: many(ExprContext[31]),
+        token if_token: optional(42),
+        token for_token: required(44, "FOR"),
+        token in_token: required(45, "IN"),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct IrBlockContext {
-        rule_index: 41,
+        rule_index: 38,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1518,24 +1445,24 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     IrBlockContext {
-        rule ir_input_children: many(IrInputContext[42]),
+        rule ir_input_children: many(IrInputContext[39]),
         token word_token: optional(7),
         token trailing_token: optional(9),
         token triple_token: required(14, "TRIPLE"),
         token register_token: optional(15),
         token ident_token: optional(16),
-        token llvm_ir_token: required(64, "LLVM_IR"),
-        token arrow_token: optional(95),
-        token comma_tokens: many(103),
-        token colon_token: optional(104),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
+        token llvm_ir_token: required(65, "LLVM_IR"),
+        token arrow_token: optional(96),
+        token comma_tokens: many(104),
+        token colon_token: optional(105),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct IrInputContext {
-        rule_index: 42,
+        rule_index: 39,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1555,14 +1482,14 @@ antlr4_runtime::__antlr4_rust_context_accessors! {
         token word_token: optional(7),
         token register_token: required(15, "REGISTER"),
         token ident_tokens: many(16),
-        token arrow_token: required(95, "ARROW"),
-        token colon_token: optional(104),
+        token arrow_token: required(96, "ARROW"),
+        token colon_token: optional(105),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct TypeContext {
-        rule_index: 43,
+        rule_index: 40,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1579,38 +1506,38 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     TypeContext {
-        rule type_children: many(TypeContext[43]),
-        rule type_item_children: many(TypeItemContext[44]),
-        rule type_args: optional(TypeArgsContext[45]),
+        rule type_children: many(TypeContext[40]),
+        rule type_item_children: many(TypeItemContext[41]),
+        rule type_args: optional(TypeArgsContext[42]),
         token trailing_token: optional(9),
         token optional_token: optional(12),
         token dot_t_token: optional(13),
         token ident_tokens: many(16),
-        token formula_token: optional(34),
-        token task_token: optional(35),
-        token func_token: optional(36),
-        token t_int_token: optional(67),
-        token t_float_token: optional(68),
-        token t_bool_token: optional(69),
-        token t_string_token: optional(70),
-        token t_byte_token: optional(71),
-        token t_char_token: optional(72),
-        token json_token: optional(73),
-        token atomic_int_token: optional(74),
-        token atomic_float_token: optional(75),
-        token atomic_bool_token: optional(76),
-        token arrow_token: optional(95),
-        token comma_tokens: many(103),
-        token lparen_token: optional(107),
-        token rparen_token: optional(108),
-        token lbracket_token: optional(109),
-        token rbracket_token: optional(110),
+        token formula_token: optional(35),
+        token task_token: optional(36),
+        token func_token: optional(37),
+        token t_int_token: optional(68),
+        token t_float_token: optional(69),
+        token t_bool_token: optional(70),
+        token t_string_token: optional(71),
+        token t_byte_token: optional(72),
+        token t_char_token: optional(73),
+        token json_token: optional(74),
+        token atomic_int_token: optional(75),
+        token atomic_float_token: optional(76),
+        token atomic_bool_token: optional(77),
+        token arrow_token: optional(96),
+        token comma_tokens: many(104),
+        token lparen_token: optional(108),
+        token rparen_token: optional(109),
+        token lbracket_token: optional(110),
+        token rbracket_token: optional(111),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct TypeItemContext {
-        rule_index: 44,
+        rule_index: 41,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1627,16 +1554,16 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     TypeItemContext {
-        rule r#type: required(TypeContext[43], "type"),
+        rule r#type: required(TypeContext[40], "type"),
         token label_token: optional(6),
         token word_token: optional(7),
-        token colon_token: optional(104),
+        token colon_token: optional(105),
     }
 }
 
 antlr4_runtime::__antlr4_rust_context! {
     pub struct TypeArgsContext {
-        rule_index: 45,
+        rule_index: 42,
         context_kind: any,
         validated_downcast: branded,
         attributes: {
@@ -1653,11 +1580,11 @@ antlr4_runtime::__antlr4_rust_context! {
 
 antlr4_runtime::__antlr4_rust_context_accessors! {
     TypeArgsContext {
-        rule type_children: many(TypeContext[43]),
+        rule type_children: many(TypeContext[40]),
         token trailing_token: optional(9),
         token less_t_token: required(10, "LESS_T"),
         token greater_t_token: required(11, "GREATER_T"),
-        token comma_tokens: many(103),
+        token comma_tokens: many(104),
     }
 }
 
@@ -1701,7 +1628,6 @@ pub fn validate_tree_structure(
                 },
                 3 => {
                     let context = GlobalBindingContext::__from_listener_node(context, None);
-        context.right_side()?;
         context.ident_token()?;
                 },
                 4 => {
@@ -1804,8 +1730,6 @@ pub fn validate_tree_structure(
                 23 => {
                 },
                 24 => {
-                },
-                25 => {
                     let context = ForLoopContext::__from_listener_node(context, None);
         context.body()?;
         context.binder()?;
@@ -1814,85 +1738,79 @@ pub fn validate_tree_structure(
         context.for_token()?;
         context.in_token()?;
                 },
-                26 => {
+                25 => {
                 },
-                27 => {
+                26 => {
                     let context = UnpackContext::__from_listener_node(context, None);
         antlr4_runtime::require_min_count(context.unpack_name_children().count(), 2, "UnpackContext", "unpackName")?;
         antlr4_runtime::require_min_count(context.comma_tokens().count(), 1, "UnpackContext", "COMMA")?;
         context.lparen_token()?;
         context.rparen_token()?;
                 },
-                28 => {
+                27 => {
                 },
-                29 => {
+                28 => {
                     let context = MatchArmContext::__from_listener_node(context, None);
         context.body()?;
         context.pattern()?;
         context.close_token()?;
         context.case_token()?;
                 },
-                30 => {
+                29 => {
                 },
-                31 => {
+                30 => {
                     let context = SelectArmContext::__from_listener_node(context, None);
         context.body()?;
         context.close_token()?;
         context.case_token()?;
                 },
+                31 => {
+                },
                 32 => {
                 },
                 33 => {
+                    let context = ArgsContext::__from_listener_node(context, None);
+        antlr4_runtime::require_min_count(context.expr_children().count(), 1, "ArgsContext", "expr")?;
                 },
                 34 => {
-                    let context = ArgsContext::__from_listener_node(context, None);
-        antlr4_runtime::require_min_count(context.arg_children().count(), 1, "ArgsContext", "arg")?;
-                },
-                35 => {
-                    let context = ArgContext::__from_listener_node(context, None);
-        context.expr()?;
-                },
-                36 => {
-                },
-                37 => {
                     let context = ListContext::__from_listener_node(context, None);
         context.lbracket_token()?;
         context.rbracket_token()?;
                 },
-                38 => {
+                35 => {
                     let context = BracesContext::__from_listener_node(context, None);
         context.lbrace_token()?;
         context.rbrace_token()?;
                 },
-                39 => {
+                36 => {
                     let context = BraceItemContext::__from_listener_node(context, None);
         antlr4_runtime::require_min_count(context.expr_children().count(), 1, "BraceItemContext", "expr")?;
                 },
-                40 => {
+                37 => {
                     let context = ClauseContext::__from_listener_node(context, None);
         context.binder()?;
         antlr4_runtime::require_min_count(context.expr_children().count(), 1, "ClauseContext", "expr")?;
         context.for_token()?;
         context.in_token()?;
                 },
-                41 => {
+                38 => {
                     let context = IrBlockContext::__from_listener_node(context, None);
         context.triple_token()?;
         context.llvm_ir_token()?;
                 },
-                42 => {
+                39 => {
                     let context = IrInputContext::__from_listener_node(context, None);
         context.register_token()?;
         antlr4_runtime::require_min_count(context.ident_tokens().count(), 1, "IrInputContext", "IDENT")?;
         context.arrow_token()?;
                 },
-                43 => {
+                40 => {
                 },
-                44 => {
+                41 => {
                     let context = TypeItemContext::__from_listener_node(context, None);
         context.r#type()?;
                 },
-                45 => {
+                42 => {
                     let context = TypeArgsContext::__from_listener_node(context, None);
         antlr4_runtime::require_min_count(context.type_children().count(), 1, "TypeArgsContext", "type")?;
         context.less_t_token()?;
@@ -1912,7 +1830,7 @@ pub fn validate_tree_structure(
 
 
 
-static PARSER_ATN_DATA: &[u32] = &[1346458702, 3, 16909060, 29, 112, 915, 1197, 18, 29, 134, 46, 29, 6405, 6434, 5985, 12419, 90, 12509, 58, 12639, 134, 12773, 46, 12819, 46, 12865, 36, 12567, 72, 2, 0, 8, 0, 1, 4294967295, 4294967295, 7, 0, 16, 1, 0, 4294967295, 4294967295, 2, 1, 8, 1, 1, 4294967295, 4294967295, 7, 1, 24, 2, 1, 4294967295, 4294967295, 2, 2, 8, 3, 1, 4294967295, 4294967295, 7, 2, 24, 4, 1, 4294967295, 4294967295, 2, 3, 8, 5, 1, 4294967295, 4294967295, 7, 3, 24, 6, 1, 4294967295, 4294967295, 2, 4, 8, 7, 1, 4294967295, 4294967295, 7, 4, 24, 8, 2, 4294967295, 4294967295, 2, 5, 8, 10, 1, 4294967295, 4294967295, 7, 5, 24, 11, 1, 4294967295, 4294967295, 2, 6, 8, 12, 1, 4294967295, 4294967295, 7, 6, 24, 13, 4, 4294967295, 4294967295, 2, 7, 8, 17, 1, 4294967295, 4294967295, 7, 7, 24, 18, 3, 4294967295, 4294967295, 2, 8, 8, 21, 1, 4294967295, 4294967295, 7, 8, 24, 22, 2, 4294967295, 4294967295, 2, 9, 8, 24, 1, 4294967295, 4294967295, 7, 9, 24, 25, 1, 4294967295, 4294967295, 2, 10, 8, 26, 1, 4294967295, 4294967295, 7, 10, 24, 27, 3, 4294967295, 4294967295, 2, 11, 8, 30, 1, 4294967295, 4294967295, 7, 11, 24, 31, 2, 4294967295, 4294967295, 2, 12, 8, 33, 1, 4294967295, 4294967295, 7, 12, 24, 34, 1, 4294967295, 4294967295, 2, 13, 8, 35, 1, 4294967295, 4294967295, 7, 13, 24, 36, 2, 4294967295, 4294967295, 2, 14, 8, 38, 1, 4294967295, 4294967295, 7, 14, 24, 39, 1, 4294967295, 4294967295, 2, 15, 8, 40, 1, 4294967295, 4294967295, 7, 15, 24, 41, 2, 4294967295, 4294967295, 2, 16, 8, 43, 1, 4294967295, 4294967295, 7, 16, 24, 44, 1, 4294967295, 4294967295, 2, 17, 8, 45, 1, 4294967295, 4294967295, 7, 17, 24, 46, 2, 4294967295, 4294967295, 2, 18, 8, 48, 1, 4294967295, 4294967295, 7, 18, 24, 49, 1, 4294967295, 4294967295, 2, 19, 8, 50, 1, 4294967295, 4294967295, 7, 19, 24, 51, 2, 4294967295, 4294967295, 2, 20, 8, 53, 1, 4294967295, 4294967295, 7, 20, 24, 54, 1, 4294967295, 4294967295, 2, 21, 8, 55, 1, 4294967295, 4294967295, 7, 21, 24, 56, 2, 4294967295, 4294967295, 2, 22, 8, 58, 1, 4294967295, 4294967295, 7, 22, 24, 59, 13, 4294967295, 4294967295, 2, 23, 8, 72, 1, 4294967295, 4294967295, 7, 23, 24, 73, 2, 4294967295, 4294967295, 2, 24, 8, 75, 1, 4294967295, 4294967295, 7, 24, 24, 76, 3, 4294967295, 4294967295, 2, 25, 8, 79, 1, 4294967295, 4294967295, 7, 25, 24, 80, 2, 4294967295, 4294967295, 2, 26, 8, 82, 1, 4294967295, 4294967295, 7, 26, 24, 83, 4, 4294967295, 4294967295, 2, 27, 8, 87, 1, 4294967295, 4294967295, 7, 27, 24, 88, 2, 4294967295, 4294967295, 2, 28, 8, 90, 1, 4294967295, 4294967295, 7, 28, 24, 91, 2, 4294967295, 4294967295, 2, 29, 8, 93, 1, 4294967295, 4294967295, 7, 29, 24, 94, 1, 4294967295, 4294967295, 2, 30, 8, 95, 1, 4294967295, 4294967295, 7, 30, 24, 96, 5, 4294967295, 4294967295, 2, 31, 8, 101, 1, 4294967295, 4294967295, 7, 31, 24, 102, 1, 4294967295, 4294967295, 2, 32, 8, 103, 1, 4294967295, 4294967295, 7, 32, 24, 104, 31, 4294967295, 4294967295, 2, 33, 8, 135, 1, 4294967295, 4294967295, 7, 33, 24, 136, 2, 4294967295, 4294967295, 2, 34, 8, 138, 1, 4294967295, 4294967295, 7, 34, 24, 139, 3, 4294967295, 4294967295, 2, 35, 8, 142, 1, 4294967295, 4294967295, 7, 35, 24, 143, 2, 4294967295, 4294967295, 2, 36, 8, 145, 1, 4294967295, 4294967295, 7, 36, 24, 146, 1, 4294967295, 4294967295, 2, 37, 8, 147, 1, 4294967295, 4294967295, 7, 37, 24, 148, 1, 4294967295, 4294967295, 2, 38, 8, 149, 1, 4294967295, 4294967295, 7, 38, 24, 150, 1, 4294967295, 4294967295, 2, 39, 8, 151, 1, 4294967295, 4294967295, 7, 39, 24, 152, 2, 4294967295, 4294967295, 2, 40, 8, 154, 1, 4294967295, 4294967295, 7, 40, 24, 155, 2, 4294967295, 4294967295, 2, 41, 8, 157, 1, 4294967295, 4294967295, 7, 41, 24, 158, 1, 4294967295, 4294967295, 2, 42, 8, 159, 1, 4294967295, 4294967295, 7, 42, 24, 160, 2, 4294967295, 4294967295, 2, 43, 8, 162, 1, 4294967295, 4294967295, 7, 43, 24, 163, 18, 4294967295, 4294967295, 2, 44, 8, 181, 1, 4294967295, 4294967295, 7, 44, 24, 182, 2, 4294967295, 4294967295, 2, 45, 8, 184, 1, 4294967295, 4294967295, 7, 45, 24, 185, 3, 4294967295, 4294967295, 1, 0, 8, 188, 1, 4294967295, 4294967295, 1, 0, 32, 189, 1, 4294967295, 4294967295, 1, 0, 8, 190, 1, 4294967295, 4294967295, 5, 0, 8, 191, 1, 96, 4294967295, 8, 0, 8, 192, 1, 4294967295, 4294967295, 10, 0, 8, 193, 2, 4294967295, 4294967295, 12, 0, 8, 195, 1, 4294967295, 99, 9, 0, 8, 196, 1, 4294967295, 4294967295, 1, 0, 8, 197, 1, 4294967295, 4294967295, 1, 0, 32, 198, 1, 4294967295, 4294967295, 3, 0, 8, 199, 2, 103, 4294967295, 8, 0, 8, 201, 1, 4294967295, 4294967295, 5, 0, 8, 202, 1, 105, 4294967295, 8, 0, 8, 203, 1, 4294967295, 4294967295, 10, 0, 8, 204, 2, 4294967295, 4294967295, 12, 0, 8, 206, 1, 4294967295, 108, 9, 0, 8, 207, 1, 4294967295, 4294967295, 1, 0, 32, 208, 1, 4294967295, 4294967295, 1, 0, 8, 209, 1, 4294967295, 4294967295, 1, 1, 32, 210, 1, 4294967295, 4294967295, 1, 1, 32, 211, 1, 4294967295, 4294967295, 1, 1, 32, 212, 1, 4294967295, 4294967295, 1, 1, 32, 213, 1, 4294967295, 4294967295, 3, 1, 8, 214, 2, 116, 4294967295, 8, 1, 8, 216, 1, 4294967295, 4294967295, 1, 1, 32, 217, 1, 4294967295, 4294967295, 1, 1, 32, 218, 1, 4294967295, 4294967295, 1, 1, 32, 219, 1, 4294967295, 4294967295, 1, 1, 32, 220, 1, 4294967295, 4294967295, 1, 1, 32, 221, 1, 4294967295, 4294967295, 1, 1, 32, 222, 1, 4294967295, 4294967295, 4, 1, 8, 223, 1, 124, 4294967295, 8, 1, 8, 224, 1, 4294967295, 4294967295, 11, 1, 8, 225, 2, 4294967295, 4294967295, 12, 1, 8, 227, 1, 4294967295, 125, 1, 1, 32, 228, 1, 4294967295, 4294967295, 1, 1, 32, 229, 1, 4294967295, 4294967295, 3, 1, 8, 230, 2, 130, 4294967295, 8, 1, 8, 232, 1, 4294967295, 4294967295, 3, 1, 8, 233, 3, 132, 4294967295, 8, 1, 8, 236, 1, 4294967295, 4294967295, 1, 2, 8, 237, 1, 4294967295, 4294967295, 5, 2, 8, 238, 1, 135, 4294967295, 8, 2, 8, 239, 1, 4294967295, 4294967295, 10, 2, 8, 240, 2, 4294967295, 4294967295, 12, 2, 8, 242, 1, 4294967295, 138, 9, 2, 8, 243, 1, 4294967295, 4294967295, 1, 2, 8, 244, 1, 4294967295, 4294967295, 1, 2, 8, 245, 1, 4294967295, 4294967295, 1, 2, 8, 246, 1, 4294967295, 4294967295, 1, 2, 8, 247, 1, 4294967295, 4294967295, 1, 2, 8, 248, 1, 4294967295, 4294967295, 3, 2, 8, 249, 5, 145, 4294967295, 8, 2, 8, 254, 1, 4294967295, 4294967295, 1, 2, 8, 255, 1, 4294967295, 4294967295, 3, 2, 8, 256, 2, 148, 4294967295, 8, 2, 8, 258, 1, 4294967295, 4294967295, 1, 3, 32, 259, 1, 4294967295, 4294967295, 3, 3, 8, 260, 2, 151, 4294967295, 8, 3, 8, 262, 1, 4294967295, 4294967295, 1, 3, 32, 263, 1, 4294967295, 4294967295, 1, 3, 32, 264, 1, 4294967295, 4294967295, 1, 3, 8, 265, 1, 4294967295, 4294967295, 3, 3, 8, 266, 2, 156, 4294967295, 8, 3, 8, 268, 1, 4294967295, 4294967295, 1, 3, 32, 269, 1, 4294967295, 4294967295, 1, 3, 8, 270, 1, 4294967295, 4294967295, 1, 3, 8, 271, 1, 4294967295, 4294967295, 1, 4, 32, 272, 1, 4294967295, 4294967295, 1, 4, 32, 273, 1, 4294967295, 4294967295, 1, 4, 32, 274, 1, 4294967295, 4294967295, 1, 4, 32, 275, 1, 4294967295, 4294967295, 1, 4, 32, 276, 1, 4294967295, 4294967295, 3, 4, 8, 277, 2, 166, 4294967295, 8, 4, 8, 279, 1, 4294967295, 4294967295, 1, 5, 32, 280, 1, 4294967295, 4294967295, 1, 5, 32, 281, 1, 4294967295, 4294967295, 1, 5, 8, 282, 1, 4294967295, 4294967295, 1, 5, 8, 283, 1, 4294967295, 4294967295, 1, 5, 32, 284, 1, 4294967295, 4294967295, 1, 5, 8, 285, 1, 4294967295, 4294967295, 1, 6, 8, 286, 1, 4294967295, 4294967295, 3, 6, 8, 287, 2, 175, 4294967295, 8, 6, 8, 289, 1, 4294967295, 4294967295, 1, 6, 32, 290, 1, 4294967295, 4294967295, 1, 6, 8, 291, 1, 4294967295, 4294967295, 3, 6, 8, 292, 2, 179, 4294967295, 8, 6, 8, 294, 1, 4294967295, 4294967295, 1, 6, 32, 295, 1, 4294967295, 4294967295, 1, 6, 32, 296, 1, 4294967295, 4294967295, 1, 6, 8, 297, 1, 4294967295, 4294967295, 3, 6, 8, 298, 2, 184, 4294967295, 8, 6, 8, 300, 1, 4294967295, 4294967295, 1, 7, 32, 301, 1, 4294967295, 4294967295, 1, 7, 8, 302, 1, 4294967295, 4294967295, 1, 7, 32, 303, 1, 4294967295, 4294967295, 1, 7, 8, 304, 1, 4294967295, 4294967295, 5, 7, 8, 305, 1, 190, 4294967295, 8, 7, 8, 306, 1, 4294967295, 4294967295, 10, 7, 8, 307, 2, 4294967295, 4294967295, 12, 7, 8, 309, 1, 4294967295, 193, 9, 7, 8, 310, 1, 4294967295, 4294967295, 1, 7, 32, 311, 1, 4294967295, 4294967295, 3, 7, 8, 312, 2, 196, 4294967295, 8, 7, 8, 314, 1, 4294967295, 4294967295, 1, 7, 32, 315, 1, 4294967295, 4294967295, 1, 7, 8, 316, 1, 4294967295, 4294967295, 1, 8, 32, 317, 1, 4294967295, 4294967295, 1, 8, 32, 318, 1, 4294967295, 4294967295, 1, 8, 32, 319, 1, 4294967295, 4294967295, 1, 8, 32, 320, 1, 4294967295, 4294967295, 1, 8, 32, 321, 1, 4294967295, 4294967295, 5, 8, 8, 322, 1, 205, 4294967295, 8, 8, 8, 323, 1, 4294967295, 4294967295, 10, 8, 8, 324, 2, 4294967295, 4294967295, 12, 8, 8, 326, 1, 4294967295, 208, 9, 8, 8, 327, 1, 4294967295, 4294967295, 3, 8, 8, 328, 2, 210, 4294967295, 8, 8, 8, 330, 1, 4294967295, 4294967295, 1, 9, 32, 331, 1, 4294967295, 4294967295, 1, 9, 32, 332, 1, 4294967295, 4294967295, 1, 9, 8, 333, 1, 4294967295, 4294967295, 3, 9, 8, 334, 2, 215, 4294967295, 8, 9, 8, 336, 1, 4294967295, 4294967295, 1, 9, 8, 337, 1, 4294967295, 4294967295, 3, 9, 8, 338, 2, 218, 4294967295, 8, 9, 8, 340, 1, 4294967295, 4294967295, 1, 10, 8, 341, 1, 4294967295, 4294967295, 1, 10, 32, 342, 1, 4294967295, 4294967295, 1, 10, 8, 343, 1, 4294967295, 4294967295, 5, 10, 8, 344, 1, 223, 4294967295, 8, 10, 8, 345, 1, 4294967295, 4294967295, 10, 10, 8, 346, 2, 4294967295, 4294967295, 12, 10, 8, 348, 1, 4294967295, 226, 9, 10, 8, 349, 1, 4294967295, 4294967295, 1, 10, 32, 350, 1, 4294967295, 4294967295, 3, 10, 8, 351, 2, 229, 4294967295, 8, 10, 8, 353, 1, 4294967295, 4294967295, 1, 11, 32, 354, 1, 4294967295, 4294967295, 3, 11, 8, 355, 2, 232, 4294967295, 8, 11, 8, 357, 1, 4294967295, 4294967295, 1, 11, 32, 358, 1, 4294967295, 4294967295, 1, 11, 32, 359, 1, 4294967295, 4294967295, 1, 11, 8, 360, 1, 4294967295, 4294967295, 1, 11, 8, 361, 1, 4294967295, 4294967295, 1, 12, 32, 362, 1, 4294967295, 4294967295, 1, 12, 32, 363, 1, 4294967295, 4294967295, 1, 12, 32, 364, 1, 4294967295, 4294967295, 1, 12, 8, 365, 1, 4294967295, 4294967295, 1, 12, 32, 366, 1, 4294967295, 4294967295, 1, 12, 8, 367, 1, 4294967295, 4294967295, 5, 12, 8, 368, 1, 244, 4294967295, 8, 12, 8, 369, 1, 4294967295, 4294967295, 10, 12, 8, 370, 2, 4294967295, 4294967295, 12, 12, 8, 372, 1, 4294967295, 247, 9, 12, 8, 373, 1, 4294967295, 4294967295, 1, 12, 32, 374, 1, 4294967295, 4294967295, 3, 12, 8, 375, 2, 250, 4294967295, 8, 12, 8, 377, 1, 4294967295, 4294967295, 3, 12, 8, 378, 2, 252, 4294967295, 8, 12, 8, 380, 1, 4294967295, 4294967295, 1, 12, 32, 381, 1, 4294967295, 4294967295, 1, 12, 32, 382, 1, 4294967295, 4294967295, 1, 12, 8, 383, 1, 4294967295, 4294967295, 3, 12, 8, 384, 2, 257, 4294967295, 8, 12, 8, 386, 1, 4294967295, 4294967295, 1, 12, 32, 387, 1, 4294967295, 4294967295, 1, 12, 8, 388, 1, 4294967295, 4294967295, 1, 13, 32, 389, 1, 4294967295, 4294967295, 1, 13, 32, 390, 1, 4294967295, 4294967295, 1, 13, 32, 391, 1, 4294967295, 4294967295, 3, 13, 8, 392, 2, 264, 4294967295, 8, 13, 8, 394, 1, 4294967295, 4294967295, 1, 13, 8, 395, 1, 4294967295, 4294967295, 1, 13, 8, 396, 1, 4294967295, 4294967295, 1, 14, 32, 397, 1, 4294967295, 4294967295, 1, 14, 32, 398, 1, 4294967295, 4294967295, 1, 14, 8, 399, 1, 4294967295, 4294967295, 3, 14, 8, 400, 2, 271, 4294967295, 8, 14, 8, 402, 1, 4294967295, 4294967295, 1, 14, 32, 403, 1, 4294967295, 4294967295, 1, 14, 8, 404, 1, 4294967295, 4294967295, 1, 14, 32, 405, 1, 4294967295, 4294967295, 1, 14, 8, 406, 1, 4294967295, 4294967295, 5, 14, 8, 407, 1, 277, 4294967295, 8, 14, 8, 408, 1, 4294967295, 4294967295, 10, 14, 8, 409, 2, 4294967295, 4294967295, 12, 14, 8, 411, 1, 4294967295, 280, 9, 14, 8, 412, 1, 4294967295, 4294967295, 3, 14, 8, 413, 2, 282, 4294967295, 8, 14, 8, 415, 1, 4294967295, 4294967295, 1, 14, 32, 416, 1, 4294967295, 4294967295, 1, 14, 8, 417, 1, 4294967295, 4294967295, 1, 15, 8, 418, 1, 4294967295, 4294967295, 5, 15, 8, 419, 1, 287, 4294967295, 8, 15, 8, 420, 1, 4294967295, 4294967295, 10, 15, 8, 421, 2, 4294967295, 4294967295, 12, 15, 8, 423, 1, 4294967295, 290, 9, 15, 8, 424, 1, 4294967295, 4294967295, 1, 15, 32, 425, 1, 4294967295, 4294967295, 1, 15, 32, 426, 1, 4294967295, 4294967295, 1, 15, 8, 427, 1, 4294967295, 4294967295, 1, 15, 8, 428, 1, 4294967295, 4294967295, 3, 15, 8, 429, 2, 296, 4294967295, 8, 15, 8, 431, 1, 4294967295, 4294967295, 1, 15, 32, 432, 1, 4294967295, 4294967295, 1, 15, 32, 433, 1, 4294967295, 4294967295, 1, 15, 32, 434, 1, 4294967295, 4294967295, 1, 15, 8, 435, 1, 4294967295, 4294967295, 1, 15, 32, 436, 1, 4294967295, 4294967295, 1, 15, 8, 437, 1, 4294967295, 4294967295, 5, 15, 8, 438, 1, 304, 4294967295, 8, 15, 8, 439, 1, 4294967295, 4294967295, 10, 15, 8, 440, 2, 4294967295, 4294967295, 12, 15, 8, 442, 1, 4294967295, 307, 9, 15, 8, 443, 1, 4294967295, 4294967295, 1, 15, 32, 444, 1, 4294967295, 4294967295, 3, 15, 8, 445, 2, 310, 4294967295, 8, 15, 8, 447, 1, 4294967295, 4294967295, 1, 15, 32, 448, 1, 4294967295, 4294967295, 1, 15, 8, 449, 1, 4294967295, 4294967295, 3, 15, 8, 450, 2, 314, 4294967295, 8, 15, 8, 452, 1, 4294967295, 4294967295, 3, 15, 8, 453, 2, 316, 4294967295, 8, 15, 8, 455, 1, 4294967295, 4294967295, 1, 16, 32, 456, 1, 4294967295, 4294967295, 1, 16, 32, 457, 1, 4294967295, 4294967295, 1, 16, 8, 458, 1, 4294967295, 4294967295, 1, 16, 8, 459, 1, 4294967295, 4294967295, 1, 16, 32, 460, 1, 4294967295, 4294967295, 1, 16, 8, 461, 1, 4294967295, 4294967295, 1, 17, 32, 462, 1, 4294967295, 4294967295, 1, 17, 32, 463, 1, 4294967295, 4294967295, 1, 17, 8, 464, 1, 4294967295, 4294967295, 1, 17, 8, 465, 1, 4294967295, 4294967295, 1, 18, 32, 466, 1, 4294967295, 4294967295, 1, 18, 32, 467, 1, 4294967295, 4294967295, 1, 18, 8, 468, 1, 4294967295, 4294967295, 3, 18, 8, 469, 2, 331, 4294967295, 8, 18, 8, 471, 1, 4294967295, 4294967295, 1, 18, 32, 472, 1, 4294967295, 4294967295, 1, 18, 8, 473, 1, 4294967295, 4294967295, 1, 18, 32, 474, 1, 4294967295, 4294967295, 1, 18, 8, 475, 1, 4294967295, 4294967295, 5, 18, 8, 476, 1, 337, 4294967295, 8, 18, 8, 477, 1, 4294967295, 4294967295, 10, 18, 8, 478, 2, 4294967295, 4294967295, 12, 18, 8, 480, 1, 4294967295, 340, 9, 18, 8, 481, 1, 4294967295, 4294967295, 3, 18, 8, 482, 2, 342, 4294967295, 8, 18, 8, 484, 1, 4294967295, 4294967295, 1, 18, 32, 485, 1, 4294967295, 4294967295, 1, 18, 8, 486, 1, 4294967295, 4294967295, 1, 19, 32, 487, 1, 4294967295, 4294967295, 1, 19, 32, 488, 1, 4294967295, 4294967295, 1, 19, 8, 489, 1, 4294967295, 4294967295, 1, 19, 8, 490, 1, 4294967295, 4294967295, 1, 20, 32, 491, 1, 4294967295, 4294967295, 1, 20, 32, 492, 1, 4294967295, 4294967295, 1, 20, 32, 493, 1, 4294967295, 4294967295, 1, 20, 8, 494, 1, 4294967295, 4294967295, 1, 20, 32, 495, 1, 4294967295, 4294967295, 1, 20, 8, 496, 1, 4294967295, 4294967295, 3, 20, 8, 497, 2, 356, 4294967295, 8, 20, 8, 499, 1, 4294967295, 4294967295, 1, 20, 32, 500, 1, 4294967295, 4294967295, 1, 20, 32, 501, 1, 4294967295, 4294967295, 1, 20, 8, 502, 1, 4294967295, 4294967295, 1, 20, 32, 503, 1, 4294967295, 4294967295, 1, 20, 8, 504, 1, 4294967295, 4294967295, 5, 20, 8, 505, 1, 363, 4294967295, 8, 20, 8, 506, 1, 4294967295, 4294967295, 10, 20, 8, 507, 2, 4294967295, 4294967295, 12, 20, 8, 509, 1, 4294967295, 366, 9, 20, 8, 510, 1, 4294967295, 4294967295, 3, 20, 8, 511, 2, 368, 4294967295, 8, 20, 8, 513, 1, 4294967295, 4294967295, 1, 20, 32, 514, 1, 4294967295, 4294967295, 1, 20, 8, 515, 1, 4294967295, 4294967295, 1, 21, 32, 516, 1, 4294967295, 4294967295, 1, 21, 32, 517, 1, 4294967295, 4294967295, 1, 21, 8, 518, 1, 4294967295, 4294967295, 1, 21, 32, 519, 1, 4294967295, 4294967295, 1, 21, 32, 520, 1, 4294967295, 4294967295, 1, 21, 8, 521, 1, 4294967295, 4294967295, 1, 21, 32, 522, 1, 4294967295, 4294967295, 1, 21, 32, 523, 1, 4294967295, 4294967295, 1, 21, 8, 524, 1, 4294967295, 4294967295, 1, 21, 8, 525, 1, 4294967295, 4294967295, 1, 21, 32, 526, 1, 4294967295, 4294967295, 1, 21, 8, 527, 1, 4294967295, 4294967295, 3, 21, 8, 528, 3, 384, 4294967295, 8, 21, 8, 531, 1, 4294967295, 4294967295, 1, 22, 32, 532, 1, 4294967295, 4294967295, 1, 22, 8, 533, 1, 4294967295, 4294967295, 1, 22, 32, 534, 1, 4294967295, 4294967295, 1, 22, 8, 535, 1, 4294967295, 4294967295, 5, 22, 8, 536, 1, 390, 4294967295, 8, 22, 8, 537, 1, 4294967295, 4294967295, 10, 22, 8, 538, 2, 4294967295, 4294967295, 12, 22, 8, 540, 1, 4294967295, 393, 9, 22, 8, 541, 1, 4294967295, 4294967295, 3, 22, 8, 542, 2, 395, 4294967295, 8, 22, 8, 544, 1, 4294967295, 4294967295, 3, 22, 8, 545, 2, 397, 4294967295, 8, 22, 8, 547, 1, 4294967295, 4294967295, 1, 23, 32, 548, 1, 4294967295, 4294967295, 1, 23, 32, 549, 1, 4294967295, 4294967295, 1, 23, 32, 550, 1, 4294967295, 4294967295, 1, 23, 8, 551, 1, 4294967295, 4294967295, 3, 23, 8, 552, 2, 403, 4294967295, 8, 23, 8, 554, 1, 4294967295, 4294967295, 1, 23, 8, 555, 1, 4294967295, 4294967295, 3, 23, 8, 556, 2, 406, 4294967295, 8, 23, 8, 558, 1, 4294967295, 4294967295, 1, 23, 32, 559, 1, 4294967295, 4294967295, 1, 23, 8, 560, 1, 4294967295, 4294967295, 1, 23, 8, 561, 1, 4294967295, 4294967295, 1, 23, 32, 562, 1, 4294967295, 4294967295, 1, 23, 8, 563, 1, 4294967295, 4294967295, 3, 23, 8, 564, 2, 413, 4294967295, 8, 23, 8, 566, 1, 4294967295, 4294967295, 1, 23, 32, 567, 1, 4294967295, 4294967295, 1, 23, 8, 568, 1, 4294967295, 4294967295, 1, 23, 32, 569, 1, 4294967295, 4294967295, 1, 23, 8, 570, 1, 4294967295, 4294967295, 3, 23, 8, 571, 3, 419, 4294967295, 8, 23, 8, 574, 1, 4294967295, 4294967295, 1, 23, 32, 575, 1, 4294967295, 4294967295, 1, 23, 8, 576, 1, 4294967295, 4294967295, 3, 23, 8, 577, 2, 423, 4294967295, 8, 23, 8, 579, 1, 4294967295, 4294967295, 1, 23, 32, 580, 1, 4294967295, 4294967295, 1, 23, 8, 581, 1, 4294967295, 4294967295, 1, 23, 8, 582, 1, 4294967295, 4294967295, 1, 23, 32, 583, 1, 4294967295, 4294967295, 1, 23, 32, 584, 1, 4294967295, 4294967295, 1, 23, 8, 585, 1, 4294967295, 4294967295, 1, 23, 8, 586, 1, 4294967295, 4294967295, 1, 23, 8, 587, 1, 4294967295, 4294967295, 5, 23, 8, 588, 1, 433, 4294967295, 8, 23, 8, 589, 1, 4294967295, 4294967295, 10, 23, 8, 590, 2, 4294967295, 4294967295, 12, 23, 8, 592, 1, 4294967295, 436, 9, 23, 8, 593, 1, 4294967295, 4294967295, 1, 23, 32, 594, 1, 4294967295, 4294967295, 1, 23, 8, 595, 1, 4294967295, 4294967295, 3, 23, 8, 596, 2, 440, 4294967295, 8, 23, 8, 598, 1, 4294967295, 4294967295, 1, 23, 32, 599, 1, 4294967295, 4294967295, 1, 23, 8, 600, 1, 4294967295, 4294967295, 1, 23, 8, 601, 1, 4294967295, 4294967295, 1, 23, 32, 602, 1, 4294967295, 4294967295, 1, 23, 8, 603, 1, 4294967295, 4294967295, 1, 23, 32, 604, 1, 4294967295, 4294967295, 3, 23, 8, 605, 2, 448, 4294967295, 8, 23, 8, 607, 1, 4294967295, 4294967295, 1, 23, 8, 608, 1, 4294967295, 4294967295, 1, 23, 32, 609, 1, 4294967295, 4294967295, 1, 23, 8, 610, 1, 4294967295, 4294967295, 1, 23, 32, 611, 1, 4294967295, 4294967295, 1, 23, 8, 612, 1, 4294967295, 4294967295, 1, 23, 32, 613, 1, 4294967295, 4294967295, 3, 23, 8, 614, 2, 456, 4294967295, 8, 23, 8, 616, 1, 4294967295, 4294967295, 1, 23, 8, 617, 1, 4294967295, 4294967295, 1, 23, 32, 618, 1, 4294967295, 4294967295, 3, 23, 8, 619, 2, 460, 4294967295, 8, 23, 8, 621, 1, 4294967295, 4294967295, 5, 23, 8, 622, 1, 462, 4294967295, 8, 23, 8, 623, 1, 4294967295, 4294967295, 10, 23, 8, 624, 2, 4294967295, 4294967295, 12, 23, 8, 626, 1, 4294967295, 465, 9, 23, 8, 627, 1, 4294967295, 4294967295, 1, 23, 32, 628, 1, 4294967295, 4294967295, 1, 23, 8, 629, 1, 4294967295, 4294967295, 1, 23, 32, 630, 1, 4294967295, 4294967295, 1, 23, 32, 631, 1, 4294967295, 4294967295, 3, 23, 8, 632, 2, 471, 4294967295, 8, 23, 8, 634, 1, 4294967295, 4294967295, 1, 23, 32, 635, 1, 4294967295, 4294967295, 1, 23, 8, 636, 1, 4294967295, 4294967295, 3, 23, 8, 637, 2, 475, 4294967295, 8, 23, 8, 639, 1, 4294967295, 4294967295, 1, 23, 32, 640, 1, 4294967295, 4294967295, 3, 23, 8, 641, 2, 478, 4294967295, 8, 23, 8, 643, 1, 4294967295, 4294967295, 1, 23, 8, 644, 1, 4294967295, 4294967295, 1, 23, 32, 645, 1, 4294967295, 4294967295, 3, 23, 8, 646, 2, 482, 4294967295, 8, 23, 8, 648, 1, 4294967295, 4294967295, 5, 23, 8, 649, 1, 484, 4294967295, 8, 23, 8, 650, 1, 4294967295, 4294967295, 10, 23, 8, 651, 2, 4294967295, 4294967295, 12, 23, 8, 653, 1, 4294967295, 487, 9, 23, 8, 654, 1, 4294967295, 4294967295, 1, 23, 32, 655, 1, 4294967295, 4294967295, 1, 23, 8, 656, 1, 4294967295, 4294967295, 3, 23, 8, 657, 2, 491, 4294967295, 8, 23, 8, 659, 1, 4294967295, 4294967295, 1, 23, 32, 660, 1, 4294967295, 4294967295, 1, 23, 32, 661, 1, 4294967295, 4294967295, 1, 23, 8, 662, 1, 4294967295, 4294967295, 1, 23, 8, 663, 1, 4294967295, 4294967295, 1, 23, 32, 664, 1, 4294967295, 4294967295, 1, 23, 8, 665, 1, 4294967295, 4294967295, 3, 23, 8, 666, 2, 499, 4294967295, 8, 23, 8, 668, 1, 4294967295, 4294967295, 1, 23, 32, 669, 1, 4294967295, 4294967295, 1, 23, 8, 670, 1, 4294967295, 4294967295, 1, 23, 32, 671, 1, 4294967295, 4294967295, 1, 23, 32, 672, 1, 4294967295, 4294967295, 3, 23, 8, 673, 11, 505, 4294967295, 8, 23, 8, 684, 1, 4294967295, 4294967295, 1, 24, 8, 685, 1, 4294967295, 4294967295, 1, 24, 8, 686, 1, 4294967295, 4294967295, 3, 24, 8, 687, 2, 509, 4294967295, 8, 24, 8, 689, 1, 4294967295, 4294967295, 1, 25, 32, 690, 1, 4294967295, 4294967295, 1, 25, 8, 691, 1, 4294967295, 4294967295, 1, 25, 32, 692, 1, 4294967295, 4294967295, 1, 25, 8, 693, 1, 4294967295, 4294967295, 1, 25, 8, 694, 1, 4294967295, 4294967295, 1, 25, 32, 695, 1, 4294967295, 4294967295, 1, 25, 8, 696, 1, 4294967295, 4294967295, 1, 26, 32, 697, 1, 4294967295, 4294967295, 1, 26, 32, 698, 1, 4294967295, 4294967295, 1, 26, 32, 699, 1, 4294967295, 4294967295, 1, 26, 8, 700, 1, 4294967295, 4294967295, 1, 26, 32, 701, 1, 4294967295, 4294967295, 1, 26, 8, 702, 1, 4294967295, 4294967295, 4, 26, 8, 703, 1, 524, 4294967295, 8, 26, 8, 704, 1, 4294967295, 4294967295, 11, 26, 8, 705, 2, 4294967295, 4294967295, 12, 26, 8, 707, 1, 4294967295, 525, 1, 26, 32, 708, 1, 4294967295, 4294967295, 1, 26, 8, 709, 1, 4294967295, 4294967295, 3, 26, 8, 710, 3, 530, 4294967295, 8, 26, 8, 713, 1, 4294967295, 4294967295, 1, 27, 32, 714, 1, 4294967295, 4294967295, 1, 27, 8, 715, 1, 4294967295, 4294967295, 1, 27, 32, 716, 1, 4294967295, 4294967295, 1, 27, 8, 717, 1, 4294967295, 4294967295, 4, 27, 8, 718, 1, 536, 4294967295, 8, 27, 8, 719, 1, 4294967295, 4294967295, 11, 27, 8, 720, 2, 4294967295, 4294967295, 12, 27, 8, 722, 1, 4294967295, 537, 1, 27, 32, 723, 1, 4294967295, 4294967295, 1, 27, 8, 724, 1, 4294967295, 4294967295, 1, 28, 32, 725, 1, 4294967295, 4294967295, 1, 28, 32, 726, 1, 4294967295, 4294967295, 1, 28, 8, 727, 1, 4294967295, 4294967295, 3, 28, 8, 728, 3, 545, 4294967295, 8, 28, 8, 731, 1, 4294967295, 4294967295, 1, 29, 32, 732, 1, 4294967295, 4294967295, 1, 29, 8, 733, 1, 4294967295, 4294967295, 1, 29, 8, 734, 1, 4294967295, 4294967295, 1, 29, 32, 735, 1, 4294967295, 4294967295, 1, 29, 8, 736, 1, 4294967295, 4294967295, 1, 30, 32, 737, 1, 4294967295, 4294967295, 1, 30, 32, 738, 1, 4294967295, 4294967295, 3, 30, 8, 739, 2, 554, 4294967295, 8, 30, 8, 741, 1, 4294967295, 4294967295, 1, 30, 32, 742, 1, 4294967295, 4294967295, 1, 30, 32, 743, 1, 4294967295, 4294967295, 1, 30, 32, 744, 1, 4294967295, 4294967295, 1, 30, 32, 745, 1, 4294967295, 4294967295, 1, 30, 32, 746, 1, 4294967295, 4294967295, 1, 30, 32, 747, 1, 4294967295, 4294967295, 1, 30, 32, 748, 1, 4294967295, 4294967295, 1, 30, 32, 749, 1, 4294967295, 4294967295, 5, 30, 8, 750, 1, 564, 4294967295, 8, 30, 8, 751, 1, 4294967295, 4294967295, 10, 30, 8, 752, 2, 4294967295, 4294967295, 12, 30, 8, 754, 1, 4294967295, 567, 9, 30, 8, 755, 1, 4294967295, 4294967295, 1, 30, 32, 756, 1, 4294967295, 4294967295, 1, 30, 8, 757, 1, 4294967295, 4294967295, 1, 30, 32, 758, 1, 4294967295, 4294967295, 1, 30, 8, 759, 1, 4294967295, 4294967295, 5, 30, 8, 760, 1, 573, 4294967295, 8, 30, 8, 761, 1, 4294967295, 4294967295, 10, 30, 8, 762, 2, 4294967295, 4294967295, 12, 30, 8, 764, 1, 4294967295, 576, 9, 30, 8, 765, 1, 4294967295, 4294967295, 1, 30, 32, 766, 1, 4294967295, 4294967295, 3, 30, 8, 767, 2, 579, 4294967295, 8, 30, 8, 769, 1, 4294967295, 4294967295, 1, 30, 32, 770, 1, 4294967295, 4294967295, 1, 30, 8, 771, 1, 4294967295, 4294967295, 3, 30, 8, 772, 2, 583, 4294967295, 8, 30, 8, 774, 1, 4294967295, 4294967295, 1, 30, 32, 775, 1, 4294967295, 4294967295, 1, 30, 8, 776, 1, 4294967295, 4294967295, 1, 30, 32, 777, 1, 4294967295, 4294967295, 1, 30, 8, 778, 1, 4294967295, 4294967295, 4, 30, 8, 779, 1, 589, 4294967295, 8, 30, 8, 780, 1, 4294967295, 4294967295, 11, 30, 8, 781, 2, 4294967295, 4294967295, 12, 30, 8, 783, 1, 4294967295, 590, 1, 30, 32, 784, 1, 4294967295, 4294967295, 1, 30, 8, 785, 1, 4294967295, 4294967295, 3, 30, 8, 786, 8, 595, 4294967295, 8, 30, 8, 794, 1, 4294967295, 4294967295, 1, 31, 32, 795, 1, 4294967295, 4294967295, 1, 31, 32, 796, 1, 4294967295, 4294967295, 1, 31, 32, 797, 1, 4294967295, 4294967295, 1, 31, 8, 798, 1, 4294967295, 4294967295, 3, 31, 8, 799, 2, 601, 4294967295, 8, 31, 8, 801, 1, 4294967295, 4294967295, 1, 31, 8, 802, 1, 4294967295, 4294967295, 1, 31, 32, 803, 1, 4294967295, 4294967295, 1, 31, 8, 804, 1, 4294967295, 4294967295, 1, 32, 32, 805, 1, 4294967295, 4294967295, 1, 32, 32, 806, 1, 4294967295, 4294967295, 1, 32, 8, 807, 1, 4294967295, 4294967295, 3, 32, 8, 808, 2, 609, 4294967295, 8, 32, 8, 810, 1, 4294967295, 4294967295, 1, 32, 32, 811, 1, 4294967295, 4294967295, 1, 32, 32, 812, 1, 4294967295, 4294967295, 1, 32, 8, 813, 1, 4294967295, 4294967295, 1, 32, 8, 814, 1, 4294967295, 4294967295, 1, 32, 32, 815, 1, 4294967295, 4294967295, 1, 32, 8, 816, 1, 4294967295, 4294967295, 5, 32, 8, 817, 1, 617, 4294967295, 8, 32, 8, 818, 1, 4294967295, 4294967295, 10, 32, 8, 819, 2, 4294967295, 4294967295, 12, 32, 8, 821, 1, 4294967295, 620, 9, 32, 8, 822, 1, 4294967295, 4294967295, 1, 32, 32, 823, 1, 4294967295, 4294967295, 1, 32, 8, 824, 1, 4294967295, 4294967295, 1, 32, 32, 825, 1, 4294967295, 4294967295, 1, 32, 8, 826, 1, 4294967295, 4294967295, 1, 32, 8, 827, 1, 4294967295, 4294967295, 3, 32, 8, 828, 2, 627, 4294967295, 8, 32, 8, 830, 1, 4294967295, 4294967295, 3, 32, 8, 831, 2, 629, 4294967295, 8, 32, 8, 833, 1, 4294967295, 4294967295, 1, 33, 32, 834, 1, 4294967295, 4294967295, 5, 33, 8, 835, 1, 632, 4294967295, 8, 33, 8, 836, 1, 4294967295, 4294967295, 10, 33, 8, 837, 2, 4294967295, 4294967295, 12, 33, 8, 839, 1, 4294967295, 635, 9, 33, 8, 840, 1, 4294967295, 4294967295, 1, 33, 32, 841, 1, 4294967295, 4294967295, 1, 33, 32, 842, 1, 4294967295, 4294967295, 1, 33, 32, 843, 1, 4294967295, 4294967295, 1, 33, 32, 844, 1, 4294967295, 4294967295, 1, 33, 32, 845, 1, 4294967295, 4294967295, 1, 33, 32, 846, 1, 4294967295, 4294967295, 1, 33, 32, 847, 1, 4294967295, 4294967295, 1, 33, 32, 848, 1, 4294967295, 4294967295, 1, 33, 32, 849, 1, 4294967295, 4294967295, 1, 33, 32, 850, 1, 4294967295, 4294967295, 1, 33, 32, 851, 1, 4294967295, 4294967295, 1, 33, 32, 852, 1, 4294967295, 4294967295, 1, 33, 8, 853, 1, 4294967295, 4294967295, 3, 33, 8, 854, 2, 650, 4294967295, 8, 33, 8, 856, 1, 4294967295, 4294967295, 1, 33, 32, 857, 1, 4294967295, 4294967295, 1, 33, 32, 858, 1, 4294967295, 4294967295, 1, 33, 8, 859, 1, 4294967295, 4294967295, 1, 33, 32, 860, 1, 4294967295, 4294967295, 1, 33, 8, 861, 1, 4294967295, 4294967295, 1, 33, 32, 862, 1, 4294967295, 4294967295, 1, 33, 32, 863, 1, 4294967295, 4294967295, 1, 33, 32, 864, 1, 4294967295, 4294967295, 1, 33, 32, 865, 1, 4294967295, 4294967295, 1, 33, 8, 866, 1, 4294967295, 4294967295, 3, 33, 8, 867, 2, 662, 4294967295, 8, 33, 8, 869, 1, 4294967295, 4294967295, 1, 33, 32, 870, 1, 4294967295, 4294967295, 1, 33, 32, 871, 1, 4294967295, 4294967295, 1, 33, 8, 872, 1, 4294967295, 4294967295, 1, 33, 32, 873, 1, 4294967295, 4294967295, 1, 33, 8, 874, 1, 4294967295, 4294967295, 1, 33, 8, 875, 1, 4294967295, 4294967295, 1, 33, 8, 876, 1, 4294967295, 4294967295, 1, 33, 8, 877, 1, 4294967295, 4294967295, 3, 33, 8, 878, 18, 672, 4294967295, 8, 33, 8, 896, 1, 4294967295, 4294967295, 1, 33, 32, 897, 1, 4294967295, 4294967295, 1, 33, 32, 898, 1, 4294967295, 4294967295, 1, 33, 8, 899, 1, 4294967295, 4294967295, 3, 33, 8, 900, 2, 677, 4294967295, 8, 33, 8, 902, 1, 4294967295, 4294967295, 1, 33, 32, 903, 1, 4294967295, 4294967295, 3, 33, 8, 904, 2, 680, 4294967295, 8, 33, 8, 906, 1, 4294967295, 4294967295, 1, 33, 32, 907, 1, 4294967295, 4294967295, 1, 33, 8, 908, 1, 4294967295, 4294967295, 1, 33, 32, 909, 1, 4294967295, 4294967295, 1, 33, 8, 910, 1, 4294967295, 4294967295, 1, 33, 32, 911, 1, 4294967295, 4294967295, 1, 33, 8, 912, 1, 4294967295, 4294967295, 3, 33, 8, 913, 2, 688, 4294967295, 8, 33, 8, 915, 1, 4294967295, 4294967295, 1, 33, 32, 916, 1, 4294967295, 4294967295, 1, 33, 32, 917, 1, 4294967295, 4294967295, 1, 33, 8, 918, 1, 4294967295, 4294967295, 5, 33, 8, 919, 4, 693, 4294967295, 8, 33, 8, 923, 1, 4294967295, 4294967295, 10, 33, 8, 924, 2, 4294967295, 4294967295, 12, 33, 8, 926, 1, 4294967295, 696, 9, 33, 8, 927, 1, 4294967295, 4294967295, 1, 34, 8, 928, 1, 4294967295, 4294967295, 1, 34, 32, 929, 1, 4294967295, 4294967295, 1, 34, 8, 930, 1, 4294967295, 4294967295, 5, 34, 8, 931, 1, 701, 4294967295, 8, 34, 8, 932, 1, 4294967295, 4294967295, 10, 34, 8, 933, 2, 4294967295, 4294967295, 12, 34, 8, 935, 1, 4294967295, 704, 9, 34, 8, 936, 1, 4294967295, 4294967295, 1, 34, 32, 937, 1, 4294967295, 4294967295, 3, 34, 8, 938, 2, 707, 4294967295, 8, 34, 8, 940, 1, 4294967295, 4294967295, 1, 35, 32, 941, 1, 4294967295, 4294967295, 1, 35, 32, 942, 1, 4294967295, 4294967295, 3, 35, 8, 943, 2, 711, 4294967295, 8, 35, 8, 945, 1, 4294967295, 4294967295, 1, 35, 8, 946, 1, 4294967295, 4294967295, 1, 35, 8, 947, 1, 4294967295, 4294967295, 1, 36, 8, 948, 1, 4294967295, 4294967295, 1, 36, 32, 949, 1, 4294967295, 4294967295, 1, 36, 8, 950, 1, 4294967295, 4294967295, 3, 36, 8, 951, 2, 718, 4294967295, 8, 36, 8, 953, 1, 4294967295, 4294967295, 1, 36, 32, 954, 1, 4294967295, 4294967295, 1, 36, 8, 955, 1, 4294967295, 4294967295, 5, 36, 8, 956, 1, 722, 4294967295, 8, 36, 8, 957, 1, 4294967295, 4294967295, 10, 36, 8, 958, 2, 4294967295, 4294967295, 12, 36, 8, 960, 1, 4294967295, 725, 9, 36, 8, 961, 1, 4294967295, 4294967295, 1, 36, 32, 962, 1, 4294967295, 4294967295, 3, 36, 8, 963, 2, 728, 4294967295, 8, 36, 8, 965, 1, 4294967295, 4294967295, 3, 36, 8, 966, 2, 730, 4294967295, 8, 36, 8, 968, 1, 4294967295, 4294967295, 1, 36, 32, 969, 1, 4294967295, 4294967295, 1, 36, 8, 970, 1, 4294967295, 4294967295, 3, 36, 8, 971, 2, 734, 4294967295, 8, 36, 8, 973, 1, 4294967295, 4294967295, 3, 36, 8, 974, 2, 736, 4294967295, 8, 36, 8, 976, 1, 4294967295, 4294967295, 1, 37, 32, 977, 1, 4294967295, 4294967295, 1, 37, 8, 978, 1, 4294967295, 4294967295, 1, 37, 8, 979, 1, 4294967295, 4294967295, 4, 37, 8, 980, 1, 741, 4294967295, 8, 37, 8, 981, 1, 4294967295, 4294967295, 11, 37, 8, 982, 2, 4294967295, 4294967295, 12, 37, 8, 984, 1, 4294967295, 742, 1, 37, 32, 985, 1, 4294967295, 4294967295, 1, 37, 8, 986, 1, 4294967295, 4294967295, 5, 37, 8, 987, 1, 747, 4294967295, 8, 37, 8, 988, 1, 4294967295, 4294967295, 10, 37, 8, 989, 2, 4294967295, 4294967295, 12, 37, 8, 991, 1, 4294967295, 750, 9, 37, 8, 992, 1, 4294967295, 4294967295, 1, 37, 32, 993, 1, 4294967295, 4294967295, 3, 37, 8, 994, 2, 753, 4294967295, 8, 37, 8, 996, 1, 4294967295, 4294967295, 3, 37, 8, 997, 2, 755, 4294967295, 8, 37, 8, 999, 1, 4294967295, 4294967295, 3, 37, 8, 1000, 2, 757, 4294967295, 8, 37, 8, 1002, 1, 4294967295, 4294967295, 1, 37, 32, 1003, 1, 4294967295, 4294967295, 1, 37, 8, 1004, 1, 4294967295, 4294967295, 1, 38, 32, 1005, 1, 4294967295, 4294967295, 1, 38, 8, 1006, 1, 4294967295, 4294967295, 1, 38, 8, 1007, 1, 4294967295, 4294967295, 4, 38, 8, 1008, 1, 764, 4294967295, 8, 38, 8, 1009, 1, 4294967295, 4294967295, 11, 38, 8, 1010, 2, 4294967295, 4294967295, 12, 38, 8, 1012, 1, 4294967295, 765, 1, 38, 32, 1013, 1, 4294967295, 4294967295, 1, 38, 8, 1014, 1, 4294967295, 4294967295, 5, 38, 8, 1015, 1, 770, 4294967295, 8, 38, 8, 1016, 1, 4294967295, 4294967295, 10, 38, 8, 1017, 2, 4294967295, 4294967295, 12, 38, 8, 1019, 1, 4294967295, 773, 9, 38, 8, 1020, 1, 4294967295, 4294967295, 1, 38, 32, 1021, 1, 4294967295, 4294967295, 3, 38, 8, 1022, 2, 776, 4294967295, 8, 38, 8, 1024, 1, 4294967295, 4294967295, 3, 38, 8, 1025, 2, 778, 4294967295, 8, 38, 8, 1027, 1, 4294967295, 4294967295, 3, 38, 8, 1028, 2, 780, 4294967295, 8, 38, 8, 1030, 1, 4294967295, 4294967295, 1, 38, 32, 1031, 1, 4294967295, 4294967295, 1, 38, 8, 1032, 1, 4294967295, 4294967295, 1, 39, 32, 1033, 1, 4294967295, 4294967295, 1, 39, 32, 1034, 1, 4294967295, 4294967295, 1, 39, 8, 1035, 1, 4294967295, 4294967295, 1, 39, 8, 1036, 1, 4294967295, 4294967295, 1, 39, 32, 1037, 1, 4294967295, 4294967295, 1, 39, 8, 1038, 1, 4294967295, 4294967295, 3, 39, 8, 1039, 2, 790, 4294967295, 8, 39, 8, 1041, 1, 4294967295, 4294967295, 3, 39, 8, 1042, 2, 792, 4294967295, 8, 39, 8, 1044, 1, 4294967295, 4294967295, 1, 40, 32, 1045, 1, 4294967295, 4294967295, 1, 40, 8, 1046, 1, 4294967295, 4294967295, 1, 40, 32, 1047, 1, 4294967295, 4294967295, 1, 40, 8, 1048, 1, 4294967295, 4294967295, 1, 40, 32, 1049, 1, 4294967295, 4294967295, 1, 40, 8, 1050, 1, 4294967295, 4294967295, 3, 40, 8, 1051, 2, 800, 4294967295, 8, 40, 8, 1053, 1, 4294967295, 4294967295, 1, 41, 32, 1054, 1, 4294967295, 4294967295, 1, 41, 32, 1055, 1, 4294967295, 4294967295, 1, 41, 8, 1056, 1, 4294967295, 4294967295, 1, 41, 32, 1057, 1, 4294967295, 4294967295, 1, 41, 8, 1058, 1, 4294967295, 4294967295, 5, 41, 8, 1059, 1, 807, 4294967295, 8, 41, 8, 1060, 1, 4294967295, 4294967295, 10, 41, 8, 1061, 2, 4294967295, 4294967295, 12, 41, 8, 1063, 1, 4294967295, 810, 9, 41, 8, 1064, 1, 4294967295, 4294967295, 1, 41, 32, 1065, 1, 4294967295, 4294967295, 3, 41, 8, 1066, 2, 813, 4294967295, 8, 41, 8, 1068, 1, 4294967295, 4294967295, 1, 41, 32, 1069, 1, 4294967295, 4294967295, 1, 41, 8, 1070, 1, 4294967295, 4294967295, 3, 41, 8, 1071, 2, 817, 4294967295, 8, 41, 8, 1073, 1, 4294967295, 4294967295, 1, 41, 32, 1074, 1, 4294967295, 4294967295, 1, 41, 32, 1075, 1, 4294967295, 4294967295, 1, 41, 32, 1076, 1, 4294967295, 4294967295, 1, 41, 32, 1077, 1, 4294967295, 4294967295, 3, 41, 8, 1078, 2, 823, 4294967295, 8, 41, 8, 1080, 1, 4294967295, 4294967295, 1, 41, 32, 1081, 1, 4294967295, 4294967295, 1, 41, 8, 1082, 1, 4294967295, 4294967295, 1, 42, 32, 1083, 1, 4294967295, 4294967295, 1, 42, 32, 1084, 1, 4294967295, 4294967295, 1, 42, 32, 1085, 1, 4294967295, 4294967295, 1, 42, 32, 1086, 1, 4294967295, 4294967295, 1, 42, 32, 1087, 1, 4294967295, 4294967295, 3, 42, 8, 1088, 2, 832, 4294967295, 8, 42, 8, 1090, 1, 4294967295, 4294967295, 1, 43, 32, 1091, 1, 4294967295, 4294967295, 1, 43, 32, 1092, 1, 4294967295, 4294967295, 1, 43, 32, 1093, 1, 4294967295, 4294967295, 1, 43, 32, 1094, 1, 4294967295, 4294967295, 1, 43, 32, 1095, 1, 4294967295, 4294967295, 1, 43, 32, 1096, 1, 4294967295, 4294967295, 1, 43, 32, 1097, 1, 4294967295, 4294967295, 1, 43, 32, 1098, 1, 4294967295, 4294967295, 1, 43, 32, 1099, 1, 4294967295, 4294967295, 1, 43, 32, 1100, 1, 4294967295, 4294967295, 1, 43, 32, 1101, 1, 4294967295, 4294967295, 1, 43, 32, 1102, 1, 4294967295, 4294967295, 1, 43, 32, 1103, 1, 4294967295, 4294967295, 3, 43, 8, 1104, 2, 847, 4294967295, 8, 43, 8, 1106, 1, 4294967295, 4294967295, 1, 43, 8, 1107, 1, 4294967295, 4294967295, 3, 43, 8, 1108, 2, 850, 4294967295, 8, 43, 8, 1110, 1, 4294967295, 4294967295, 1, 43, 32, 1111, 1, 4294967295, 4294967295, 1, 43, 8, 1112, 1, 4294967295, 4294967295, 1, 43, 32, 1113, 1, 4294967295, 4294967295, 1, 43, 8, 1114, 1, 4294967295, 4294967295, 1, 43, 32, 1115, 1, 4294967295, 4294967295, 1, 43, 8, 1116, 1, 4294967295, 4294967295, 1, 43, 32, 1117, 1, 4294967295, 4294967295, 1, 43, 8, 1118, 1, 4294967295, 4294967295, 5, 43, 8, 1119, 1, 860, 4294967295, 8, 43, 8, 1120, 1, 4294967295, 4294967295, 10, 43, 8, 1121, 2, 4294967295, 4294967295, 12, 43, 8, 1123, 1, 4294967295, 863, 9, 43, 8, 1124, 1, 4294967295, 4294967295, 1, 43, 32, 1125, 1, 4294967295, 4294967295, 1, 43, 8, 1126, 1, 4294967295, 4294967295, 3, 43, 8, 1127, 13, 867, 4294967295, 8, 43, 8, 1140, 1, 4294967295, 4294967295, 1, 43, 32, 1141, 1, 4294967295, 4294967295, 3, 43, 8, 1142, 2, 870, 4294967295, 8, 43, 8, 1144, 1, 4294967295, 4294967295, 1, 43, 32, 1145, 1, 4294967295, 4294967295, 1, 43, 32, 1146, 1, 4294967295, 4294967295, 1, 43, 8, 1147, 1, 4294967295, 4294967295, 1, 43, 32, 1148, 1, 4294967295, 4294967295, 1, 43, 8, 1149, 1, 4294967295, 4294967295, 5, 43, 8, 1150, 1, 877, 4294967295, 8, 43, 8, 1151, 1, 4294967295, 4294967295, 10, 43, 8, 1152, 2, 4294967295, 4294967295, 12, 43, 8, 1154, 1, 4294967295, 880, 9, 43, 8, 1155, 1, 4294967295, 4294967295, 1, 43, 32, 1156, 1, 4294967295, 4294967295, 3, 43, 8, 1157, 2, 883, 4294967295, 8, 43, 8, 1159, 1, 4294967295, 4294967295, 3, 43, 8, 1160, 2, 885, 4294967295, 8, 43, 8, 1162, 1, 4294967295, 4294967295, 1, 43, 32, 1163, 1, 4294967295, 4294967295, 1, 43, 32, 1164, 1, 4294967295, 4294967295, 1, 43, 8, 1165, 1, 4294967295, 4294967295, 1, 43, 32, 1166, 1, 4294967295, 4294967295, 3, 43, 8, 1167, 3, 891, 4294967295, 8, 43, 8, 1170, 1, 4294967295, 4294967295, 3, 43, 8, 1171, 2, 893, 4294967295, 8, 43, 8, 1173, 1, 4294967295, 4294967295, 1, 44, 32, 1174, 1, 4294967295, 4294967295, 1, 44, 32, 1175, 1, 4294967295, 4294967295, 3, 44, 8, 1176, 2, 897, 4294967295, 8, 44, 8, 1178, 1, 4294967295, 4294967295, 1, 44, 8, 1179, 1, 4294967295, 4294967295, 1, 44, 8, 1180, 1, 4294967295, 4294967295, 1, 45, 32, 1181, 1, 4294967295, 4294967295, 1, 45, 8, 1182, 1, 4294967295, 4294967295, 1, 45, 32, 1183, 1, 4294967295, 4294967295, 1, 45, 8, 1184, 1, 4294967295, 4294967295, 5, 45, 8, 1185, 1, 905, 4294967295, 8, 45, 8, 1186, 1, 4294967295, 4294967295, 10, 45, 8, 1187, 2, 4294967295, 4294967295, 12, 45, 8, 1189, 1, 4294967295, 908, 9, 45, 8, 1190, 1, 4294967295, 4294967295, 1, 45, 32, 1191, 1, 4294967295, 4294967295, 3, 45, 8, 1192, 2, 911, 4294967295, 8, 45, 8, 1194, 1, 4294967295, 4294967295, 1, 45, 32, 1195, 1, 4294967295, 4294967295, 1, 45, 8, 1196, 1, 4294967295, 4294967295, 1, 45, 0, 1197, 0, 4294967295, 4294967295, 1, 97, 0, 0, 0, 1, 131, 0, 0, 0, 1, 93, 0, 0, 0, 1, 147, 0, 0, 0, 1, 102, 0, 0, 0, 1, 150, 0, 0, 0, 1, 148, 0, 0, 0, 1, 160, 0, 0, 0, 1, 135, 0, 0, 0, 1, 287, 0, 0, 0, 1, 167, 0, 0, 0, 1, 145, 0, 0, 0, 1, 174, 0, 0, 0, 1, 170, 0, 0, 0, 1, 320, 0, 0, 0, 1, 348, 0, 0, 0, 1, 380, 0, 0, 0, 1, 185, 0, 0, 0, 1, 175, 0, 0, 0, 1, 271, 0, 0, 0, 1, 331, 0, 0, 0, 1, 199, 0, 0, 0, 1, 191, 0, 0, 0, 1, 190, 0, 0, 0, 1, 217, 0, 0, 0, 1, 179, 0, 0, 0, 1, 219, 0, 0, 0, 1, 215, 0, 0, 0, 1, 218, 0, 0, 0, 1, 609, 0, 0, 0, 1, 231, 0, 0, 0, 1, 224, 0, 0, 0, 1, 223, 0, 0, 0, 1, 237, 0, 0, 0, 1, 145, 0, 0, 0, 1, 260, 0, 0, 0, 1, 245, 0, 0, 0, 1, 244, 0, 0, 0, 1, 267, 0, 0, 0, 1, 145, 0, 0, 0, 1, 315, 0, 0, 0, 1, 278, 0, 0, 0, 1, 277, 0, 0, 0, 1, 317, 0, 0, 0, 1, 296, 0, 0, 0, 1, 323, 0, 0, 0, 1, 305, 0, 0, 0, 1, 304, 0, 0, 0, 1, 327, 0, 0, 0, 1, 145, 0, 0, 0, 1, 345, 0, 0, 0, 1, 338, 0, 0, 0, 1, 337, 0, 0, 0, 1, 349, 0, 0, 0, 1, 145, 0, 0, 0, 1, 383, 0, 0, 0, 1, 364, 0, 0, 0, 1, 363, 0, 0, 0, 1, 396, 0, 0, 0, 1, 171, 0, 0, 0, 1, 321, 0, 0, 0, 1, 381, 0, 0, 0, 1, 434, 0, 0, 0, 1, 431, 0, 0, 0, 1, 440, 0, 0, 0, 1, 450, 0, 0, 0, 1, 491, 0, 0, 0, 1, 498, 0, 0, 0, 1, 499, 0, 0, 0, 1, 515, 0, 0, 0, 1, 549, 0, 0, 0, 1, 603, 0, 0, 0, 1, 504, 0, 0, 0, 1, 391, 0, 0, 0, 1, 390, 0, 0, 0, 1, 508, 0, 0, 0, 1, 159, 0, 0, 0, 1, 505, 0, 0, 0, 1, 419, 0, 0, 0, 1, 510, 0, 0, 0, 1, 505, 0, 0, 0, 1, 509, 0, 0, 0, 1, 529, 0, 0, 0, 1, 512, 0, 0, 0, 1, 523, 0, 0, 0, 1, 524, 0, 0, 0, 1, 795, 0, 0, 0, 1, 531, 0, 0, 0, 1, 406, 0, 0, 0, 1, 545, 0, 0, 0, 1, 544, 0, 0, 0, 1, 535, 0, 0, 0, 1, 536, 0, 0, 0, 1, 546, 0, 0, 0, 1, 459, 0, 0, 0, 1, 594, 0, 0, 0, 1, 548, 0, 0, 0, 1, 574, 0, 0, 0, 1, 573, 0, 0, 0, 1, 588, 0, 0, 0, 1, 589, 0, 0, 0, 1, 596, 0, 0, 0, 1, 481, 0, 0, 0, 1, 628, 0, 0, 0, 1, 355, 0, 0, 0, 1, 356, 0, 0, 0, 1, 384, 0, 0, 0, 1, 418, 0, 0, 0, 1, 419, 0, 0, 0, 1, 423, 0, 0, 0, 1, 426, 0, 0, 0, 1, 430, 0, 0, 0, 1, 447, 0, 0, 0, 1, 455, 0, 0, 0, 1, 475, 0, 0, 0, 1, 495, 0, 0, 0, 1, 509, 0, 0, 0, 1, 514, 0, 0, 0, 1, 601, 0, 0, 0, 1, 629, 0, 0, 0, 1, 623, 0, 0, 0, 1, 625, 0, 0, 0, 1, 654, 0, 0, 0, 1, 713, 0, 0, 0, 1, 729, 0, 0, 0, 1, 718, 0, 0, 0, 1, 722, 0, 0, 0, 1, 734, 0, 0, 0, 1, 754, 0, 0, 0, 1, 747, 0, 0, 0, 1, 792, 0, 0, 0, 1, 789, 0, 0, 0, 1, 790, 0, 0, 0, 1, 799, 0, 0, 0, 1, 800, 0, 0, 0, 1, 633, 0, 0, 0, 1, 618, 0, 0, 0, 1, 617, 0, 0, 0, 1, 697, 0, 0, 0, 1, 662, 0, 0, 0, 1, 666, 0, 0, 0, 1, 688, 0, 0, 0, 1, 710, 0, 0, 0, 1, 702, 0, 0, 0, 1, 701, 0, 0, 0, 1, 735, 0, 0, 0, 1, 683, 0, 0, 0, 1, 737, 0, 0, 0, 1, 672, 0, 0, 0, 1, 760, 0, 0, 0, 1, 672, 0, 0, 0, 1, 791, 0, 0, 0, 1, 777, 0, 0, 0, 1, 770, 0, 0, 0, 1, 793, 0, 0, 0, 1, 741, 0, 0, 0, 1, 764, 0, 0, 0, 1, 801, 0, 0, 0, 1, 672, 0, 0, 0, 1, 826, 0, 0, 0, 1, 808, 0, 0, 0, 1, 807, 0, 0, 0, 1, 892, 0, 0, 0, 1, 156, 0, 0, 0, 1, 184, 0, 0, 0, 1, 236, 0, 0, 0, 1, 257, 0, 0, 0, 1, 266, 0, 0, 0, 1, 296, 0, 0, 0, 1, 326, 0, 0, 0, 1, 384, 0, 0, 0, 1, 403, 0, 0, 0, 1, 413, 0, 0, 0, 1, 693, 0, 0, 0, 1, 853, 0, 0, 0, 1, 878, 0, 0, 0, 1, 877, 0, 0, 0, 1, 891, 0, 0, 0, 1, 899, 0, 0, 0, 1, 906, 0, 0, 0, 1, 905, 0, 0, 0, 1, 896, 0, 0, 0, 1, 861, 0, 0, 0, 1, 860, 0, 0, 0, 1, 900, 0, 0, 0, 1, 650, 0, 0, 0, 1, 677, 0, 0, 0, 1, 850, 0, 0, 0, 3, 2, 1, 93, 0, 5, 94, 1, 0, 0, 1, 96, 0, 0, 0, 1, 92, 0, 0, 0, 1, 99, 0, 0, 0, 1, 95, 0, 0, 0, 1, 98, 0, 0, 0, 1, 106, 0, 0, 0, 1, 97, 0, 0, 0, 3, 4, 2, 102, 0, 5, 103, 1, 0, 0, 1, 101, 0, 0, 0, 1, 103, 0, 0, 0, 1, 105, 0, 0, 0, 1, 100, 0, 0, 0, 1, 108, 0, 0, 0, 1, 104, 0, 0, 0, 1, 107, 0, 0, 0, 1, 109, 0, 0, 0, 1, 106, 0, 0, 0, 5, 110, 4294967295, 0, 0, 1, 1, 0, 0, 0, 5, 112, 63, 0, 0, 7, 115, 0, 0, 0, 5, 114, 53, 0, 0, 5, 116, 16, 0, 0, 1, 113, 0, 0, 0, 1, 116, 0, 0, 0, 1, 132, 0, 0, 0, 5, 118, 28, 0, 0, 5, 119, 16, 0, 0, 5, 120, 29, 0, 0, 5, 123, 16, 0, 0, 5, 122, 102, 0, 0, 7, 124, 1, 0, 0, 1, 121, 0, 0, 0, 1, 125, 0, 0, 0, 1, 123, 0, 0, 0, 1, 126, 0, 0, 0, 1, 132, 0, 0, 0, 7, 129, 2, 0, 0, 7, 130, 3, 0, 0, 1, 128, 0, 0, 0, 1, 130, 0, 0, 0, 1, 132, 0, 0, 0, 1, 111, 0, 0, 0, 1, 117, 0, 0, 0, 1, 127, 0, 0, 0, 1, 3, 0, 0, 0, 3, 8, 4, 135, 0, 1, 133, 0, 0, 0, 1, 138, 0, 0, 0, 1, 134, 0, 0, 0, 1, 137, 0, 0, 0, 1, 144, 0, 0, 0, 1, 136, 0, 0, 0, 259, 10, 5, 145, 0, 259, 24, 12, 145, 0, 259, 28, 14, 145, 0, 259, 36, 18, 145, 0, 259, 40, 20, 145, 0, 1, 139, 0, 0, 0, 1, 140, 0, 0, 0, 1, 141, 0, 0, 0, 1, 142, 0, 0, 0, 1, 143, 0, 0, 0, 1, 148, 0, 0, 0, 259, 6, 3, 148, 0, 1, 136, 0, 0, 0, 1, 146, 0, 0, 0, 1, 5, 0, 0, 0, 5, 151, 54, 0, 0, 1, 149, 0, 0, 0, 1, 151, 0, 0, 0, 1, 152, 0, 0, 0, 5, 155, 16, 0, 0, 5, 154, 104, 0, 0, 3, 86, 43, 156, 0, 1, 153, 0, 0, 0, 1, 156, 0, 0, 0, 1, 157, 0, 0, 0, 7, 158, 4, 0, 0, 259, 48, 24, 159, 0, 1, 7, 0, 0, 0, 5, 161, 105, 0, 0, 5, 165, 16, 0, 0, 5, 163, 107, 0, 0, 5, 164, 21, 0, 0, 5, 166, 108, 0, 0, 1, 162, 0, 0, 0, 1, 166, 0, 0, 0, 1, 9, 0, 0, 0, 7, 168, 5, 0, 0, 5, 169, 16, 0, 0, 3, 12, 6, 170, 0, 3, 44, 22, 171, 0, 5, 172, 4, 0, 0, 1, 11, 0, 0, 0, 3, 14, 7, 175, 0, 1, 173, 0, 0, 0, 1, 175, 0, 0, 0, 1, 176, 0, 0, 0, 5, 178, 107, 0, 0, 3, 18, 9, 179, 0, 1, 177, 0, 0, 0, 1, 179, 0, 0, 0, 1, 180, 0, 0, 0, 5, 183, 108, 0, 0, 5, 182, 95, 0, 0, 259, 86, 43, 184, 0, 1, 181, 0, 0, 0, 1, 184, 0, 0, 0, 1, 13, 0, 0, 0, 5, 186, 10, 0, 0, 3, 16, 8, 191, 0, 5, 188, 103, 0, 0, 3, 16, 8, 190, 0, 1, 187, 0, 0, 0, 1, 193, 0, 0, 0, 1, 189, 0, 0, 0, 1, 192, 0, 0, 0, 1, 195, 0, 0, 0, 1, 191, 0, 0, 0, 5, 196, 9, 0, 0, 1, 194, 0, 0, 0, 1, 196, 0, 0, 0, 1, 197, 0, 0, 0, 5, 198, 11, 0, 0, 1, 15, 0, 0, 0, 5, 209, 16, 0, 0, 5, 201, 104, 0, 0, 5, 206, 16, 0, 0, 5, 203, 77, 0, 0, 5, 205, 16, 0, 0, 1, 202, 0, 0, 0, 1, 208, 0, 0, 0, 1, 204, 0, 0, 0, 1, 207, 0, 0, 0, 1, 210, 0, 0, 0, 1, 206, 0, 0, 0, 1, 200, 0, 0, 0, 1, 210, 0, 0, 0, 1, 17, 0, 0, 0, 5, 214, 65, 0, 0, 5, 213, 103, 0, 0, 259, 20, 10, 215, 0, 1, 212, 0, 0, 0, 1, 215, 0, 0, 0, 1, 218, 0, 0, 0, 259, 20, 10, 218, 0, 1, 211, 0, 0, 0, 1, 216, 0, 0, 0, 1, 19, 0, 0, 0, 3, 22, 11, 224, 0, 5, 221, 103, 0, 0, 3, 22, 11, 223, 0, 1, 220, 0, 0, 0, 1, 226, 0, 0, 0, 1, 222, 0, 0, 0, 1, 225, 0, 0, 0, 1, 228, 0, 0, 0, 1, 224, 0, 0, 0, 5, 229, 9, 0, 0, 1, 227, 0, 0, 0, 1, 229, 0, 0, 0, 1, 21, 0, 0, 0, 5, 232, 106, 0, 0, 1, 230, 0, 0, 0, 1, 232, 0, 0, 0, 1, 233, 0, 0, 0, 7, 234, 6, 0, 0, 5, 235, 104, 0, 0, 259, 86, 43, 236, 0, 1, 23, 0, 0, 0, 5, 238, 37, 0, 0, 5, 239, 16, 0, 0, 5, 251, 107, 0, 0, 3, 26, 13, 245, 0, 5, 242, 103, 0, 0, 3, 26, 13, 244, 0, 1, 241, 0, 0, 0, 1, 247, 0, 0, 0, 1, 243, 0, 0, 0, 1, 246, 0, 0, 0, 1, 249, 0, 0, 0, 1, 245, 0, 0, 0, 5, 250, 9, 0, 0, 1, 248, 0, 0, 0, 1, 250, 0, 0, 0, 1, 252, 0, 0, 0, 1, 240, 0, 0, 0, 1, 252, 0, 0, 0, 1, 253, 0, 0, 0, 5, 256, 108, 0, 0, 5, 255, 95, 0, 0, 3, 86, 43, 257, 0, 1, 254, 0, 0, 0, 1, 257, 0, 0, 0, 1, 258, 0, 0, 0, 5, 259, 4, 0, 0, 1, 25, 0, 0, 0, 5, 261, 6, 0, 0, 5, 263, 104, 0, 0, 5, 264, 23, 0, 0, 1, 262, 0, 0, 0, 1, 264, 0, 0, 0, 1, 265, 0, 0, 0, 259, 86, 43, 266, 0, 1, 27, 0, 0, 0, 5, 268, 38, 0, 0, 5, 270, 16, 0, 0, 3, 14, 7, 271, 0, 1, 269, 0, 0, 0, 1, 271, 0, 0, 0, 1, 272, 0, 0, 0, 5, 281, 2, 0, 0, 3, 30, 15, 278, 0, 5, 275, 1, 0, 0, 3, 30, 15, 277, 0, 1, 274, 0, 0, 0, 1, 280, 0, 0, 0, 1, 276, 0, 0, 0, 1, 279, 0, 0, 0, 1, 282, 0, 0, 0, 1, 278, 0, 0, 0, 1, 273, 0, 0, 0, 1, 282, 0, 0, 0, 1, 283, 0, 0, 0, 5, 284, 4, 0, 0, 1, 29, 0, 0, 0, 3, 8, 4, 287, 0, 1, 285, 0, 0, 0, 1, 290, 0, 0, 0, 1, 286, 0, 0, 0, 1, 289, 0, 0, 0, 1, 295, 0, 0, 0, 1, 288, 0, 0, 0, 7, 292, 1, 0, 0, 5, 293, 104, 0, 0, 259, 86, 43, 296, 0, 259, 32, 16, 296, 0, 1, 291, 0, 0, 0, 1, 294, 0, 0, 0, 1, 316, 0, 0, 0, 5, 298, 47, 0, 0, 5, 313, 16, 0, 0, 5, 300, 107, 0, 0, 3, 34, 17, 305, 0, 5, 302, 103, 0, 0, 3, 34, 17, 304, 0, 1, 301, 0, 0, 0, 1, 307, 0, 0, 0, 1, 303, 0, 0, 0, 1, 306, 0, 0, 0, 1, 309, 0, 0, 0, 1, 305, 0, 0, 0, 5, 310, 9, 0, 0, 1, 308, 0, 0, 0, 1, 310, 0, 0, 0, 1, 311, 0, 0, 0, 5, 312, 108, 0, 0, 1, 314, 0, 0, 0, 1, 299, 0, 0, 0, 1, 314, 0, 0, 0, 1, 316, 0, 0, 0, 1, 288, 0, 0, 0, 1, 297, 0, 0, 0, 1, 31, 0, 0, 0, 7, 318, 5, 0, 0, 7, 319, 1, 0, 0, 3, 12, 6, 320, 0, 3, 44, 22, 321, 0, 5, 322, 4, 0, 0, 1, 33, 0, 0, 0, 7, 324, 7, 0, 0, 5, 325, 104, 0, 0, 259, 86, 43, 326, 0, 1, 35, 0, 0, 0, 5, 328, 39, 0, 0, 5, 330, 16, 0, 0, 3, 14, 7, 331, 0, 1, 329, 0, 0, 0, 1, 331, 0, 0, 0, 1, 332, 0, 0, 0, 5, 341, 2, 0, 0, 3, 38, 19, 338, 0, 5, 335, 1, 0, 0, 3, 38, 19, 337, 0, 1, 334, 0, 0, 0, 1, 340, 0, 0, 0, 1, 336, 0, 0, 0, 1, 339, 0, 0, 0, 1, 342, 0, 0, 0, 1, 338, 0, 0, 0, 1, 333, 0, 0, 0, 1, 342, 0, 0, 0, 1, 343, 0, 0, 0, 5, 344, 4, 0, 0, 1, 37, 0, 0, 0, 7, 346, 5, 0, 0, 7, 347, 1, 0, 0, 259, 12, 6, 348, 0, 1, 39, 0, 0, 0, 5, 350, 40, 0, 0, 5, 351, 16, 0, 0, 5, 352, 109, 0, 0, 3, 64, 32, 355, 0, 5, 354, 103, 0, 0, 3, 64, 32, 356, 0, 1, 353, 0, 0, 0, 1, 356, 0, 0, 0, 1, 357, 0, 0, 0, 5, 358, 110, 0, 0, 5, 367, 2, 0, 0, 3, 42, 21, 364, 0, 5, 361, 1, 0, 0, 3, 42, 21, 363, 0, 1, 360, 0, 0, 0, 1, 366, 0, 0, 0, 1, 362, 0, 0, 0, 1, 365, 0, 0, 0, 1, 368, 0, 0, 0, 1, 364, 0, 0, 0, 1, 359, 0, 0, 0, 1, 368, 0, 0, 0, 1, 369, 0, 0, 0, 5, 370, 4, 0, 0, 1, 41, 0, 0, 0, 5, 372, 38, 0, 0, 5, 373, 104, 0, 0, 259, 86, 43, 384, 0, 5, 375, 16, 0, 0, 5, 376, 104, 0, 0, 259, 64, 32, 384, 0, 5, 378, 34, 0, 0, 7, 379, 1, 0, 0, 3, 12, 6, 380, 0, 3, 44, 22, 381, 0, 5, 382, 4, 0, 0, 1, 384, 0, 0, 0, 1, 371, 0, 0, 0, 1, 374, 0, 0, 0, 1, 377, 0, 0, 0, 1, 43, 0, 0, 0, 7, 394, 8, 0, 0, 3, 46, 23, 391, 0, 5, 388, 1, 0, 0, 3, 46, 23, 390, 0, 1, 387, 0, 0, 0, 1, 393, 0, 0, 0, 1, 389, 0, 0, 0, 1, 392, 0, 0, 0, 1, 395, 0, 0, 0, 1, 391, 0, 0, 0, 1, 386, 0, 0, 0, 1, 395, 0, 0, 0, 1, 397, 0, 0, 0, 1, 385, 0, 0, 0, 1, 397, 0, 0, 0, 1, 45, 0, 0, 0, 5, 405, 54, 0, 0, 5, 402, 16, 0, 0, 5, 401, 104, 0, 0, 3, 86, 43, 403, 0, 1, 400, 0, 0, 0, 1, 403, 0, 0, 0, 1, 406, 0, 0, 0, 3, 54, 27, 406, 0, 1, 399, 0, 0, 0, 1, 404, 0, 0, 0, 1, 407, 0, 0, 0, 7, 408, 4, 0, 0, 259, 48, 24, 505, 0, 3, 64, 32, 418, 0, 5, 411, 104, 0, 0, 3, 86, 43, 413, 0, 1, 410, 0, 0, 0, 1, 413, 0, 0, 0, 1, 414, 0, 0, 0, 7, 415, 4, 0, 0, 259, 48, 24, 419, 0, 7, 417, 9, 0, 0, 259, 64, 32, 419, 0, 1, 412, 0, 0, 0, 1, 416, 0, 0, 0, 1, 419, 0, 0, 0, 1, 505, 0, 0, 0, 5, 422, 52, 0, 0, 259, 64, 32, 423, 0, 1, 421, 0, 0, 0, 1, 423, 0, 0, 0, 1, 505, 0, 0, 0, 5, 425, 41, 0, 0, 3, 64, 32, 426, 0, 3, 44, 22, 434, 0, 5, 428, 5, 0, 0, 5, 429, 41, 0, 0, 3, 64, 32, 430, 0, 3, 44, 22, 431, 0, 1, 433, 0, 0, 0, 1, 427, 0, 0, 0, 1, 436, 0, 0, 0, 1, 432, 0, 0, 0, 1, 435, 0, 0, 0, 1, 439, 0, 0, 0, 1, 434, 0, 0, 0, 5, 438, 42, 0, 0, 3, 44, 22, 440, 0, 1, 437, 0, 0, 0, 1, 440, 0, 0, 0, 1, 441, 0, 0, 0, 5, 442, 4, 0, 0, 1, 505, 0, 0, 0, 259, 50, 25, 505, 0, 5, 445, 45, 0, 0, 3, 64, 32, 447, 0, 5, 448, 22, 0, 0, 1, 446, 0, 0, 0, 1, 448, 0, 0, 0, 1, 449, 0, 0, 0, 3, 44, 22, 450, 0, 5, 451, 4, 0, 0, 1, 505, 0, 0, 0, 5, 453, 46, 0, 0, 3, 64, 32, 455, 0, 7, 456, 8, 0, 0, 1, 454, 0, 0, 0, 1, 456, 0, 0, 0, 1, 463, 0, 0, 0, 3, 58, 29, 459, 0, 5, 460, 1, 0, 0, 1, 458, 0, 0, 0, 1, 460, 0, 0, 0, 1, 462, 0, 0, 0, 1, 457, 0, 0, 0, 1, 465, 0, 0, 0, 1, 461, 0, 0, 0, 1, 464, 0, 0, 0, 1, 466, 0, 0, 0, 1, 463, 0, 0, 0, 5, 467, 4, 0, 0, 1, 505, 0, 0, 0, 5, 470, 48, 0, 0, 7, 471, 10, 0, 0, 1, 469, 0, 0, 0, 1, 471, 0, 0, 0, 1, 474, 0, 0, 0, 5, 473, 27, 0, 0, 3, 64, 32, 475, 0, 1, 472, 0, 0, 0, 1, 475, 0, 0, 0, 1, 477, 0, 0, 0, 7, 478, 8, 0, 0, 1, 476, 0, 0, 0, 1, 478, 0, 0, 0, 1, 485, 0, 0, 0, 3, 62, 31, 481, 0, 5, 482, 1, 0, 0, 1, 480, 0, 0, 0, 1, 482, 0, 0, 0, 1, 484, 0, 0, 0, 1, 479, 0, 0, 0, 1, 487, 0, 0, 0, 1, 483, 0, 0, 0, 1, 486, 0, 0, 0, 1, 490, 0, 0, 0, 1, 485, 0, 0, 0, 5, 489, 42, 0, 0, 3, 44, 22, 491, 0, 1, 488, 0, 0, 0, 1, 491, 0, 0, 0, 1, 492, 0, 0, 0, 5, 505, 4, 0, 0, 5, 494, 49, 0, 0, 3, 64, 32, 495, 0, 3, 44, 22, 498, 0, 5, 497, 42, 0, 0, 3, 44, 22, 499, 0, 1, 496, 0, 0, 0, 1, 499, 0, 0, 0, 1, 500, 0, 0, 0, 5, 501, 4, 0, 0, 1, 505, 0, 0, 0, 5, 505, 50, 0, 0, 5, 505, 51, 0, 0, 1, 398, 0, 0, 0, 1, 409, 0, 0, 0, 1, 420, 0, 0, 0, 1, 424, 0, 0, 0, 1, 443, 0, 0, 0, 1, 444, 0, 0, 0, 1, 452, 0, 0, 0, 1, 468, 0, 0, 0, 1, 493, 0, 0, 0, 1, 502, 0, 0, 0, 1, 503, 0, 0, 0, 1, 47, 0, 0, 0, 259, 64, 32, 509, 0, 259, 50, 25, 509, 0, 1, 506, 0, 0, 0, 1, 507, 0, 0, 0, 1, 49, 0, 0, 0, 5, 511, 43, 0, 0, 3, 52, 26, 512, 0, 5, 513, 44, 0, 0, 3, 64, 32, 514, 0, 3, 44, 22, 515, 0, 5, 516, 4, 0, 0, 1, 51, 0, 0, 0, 5, 530, 16, 0, 0, 5, 530, 106, 0, 0, 5, 520, 107, 0, 0, 3, 52, 26, 523, 0, 5, 522, 103, 0, 0, 3, 52, 26, 524, 0, 1, 521, 0, 0, 0, 1, 525, 0, 0, 0, 1, 523, 0, 0, 0, 1, 526, 0, 0, 0, 1, 527, 0, 0, 0, 5, 528, 108, 0, 0, 1, 530, 0, 0, 0, 1, 517, 0, 0, 0, 1, 518, 0, 0, 0, 1, 519, 0, 0, 0, 1, 53, 0, 0, 0, 5, 532, 107, 0, 0, 3, 56, 28, 535, 0, 5, 534, 103, 0, 0, 3, 56, 28, 536, 0, 1, 533, 0, 0, 0, 1, 537, 0, 0, 0, 1, 535, 0, 0, 0, 1, 538, 0, 0, 0, 1, 539, 0, 0, 0, 5, 540, 108, 0, 0, 1, 55, 0, 0, 0, 5, 545, 16, 0, 0, 5, 545, 106, 0, 0, 259, 54, 27, 545, 0, 1, 541, 0, 0, 0, 1, 542, 0, 0, 0, 1, 543, 0, 0, 0, 1, 57, 0, 0, 0, 5, 547, 47, 0, 0, 3, 60, 30, 548, 0, 3, 44, 22, 549, 0, 5, 550, 4, 0, 0, 1, 59, 0, 0, 0, 5, 595, 106, 0, 0, 5, 554, 78, 0, 0, 1, 552, 0, 0, 0, 1, 554, 0, 0, 0, 1, 555, 0, 0, 0, 7, 595, 11, 0, 0, 5, 595, 21, 0, 0, 5, 595, 60, 0, 0, 5, 595, 61, 0, 0, 5, 595, 62, 0, 0, 5, 565, 16, 0, 0, 5, 562, 102, 0, 0, 5, 564, 16, 0, 0, 1, 561, 0, 0, 0, 1, 567, 0, 0, 0, 1, 563, 0, 0, 0, 1, 566, 0, 0, 0, 1, 582, 0, 0, 0, 1, 565, 0, 0, 0, 5, 569, 107, 0, 0, 3, 60, 30, 574, 0, 5, 571, 103, 0, 0, 3, 60, 30, 573, 0, 1, 570, 0, 0, 0, 1, 576, 0, 0, 0, 1, 572, 0, 0, 0, 1, 575, 0, 0, 0, 1, 578, 0, 0, 0, 1, 574, 0, 0, 0, 5, 579, 9, 0, 0, 1, 577, 0, 0, 0, 1, 579, 0, 0, 0, 1, 580, 0, 0, 0, 5, 581, 108, 0, 0, 1, 583, 0, 0, 0, 1, 568, 0, 0, 0, 1, 583, 0, 0, 0, 1, 595, 0, 0, 0, 5, 585, 107, 0, 0, 3, 60, 30, 588, 0, 5, 587, 103, 0, 0, 3, 60, 30, 589, 0, 1, 586, 0, 0, 0, 1, 590, 0, 0, 0, 1, 588, 0, 0, 0, 1, 591, 0, 0, 0, 1, 592, 0, 0, 0, 5, 593, 108, 0, 0, 1, 595, 0, 0, 0, 1, 551, 0, 0, 0, 1, 553, 0, 0, 0, 1, 556, 0, 0, 0, 1, 557, 0, 0, 0, 1, 558, 0, 0, 0, 1, 559, 0, 0, 0, 1, 560, 0, 0, 0, 1, 584, 0, 0, 0, 1, 61, 0, 0, 0, 5, 597, 47, 0, 0, 7, 600, 12, 0, 0, 7, 599, 13, 0, 0, 3, 64, 32, 601, 0, 1, 598, 0, 0, 0, 1, 601, 0, 0, 0, 1, 602, 0, 0, 0, 3, 44, 22, 603, 0, 5, 604, 4, 0, 0, 1, 63, 0, 0, 0, 7, 606, 5, 0, 0, 5, 608, 107, 0, 0, 3, 20, 10, 609, 0, 1, 607, 0, 0, 0, 1, 609, 0, 0, 0, 1, 610, 0, 0, 0, 5, 611, 108, 0, 0, 5, 612, 96, 0, 0, 259, 64, 32, 629, 0, 3, 66, 33, 618, 0, 7, 615, 14, 0, 0, 3, 66, 33, 617, 0, 1, 614, 0, 0, 0, 1, 620, 0, 0, 0, 1, 616, 0, 0, 0, 1, 619, 0, 0, 0, 1, 626, 0, 0, 0, 1, 618, 0, 0, 0, 5, 622, 100, 0, 0, 3, 64, 32, 623, 0, 7, 624, 15, 0, 0, 259, 64, 32, 625, 0, 1, 627, 0, 0, 0, 1, 621, 0, 0, 0, 1, 627, 0, 0, 0, 1, 629, 0, 0, 0, 1, 605, 0, 0, 0, 1, 613, 0, 0, 0, 1, 65, 0, 0, 0, 7, 632, 16, 0, 0, 1, 630, 0, 0, 0, 1, 635, 0, 0, 0, 1, 631, 0, 0, 0, 1, 634, 0, 0, 0, 1, 671, 0, 0, 0, 1, 633, 0, 0, 0, 5, 672, 17, 0, 0, 5, 672, 18, 0, 0, 5, 672, 19, 0, 0, 5, 672, 20, 0, 0, 5, 672, 21, 0, 0, 5, 672, 60, 0, 0, 5, 672, 61, 0, 0, 5, 672, 62, 0, 0, 5, 672, 106, 0, 0, 5, 672, 65, 0, 0, 5, 672, 66, 0, 0, 5, 649, 16, 0, 0, 3, 90, 45, 650, 0, 1, 648, 0, 0, 0, 1, 650, 0, 0, 0, 1, 672, 0, 0, 0, 7, 652, 17, 0, 0, 5, 653, 107, 0, 0, 3, 64, 32, 654, 0, 5, 655, 108, 0, 0, 1, 672, 0, 0, 0, 5, 657, 73, 0, 0, 5, 658, 102, 0, 0, 7, 659, 1, 0, 0, 5, 661, 107, 0, 0, 3, 68, 34, 662, 0, 1, 660, 0, 0, 0, 1, 662, 0, 0, 0, 1, 663, 0, 0, 0, 5, 672, 108, 0, 0, 5, 665, 107, 0, 0, 3, 68, 34, 666, 0, 5, 667, 108, 0, 0, 1, 672, 0, 0, 0, 3, 74, 37, 672, 0, 3, 76, 38, 672, 0, 3, 82, 41, 672, 0, 1, 636, 0, 0, 0, 1, 637, 0, 0, 0, 1, 638, 0, 0, 0, 1, 639, 0, 0, 0, 1, 640, 0, 0, 0, 1, 641, 0, 0, 0, 1, 642, 0, 0, 0, 1, 643, 0, 0, 0, 1, 644, 0, 0, 0, 1, 645, 0, 0, 0, 1, 646, 0, 0, 0, 1, 647, 0, 0, 0, 1, 651, 0, 0, 0, 1, 656, 0, 0, 0, 1, 664, 0, 0, 0, 1, 668, 0, 0, 0, 1, 669, 0, 0, 0, 1, 670, 0, 0, 0, 1, 694, 0, 0, 0, 5, 679, 102, 0, 0, 7, 676, 1, 0, 0, 3, 90, 45, 677, 0, 1, 675, 0, 0, 0, 1, 677, 0, 0, 0, 1, 680, 0, 0, 0, 5, 680, 8, 0, 0, 1, 674, 0, 0, 0, 1, 678, 0, 0, 0, 1, 693, 0, 0, 0, 5, 682, 109, 0, 0, 3, 72, 36, 683, 0, 5, 684, 110, 0, 0, 1, 693, 0, 0, 0, 5, 687, 107, 0, 0, 3, 68, 34, 688, 0, 1, 686, 0, 0, 0, 1, 688, 0, 0, 0, 1, 689, 0, 0, 0, 5, 693, 108, 0, 0, 5, 691, 53, 0, 0, 3, 86, 43, 693, 0, 1, 673, 0, 0, 0, 1, 681, 0, 0, 0, 1, 685, 0, 0, 0, 1, 690, 0, 0, 0, 1, 696, 0, 0, 0, 1, 692, 0, 0, 0, 1, 695, 0, 0, 0, 1, 67, 0, 0, 0, 1, 694, 0, 0, 0, 3, 70, 35, 702, 0, 5, 699, 103, 0, 0, 3, 70, 35, 701, 0, 1, 698, 0, 0, 0, 1, 704, 0, 0, 0, 1, 700, 0, 0, 0, 1, 703, 0, 0, 0, 1, 706, 0, 0, 0, 1, 702, 0, 0, 0, 5, 707, 9, 0, 0, 1, 705, 0, 0, 0, 1, 707, 0, 0, 0, 1, 69, 0, 0, 0, 7, 709, 7, 0, 0, 5, 711, 104, 0, 0, 1, 708, 0, 0, 0, 1, 711, 0, 0, 0, 1, 712, 0, 0, 0, 259, 64, 32, 713, 0, 1, 71, 0, 0, 0, 3, 64, 32, 729, 0, 5, 717, 104, 0, 0, 259, 64, 32, 718, 0, 1, 716, 0, 0, 0, 1, 718, 0, 0, 0, 1, 730, 0, 0, 0, 5, 720, 103, 0, 0, 3, 64, 32, 722, 0, 1, 719, 0, 0, 0, 1, 725, 0, 0, 0, 1, 721, 0, 0, 0, 1, 724, 0, 0, 0, 1, 727, 0, 0, 0, 1, 723, 0, 0, 0, 5, 728, 9, 0, 0, 1, 726, 0, 0, 0, 1, 728, 0, 0, 0, 1, 730, 0, 0, 0, 1, 715, 0, 0, 0, 1, 723, 0, 0, 0, 1, 736, 0, 0, 0, 5, 733, 104, 0, 0, 259, 64, 32, 734, 0, 1, 732, 0, 0, 0, 1, 734, 0, 0, 0, 1, 736, 0, 0, 0, 1, 714, 0, 0, 0, 1, 731, 0, 0, 0, 1, 73, 0, 0, 0, 5, 756, 109, 0, 0, 3, 64, 32, 754, 0, 3, 80, 40, 741, 0, 1, 739, 0, 0, 0, 1, 742, 0, 0, 0, 1, 740, 0, 0, 0, 1, 743, 0, 0, 0, 1, 755, 0, 0, 0, 5, 745, 103, 0, 0, 3, 64, 32, 747, 0, 1, 744, 0, 0, 0, 1, 750, 0, 0, 0, 1, 746, 0, 0, 0, 1, 749, 0, 0, 0, 1, 752, 0, 0, 0, 1, 748, 0, 0, 0, 5, 753, 9, 0, 0, 1, 751, 0, 0, 0, 1, 753, 0, 0, 0, 1, 755, 0, 0, 0, 1, 740, 0, 0, 0, 1, 748, 0, 0, 0, 1, 757, 0, 0, 0, 1, 738, 0, 0, 0, 1, 757, 0, 0, 0, 1, 758, 0, 0, 0, 5, 759, 110, 0, 0, 1, 75, 0, 0, 0, 5, 779, 111, 0, 0, 3, 78, 39, 777, 0, 3, 80, 40, 764, 0, 1, 762, 0, 0, 0, 1, 765, 0, 0, 0, 1, 763, 0, 0, 0, 1, 766, 0, 0, 0, 1, 778, 0, 0, 0, 5, 768, 103, 0, 0, 3, 78, 39, 770, 0, 1, 767, 0, 0, 0, 1, 773, 0, 0, 0, 1, 769, 0, 0, 0, 1, 772, 0, 0, 0, 1, 775, 0, 0, 0, 1, 771, 0, 0, 0, 5, 776, 9, 0, 0, 1, 774, 0, 0, 0, 1, 776, 0, 0, 0, 1, 778, 0, 0, 0, 1, 763, 0, 0, 0, 1, 771, 0, 0, 0, 1, 780, 0, 0, 0, 1, 761, 0, 0, 0, 1, 780, 0, 0, 0, 1, 781, 0, 0, 0, 5, 782, 112, 0, 0, 1, 77, 0, 0, 0, 5, 784, 7, 0, 0, 5, 785, 104, 0, 0, 259, 64, 32, 792, 0, 3, 64, 32, 789, 0, 5, 788, 104, 0, 0, 259, 64, 32, 790, 0, 1, 787, 0, 0, 0, 1, 790, 0, 0, 0, 1, 792, 0, 0, 0, 1, 783, 0, 0, 0, 1, 786, 0, 0, 0, 1, 79, 0, 0, 0, 5, 794, 43, 0, 0, 3, 52, 26, 795, 0, 5, 796, 44, 0, 0, 3, 64, 32, 799, 0, 5, 798, 41, 0, 0, 259, 64, 32, 800, 0, 1, 797, 0, 0, 0, 1, 800, 0, 0, 0, 1, 81, 0, 0, 0, 5, 816, 64, 0, 0, 5, 803, 107, 0, 0, 3, 84, 42, 808, 0, 5, 805, 103, 0, 0, 3, 84, 42, 807, 0, 1, 804, 0, 0, 0, 1, 810, 0, 0, 0, 1, 806, 0, 0, 0, 1, 809, 0, 0, 0, 1, 812, 0, 0, 0, 1, 808, 0, 0, 0, 5, 813, 9, 0, 0, 1, 811, 0, 0, 0, 1, 813, 0, 0, 0, 1, 814, 0, 0, 0, 5, 815, 108, 0, 0, 1, 817, 0, 0, 0, 1, 802, 0, 0, 0, 1, 817, 0, 0, 0, 1, 822, 0, 0, 0, 5, 819, 95, 0, 0, 5, 820, 15, 0, 0, 5, 821, 104, 0, 0, 7, 823, 1, 0, 0, 1, 818, 0, 0, 0, 1, 823, 0, 0, 0, 1, 824, 0, 0, 0, 5, 825, 14, 0, 0, 1, 83, 0, 0, 0, 5, 827, 16, 0, 0, 5, 828, 95, 0, 0, 5, 831, 15, 0, 0, 5, 830, 104, 0, 0, 7, 832, 1, 0, 0, 1, 829, 0, 0, 0, 1, 832, 0, 0, 0, 1, 85, 0, 0, 0, 5, 867, 67, 0, 0, 5, 867, 68, 0, 0, 5, 867, 69, 0, 0, 5, 867, 70, 0, 0, 5, 867, 71, 0, 0, 5, 867, 72, 0, 0, 5, 867, 73, 0, 0, 5, 867, 74, 0, 0, 5, 867, 75, 0, 0, 5, 867, 76, 0, 0, 5, 846, 16, 0, 0, 5, 845, 13, 0, 0, 5, 847, 16, 0, 0, 1, 844, 0, 0, 0, 1, 847, 0, 0, 0, 1, 849, 0, 0, 0, 3, 90, 45, 850, 0, 1, 848, 0, 0, 0, 1, 850, 0, 0, 0, 1, 867, 0, 0, 0, 5, 852, 109, 0, 0, 3, 86, 43, 853, 0, 5, 854, 110, 0, 0, 1, 867, 0, 0, 0, 5, 856, 107, 0, 0, 3, 88, 44, 861, 0, 5, 858, 103, 0, 0, 3, 88, 44, 860, 0, 1, 857, 0, 0, 0, 1, 863, 0, 0, 0, 1, 859, 0, 0, 0, 1, 862, 0, 0, 0, 1, 864, 0, 0, 0, 1, 861, 0, 0, 0, 5, 865, 108, 0, 0, 1, 867, 0, 0, 0, 1, 833, 0, 0, 0, 1, 834, 0, 0, 0, 1, 835, 0, 0, 0, 1, 836, 0, 0, 0, 1, 837, 0, 0, 0, 1, 838, 0, 0, 0, 1, 839, 0, 0, 0, 1, 840, 0, 0, 0, 1, 841, 0, 0, 0, 1, 842, 0, 0, 0, 1, 843, 0, 0, 0, 1, 851, 0, 0, 0, 1, 855, 0, 0, 0, 1, 869, 0, 0, 0, 5, 870, 12, 0, 0, 1, 868, 0, 0, 0, 1, 870, 0, 0, 0, 1, 893, 0, 0, 0, 7, 872, 5, 0, 0, 5, 884, 107, 0, 0, 3, 86, 43, 878, 0, 5, 875, 103, 0, 0, 3, 86, 43, 877, 0, 1, 874, 0, 0, 0, 1, 880, 0, 0, 0, 1, 876, 0, 0, 0, 1, 879, 0, 0, 0, 1, 882, 0, 0, 0, 1, 878, 0, 0, 0, 5, 883, 9, 0, 0, 1, 881, 0, 0, 0, 1, 883, 0, 0, 0, 1, 885, 0, 0, 0, 1, 873, 0, 0, 0, 1, 885, 0, 0, 0, 1, 886, 0, 0, 0, 5, 890, 108, 0, 0, 5, 888, 95, 0, 0, 259, 86, 43, 891, 0, 5, 891, 12, 0, 0, 1, 887, 0, 0, 0, 1, 889, 0, 0, 0, 1, 891, 0, 0, 0, 1, 893, 0, 0, 0, 1, 866, 0, 0, 0, 1, 871, 0, 0, 0, 1, 87, 0, 0, 0, 7, 895, 7, 0, 0, 5, 897, 104, 0, 0, 1, 894, 0, 0, 0, 1, 897, 0, 0, 0, 1, 898, 0, 0, 0, 259, 86, 43, 899, 0, 1, 89, 0, 0, 0, 5, 901, 10, 0, 0, 3, 86, 43, 906, 0, 5, 903, 103, 0, 0, 3, 86, 43, 905, 0, 1, 902, 0, 0, 0, 1, 908, 0, 0, 0, 1, 904, 0, 0, 0, 1, 907, 0, 0, 0, 1, 910, 0, 0, 0, 1, 906, 0, 0, 0, 5, 911, 9, 0, 0, 1, 909, 0, 0, 0, 1, 911, 0, 0, 0, 1, 912, 0, 0, 0, 5, 913, 11, 0, 0, 1, 91, 0, 0, 0, 0, 2, 1, 0, 2, 2, 2, 1, 2, 2, 4, 1, 1, 4, 2, 5, 1, 1, 6, 2, 6, 1, 1, 8, 2, 7, 1, 1, 10, 2, 8, 2, 1, 12, 2, 10, 1, 1, 14, 2, 11, 1, 1, 16, 2, 12, 1, 1, 18, 2, 13, 1, 1, 20, 2, 14, 1, 1, 22, 2, 15, 2, 1, 24, 2, 17, 2, 1, 26, 2, 19, 3, 1, 28, 2, 22, 2, 1, 30, 2, 24, 3, 1, 32, 2, 27, 2, 1, 34, 2, 16, 16, 21, 21, 7, 7, 16, 16, 30, 31, 32, 33, 88, 89, 34, 36, 6, 6, 16, 16, 6, 7, 1, 2, 90, 94, 24, 26, 17, 20, 16, 16, 106, 106, 88, 88, 97, 97, 57, 58, 77, 87, 98, 99, 3, 3, 101, 101, 56, 56, 59, 59, 78, 78, 67, 72, 74, 76, 2162688, 0, 0, 0, 65664, 0, 0, 0, 3221225472, 0, 0, 0, 0, 3, 0, 0, 0, 0, 50331648, 0, 0, 28, 0, 0, 65600, 0, 0, 0, 192, 0, 0, 0, 6, 0, 0, 0, 0, 0, 2080374784, 0, 117440512, 0, 0, 0, 1966080, 0, 0, 0, 65536, 0, 0, 1024, 0, 0, 16777216, 2, 0, 100663296, 16769024, 12, 8, 0, 0, 32, 0, 150994944, 16384, 0, 0, 0, 7672, 0, 97, 102, 106, 115, 125, 129, 131, 136, 144, 147, 150, 155, 165, 174, 178, 183, 191, 195, 206, 209, 214, 217, 224, 228, 231, 245, 249, 251, 256, 263, 270, 278, 281, 288, 295, 305, 309, 313, 315, 330, 338, 341, 355, 364, 367, 383, 391, 394, 396, 402, 405, 412, 418, 422, 434, 439, 447, 455, 459, 463, 470, 474, 477, 481, 485, 490, 498, 504, 508, 525, 529, 537, 544, 553, 565, 574, 578, 582, 590, 594, 600, 608, 618, 626, 628, 633, 649, 661, 671, 676, 679, 687, 692, 694, 702, 706, 710, 717, 723, 727, 729, 733, 735, 742, 748, 752, 754, 756, 765, 771, 775, 777, 779, 789, 791, 799, 808, 812, 816, 822, 831, 846, 849, 861, 866, 869, 878, 882, 884, 890, 892, 896, 906, 910, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68, 70, 72, 74, 76, 78, 80, 82, 84, 86, 88, 90, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63, 65, 67, 69, 71, 73, 75, 77, 79, 81, 83, 85, 87, 89, 91];
+static PARSER_ATN_DATA: &[u32] = &[1346458702, 3, 16909060, 29, 113, 913, 1200, 18, 29, 137, 43, 29, 6391, 6420, 6000, 12420, 90, 12510, 58, 12640, 137, 12777, 43, 12820, 43, 12863, 36, 12568, 72, 2, 0, 8, 0, 1, 4294967295, 4294967295, 7, 0, 16, 1, 0, 4294967295, 4294967295, 2, 1, 8, 1, 1, 4294967295, 4294967295, 7, 1, 24, 2, 1, 4294967295, 4294967295, 2, 2, 8, 3, 1, 4294967295, 4294967295, 7, 2, 24, 4, 1, 4294967295, 4294967295, 2, 3, 8, 5, 1, 4294967295, 4294967295, 7, 3, 24, 6, 1, 4294967295, 4294967295, 2, 4, 8, 7, 1, 4294967295, 4294967295, 7, 4, 24, 8, 2, 4294967295, 4294967295, 2, 5, 8, 10, 1, 4294967295, 4294967295, 7, 5, 24, 11, 1, 4294967295, 4294967295, 2, 6, 8, 12, 1, 4294967295, 4294967295, 7, 6, 24, 13, 4, 4294967295, 4294967295, 2, 7, 8, 17, 1, 4294967295, 4294967295, 7, 7, 24, 18, 3, 4294967295, 4294967295, 2, 8, 8, 21, 1, 4294967295, 4294967295, 7, 8, 24, 22, 2, 4294967295, 4294967295, 2, 9, 8, 24, 1, 4294967295, 4294967295, 7, 9, 24, 25, 1, 4294967295, 4294967295, 2, 10, 8, 26, 1, 4294967295, 4294967295, 7, 10, 24, 27, 3, 4294967295, 4294967295, 2, 11, 8, 30, 1, 4294967295, 4294967295, 7, 11, 24, 31, 2, 4294967295, 4294967295, 2, 12, 8, 33, 1, 4294967295, 4294967295, 7, 12, 24, 34, 1, 4294967295, 4294967295, 2, 13, 8, 35, 1, 4294967295, 4294967295, 7, 13, 24, 36, 2, 4294967295, 4294967295, 2, 14, 8, 38, 1, 4294967295, 4294967295, 7, 14, 24, 39, 1, 4294967295, 4294967295, 2, 15, 8, 40, 1, 4294967295, 4294967295, 7, 15, 24, 41, 2, 4294967295, 4294967295, 2, 16, 8, 43, 1, 4294967295, 4294967295, 7, 16, 24, 44, 1, 4294967295, 4294967295, 2, 17, 8, 45, 1, 4294967295, 4294967295, 7, 17, 24, 46, 2, 4294967295, 4294967295, 2, 18, 8, 48, 1, 4294967295, 4294967295, 7, 18, 24, 49, 1, 4294967295, 4294967295, 2, 19, 8, 50, 1, 4294967295, 4294967295, 7, 19, 24, 51, 2, 4294967295, 4294967295, 2, 20, 8, 53, 1, 4294967295, 4294967295, 7, 20, 24, 54, 1, 4294967295, 4294967295, 2, 21, 8, 55, 1, 4294967295, 4294967295, 7, 21, 24, 56, 2, 4294967295, 4294967295, 2, 22, 8, 58, 1, 4294967295, 4294967295, 7, 22, 24, 59, 13, 4294967295, 4294967295, 2, 23, 8, 72, 1, 4294967295, 4294967295, 7, 23, 24, 73, 2, 4294967295, 4294967295, 2, 24, 8, 75, 1, 4294967295, 4294967295, 7, 24, 24, 76, 4, 4294967295, 4294967295, 2, 25, 8, 80, 1, 4294967295, 4294967295, 7, 25, 24, 81, 4, 4294967295, 4294967295, 2, 26, 8, 85, 1, 4294967295, 4294967295, 7, 26, 24, 86, 2, 4294967295, 4294967295, 2, 27, 8, 88, 1, 4294967295, 4294967295, 7, 27, 24, 89, 2, 4294967295, 4294967295, 2, 28, 8, 91, 1, 4294967295, 4294967295, 7, 28, 24, 92, 1, 4294967295, 4294967295, 2, 29, 8, 93, 1, 4294967295, 4294967295, 7, 29, 24, 94, 5, 4294967295, 4294967295, 2, 30, 8, 99, 1, 4294967295, 4294967295, 7, 30, 24, 100, 1, 4294967295, 4294967295, 2, 31, 8, 101, 1, 4294967295, 4294967295, 7, 31, 24, 102, 34, 4294967295, 4294967295, 2, 32, 8, 136, 1, 4294967295, 4294967295, 7, 32, 24, 137, 2, 4294967295, 4294967295, 2, 33, 8, 139, 1, 4294967295, 4294967295, 7, 33, 24, 140, 3, 4294967295, 4294967295, 2, 34, 8, 143, 1, 4294967295, 4294967295, 7, 34, 24, 144, 1, 4294967295, 4294967295, 2, 35, 8, 145, 1, 4294967295, 4294967295, 7, 35, 24, 146, 1, 4294967295, 4294967295, 2, 36, 8, 147, 1, 4294967295, 4294967295, 7, 36, 24, 148, 2, 4294967295, 4294967295, 2, 37, 8, 150, 1, 4294967295, 4294967295, 7, 37, 24, 151, 2, 4294967295, 4294967295, 2, 38, 8, 153, 1, 4294967295, 4294967295, 7, 38, 24, 154, 1, 4294967295, 4294967295, 2, 39, 8, 155, 1, 4294967295, 4294967295, 7, 39, 24, 156, 2, 4294967295, 4294967295, 2, 40, 8, 158, 1, 4294967295, 4294967295, 7, 40, 24, 159, 18, 4294967295, 4294967295, 2, 41, 8, 177, 1, 4294967295, 4294967295, 7, 41, 24, 178, 2, 4294967295, 4294967295, 2, 42, 8, 180, 1, 4294967295, 4294967295, 7, 42, 24, 181, 3, 4294967295, 4294967295, 1, 0, 8, 184, 1, 4294967295, 4294967295, 1, 0, 32, 185, 1, 4294967295, 4294967295, 1, 0, 8, 186, 1, 4294967295, 4294967295, 5, 0, 8, 187, 1, 90, 4294967295, 8, 0, 8, 188, 1, 4294967295, 4294967295, 10, 0, 8, 189, 2, 4294967295, 4294967295, 12, 0, 8, 191, 1, 4294967295, 93, 9, 0, 8, 192, 1, 4294967295, 4294967295, 1, 0, 8, 193, 1, 4294967295, 4294967295, 1, 0, 32, 194, 1, 4294967295, 4294967295, 3, 0, 8, 195, 2, 97, 4294967295, 8, 0, 8, 197, 1, 4294967295, 4294967295, 5, 0, 8, 198, 1, 99, 4294967295, 8, 0, 8, 199, 1, 4294967295, 4294967295, 10, 0, 8, 200, 2, 4294967295, 4294967295, 12, 0, 8, 202, 1, 4294967295, 102, 9, 0, 8, 203, 1, 4294967295, 4294967295, 1, 0, 32, 204, 1, 4294967295, 4294967295, 1, 0, 8, 205, 1, 4294967295, 4294967295, 1, 1, 32, 206, 1, 4294967295, 4294967295, 1, 1, 32, 207, 1, 4294967295, 4294967295, 1, 1, 32, 208, 1, 4294967295, 4294967295, 1, 1, 32, 209, 1, 4294967295, 4294967295, 3, 1, 8, 210, 2, 110, 4294967295, 8, 1, 8, 212, 1, 4294967295, 4294967295, 1, 1, 32, 213, 1, 4294967295, 4294967295, 1, 1, 32, 214, 1, 4294967295, 4294967295, 1, 1, 32, 215, 1, 4294967295, 4294967295, 1, 1, 32, 216, 1, 4294967295, 4294967295, 1, 1, 32, 217, 1, 4294967295, 4294967295, 1, 1, 32, 218, 1, 4294967295, 4294967295, 4, 1, 8, 219, 1, 118, 4294967295, 8, 1, 8, 220, 1, 4294967295, 4294967295, 11, 1, 8, 221, 2, 4294967295, 4294967295, 12, 1, 8, 223, 1, 4294967295, 119, 1, 1, 32, 224, 1, 4294967295, 4294967295, 1, 1, 32, 225, 1, 4294967295, 4294967295, 3, 1, 8, 226, 2, 124, 4294967295, 8, 1, 8, 228, 1, 4294967295, 4294967295, 3, 1, 8, 229, 3, 126, 4294967295, 8, 1, 8, 232, 1, 4294967295, 4294967295, 1, 2, 8, 233, 1, 4294967295, 4294967295, 5, 2, 8, 234, 1, 129, 4294967295, 8, 2, 8, 235, 1, 4294967295, 4294967295, 10, 2, 8, 236, 2, 4294967295, 4294967295, 12, 2, 8, 238, 1, 4294967295, 132, 9, 2, 8, 239, 1, 4294967295, 4294967295, 1, 2, 8, 240, 1, 4294967295, 4294967295, 1, 2, 8, 241, 1, 4294967295, 4294967295, 1, 2, 8, 242, 1, 4294967295, 4294967295, 1, 2, 8, 243, 1, 4294967295, 4294967295, 1, 2, 8, 244, 1, 4294967295, 4294967295, 3, 2, 8, 245, 5, 139, 4294967295, 8, 2, 8, 250, 1, 4294967295, 4294967295, 1, 2, 8, 251, 1, 4294967295, 4294967295, 3, 2, 8, 252, 2, 142, 4294967295, 8, 2, 8, 254, 1, 4294967295, 4294967295, 1, 3, 32, 255, 1, 4294967295, 4294967295, 3, 3, 8, 256, 2, 145, 4294967295, 8, 3, 8, 258, 1, 4294967295, 4294967295, 1, 3, 32, 259, 1, 4294967295, 4294967295, 1, 3, 32, 260, 1, 4294967295, 4294967295, 1, 3, 8, 261, 1, 4294967295, 4294967295, 3, 3, 8, 262, 2, 150, 4294967295, 8, 3, 8, 264, 1, 4294967295, 4294967295, 1, 3, 32, 265, 1, 4294967295, 4294967295, 1, 3, 8, 266, 1, 4294967295, 4294967295, 1, 3, 8, 267, 1, 4294967295, 4294967295, 3, 3, 8, 268, 2, 155, 4294967295, 8, 3, 8, 270, 1, 4294967295, 4294967295, 1, 4, 32, 271, 1, 4294967295, 4294967295, 1, 4, 32, 272, 1, 4294967295, 4294967295, 1, 4, 32, 273, 1, 4294967295, 4294967295, 1, 4, 32, 274, 1, 4294967295, 4294967295, 1, 4, 32, 275, 1, 4294967295, 4294967295, 3, 4, 8, 276, 2, 162, 4294967295, 8, 4, 8, 278, 1, 4294967295, 4294967295, 1, 5, 32, 279, 1, 4294967295, 4294967295, 1, 5, 32, 280, 1, 4294967295, 4294967295, 1, 5, 8, 281, 1, 4294967295, 4294967295, 1, 5, 8, 282, 1, 4294967295, 4294967295, 1, 5, 32, 283, 1, 4294967295, 4294967295, 1, 5, 8, 284, 1, 4294967295, 4294967295, 1, 6, 8, 285, 1, 4294967295, 4294967295, 3, 6, 8, 286, 2, 171, 4294967295, 8, 6, 8, 288, 1, 4294967295, 4294967295, 1, 6, 32, 289, 1, 4294967295, 4294967295, 1, 6, 8, 290, 1, 4294967295, 4294967295, 3, 6, 8, 291, 2, 175, 4294967295, 8, 6, 8, 293, 1, 4294967295, 4294967295, 1, 6, 32, 294, 1, 4294967295, 4294967295, 1, 6, 32, 295, 1, 4294967295, 4294967295, 1, 6, 8, 296, 1, 4294967295, 4294967295, 3, 6, 8, 297, 2, 180, 4294967295, 8, 6, 8, 299, 1, 4294967295, 4294967295, 1, 7, 32, 300, 1, 4294967295, 4294967295, 1, 7, 8, 301, 1, 4294967295, 4294967295, 1, 7, 32, 302, 1, 4294967295, 4294967295, 1, 7, 8, 303, 1, 4294967295, 4294967295, 5, 7, 8, 304, 1, 186, 4294967295, 8, 7, 8, 305, 1, 4294967295, 4294967295, 10, 7, 8, 306, 2, 4294967295, 4294967295, 12, 7, 8, 308, 1, 4294967295, 189, 9, 7, 8, 309, 1, 4294967295, 4294967295, 1, 7, 32, 310, 1, 4294967295, 4294967295, 3, 7, 8, 311, 2, 192, 4294967295, 8, 7, 8, 313, 1, 4294967295, 4294967295, 1, 7, 32, 314, 1, 4294967295, 4294967295, 1, 7, 8, 315, 1, 4294967295, 4294967295, 1, 8, 32, 316, 1, 4294967295, 4294967295, 1, 8, 32, 317, 1, 4294967295, 4294967295, 1, 8, 32, 318, 1, 4294967295, 4294967295, 1, 8, 32, 319, 1, 4294967295, 4294967295, 1, 8, 32, 320, 1, 4294967295, 4294967295, 5, 8, 8, 321, 1, 201, 4294967295, 8, 8, 8, 322, 1, 4294967295, 4294967295, 10, 8, 8, 323, 2, 4294967295, 4294967295, 12, 8, 8, 325, 1, 4294967295, 204, 9, 8, 8, 326, 1, 4294967295, 4294967295, 3, 8, 8, 327, 2, 206, 4294967295, 8, 8, 8, 329, 1, 4294967295, 4294967295, 1, 9, 32, 330, 1, 4294967295, 4294967295, 1, 9, 32, 331, 1, 4294967295, 4294967295, 1, 9, 8, 332, 1, 4294967295, 4294967295, 3, 9, 8, 333, 2, 211, 4294967295, 8, 9, 8, 335, 1, 4294967295, 4294967295, 1, 9, 8, 336, 1, 4294967295, 4294967295, 3, 9, 8, 337, 2, 214, 4294967295, 8, 9, 8, 339, 1, 4294967295, 4294967295, 1, 10, 8, 340, 1, 4294967295, 4294967295, 1, 10, 32, 341, 1, 4294967295, 4294967295, 1, 10, 8, 342, 1, 4294967295, 4294967295, 5, 10, 8, 343, 1, 219, 4294967295, 8, 10, 8, 344, 1, 4294967295, 4294967295, 10, 10, 8, 345, 2, 4294967295, 4294967295, 12, 10, 8, 347, 1, 4294967295, 222, 9, 10, 8, 348, 1, 4294967295, 4294967295, 1, 10, 32, 349, 1, 4294967295, 4294967295, 3, 10, 8, 350, 2, 225, 4294967295, 8, 10, 8, 352, 1, 4294967295, 4294967295, 1, 11, 32, 353, 1, 4294967295, 4294967295, 3, 11, 8, 354, 2, 228, 4294967295, 8, 11, 8, 356, 1, 4294967295, 4294967295, 1, 11, 32, 357, 1, 4294967295, 4294967295, 1, 11, 32, 358, 1, 4294967295, 4294967295, 1, 11, 8, 359, 1, 4294967295, 4294967295, 1, 11, 8, 360, 1, 4294967295, 4294967295, 1, 12, 32, 361, 1, 4294967295, 4294967295, 1, 12, 32, 362, 1, 4294967295, 4294967295, 1, 12, 32, 363, 1, 4294967295, 4294967295, 1, 12, 8, 364, 1, 4294967295, 4294967295, 1, 12, 32, 365, 1, 4294967295, 4294967295, 1, 12, 8, 366, 1, 4294967295, 4294967295, 5, 12, 8, 367, 1, 240, 4294967295, 8, 12, 8, 368, 1, 4294967295, 4294967295, 10, 12, 8, 369, 2, 4294967295, 4294967295, 12, 12, 8, 371, 1, 4294967295, 243, 9, 12, 8, 372, 1, 4294967295, 4294967295, 1, 12, 32, 373, 1, 4294967295, 4294967295, 3, 12, 8, 374, 2, 246, 4294967295, 8, 12, 8, 376, 1, 4294967295, 4294967295, 3, 12, 8, 377, 2, 248, 4294967295, 8, 12, 8, 379, 1, 4294967295, 4294967295, 1, 12, 32, 380, 1, 4294967295, 4294967295, 1, 12, 32, 381, 1, 4294967295, 4294967295, 1, 12, 8, 382, 1, 4294967295, 4294967295, 3, 12, 8, 383, 2, 253, 4294967295, 8, 12, 8, 385, 1, 4294967295, 4294967295, 1, 12, 32, 386, 1, 4294967295, 4294967295, 1, 12, 8, 387, 1, 4294967295, 4294967295, 1, 13, 32, 388, 1, 4294967295, 4294967295, 1, 13, 32, 389, 1, 4294967295, 4294967295, 1, 13, 32, 390, 1, 4294967295, 4294967295, 3, 13, 8, 391, 2, 260, 4294967295, 8, 13, 8, 393, 1, 4294967295, 4294967295, 1, 13, 8, 394, 1, 4294967295, 4294967295, 1, 13, 8, 395, 1, 4294967295, 4294967295, 1, 14, 32, 396, 1, 4294967295, 4294967295, 1, 14, 32, 397, 1, 4294967295, 4294967295, 1, 14, 8, 398, 1, 4294967295, 4294967295, 3, 14, 8, 399, 2, 267, 4294967295, 8, 14, 8, 401, 1, 4294967295, 4294967295, 1, 14, 32, 402, 1, 4294967295, 4294967295, 1, 14, 8, 403, 1, 4294967295, 4294967295, 1, 14, 32, 404, 1, 4294967295, 4294967295, 1, 14, 8, 405, 1, 4294967295, 4294967295, 5, 14, 8, 406, 1, 273, 4294967295, 8, 14, 8, 407, 1, 4294967295, 4294967295, 10, 14, 8, 408, 2, 4294967295, 4294967295, 12, 14, 8, 410, 1, 4294967295, 276, 9, 14, 8, 411, 1, 4294967295, 4294967295, 3, 14, 8, 412, 2, 278, 4294967295, 8, 14, 8, 414, 1, 4294967295, 4294967295, 1, 14, 32, 415, 1, 4294967295, 4294967295, 1, 14, 8, 416, 1, 4294967295, 4294967295, 1, 15, 8, 417, 1, 4294967295, 4294967295, 5, 15, 8, 418, 1, 283, 4294967295, 8, 15, 8, 419, 1, 4294967295, 4294967295, 10, 15, 8, 420, 2, 4294967295, 4294967295, 12, 15, 8, 422, 1, 4294967295, 286, 9, 15, 8, 423, 1, 4294967295, 4294967295, 1, 15, 32, 424, 1, 4294967295, 4294967295, 1, 15, 32, 425, 1, 4294967295, 4294967295, 1, 15, 8, 426, 1, 4294967295, 4294967295, 1, 15, 8, 427, 1, 4294967295, 4294967295, 3, 15, 8, 428, 2, 292, 4294967295, 8, 15, 8, 430, 1, 4294967295, 4294967295, 1, 15, 32, 431, 1, 4294967295, 4294967295, 1, 15, 32, 432, 1, 4294967295, 4294967295, 1, 15, 32, 433, 1, 4294967295, 4294967295, 1, 15, 8, 434, 1, 4294967295, 4294967295, 1, 15, 32, 435, 1, 4294967295, 4294967295, 1, 15, 8, 436, 1, 4294967295, 4294967295, 5, 15, 8, 437, 1, 300, 4294967295, 8, 15, 8, 438, 1, 4294967295, 4294967295, 10, 15, 8, 439, 2, 4294967295, 4294967295, 12, 15, 8, 441, 1, 4294967295, 303, 9, 15, 8, 442, 1, 4294967295, 4294967295, 1, 15, 32, 443, 1, 4294967295, 4294967295, 3, 15, 8, 444, 2, 306, 4294967295, 8, 15, 8, 446, 1, 4294967295, 4294967295, 1, 15, 32, 447, 1, 4294967295, 4294967295, 1, 15, 8, 448, 1, 4294967295, 4294967295, 3, 15, 8, 449, 2, 310, 4294967295, 8, 15, 8, 451, 1, 4294967295, 4294967295, 3, 15, 8, 452, 2, 312, 4294967295, 8, 15, 8, 454, 1, 4294967295, 4294967295, 1, 16, 32, 455, 1, 4294967295, 4294967295, 1, 16, 32, 456, 1, 4294967295, 4294967295, 1, 16, 8, 457, 1, 4294967295, 4294967295, 1, 16, 8, 458, 1, 4294967295, 4294967295, 1, 16, 32, 459, 1, 4294967295, 4294967295, 1, 16, 8, 460, 1, 4294967295, 4294967295, 1, 17, 32, 461, 1, 4294967295, 4294967295, 1, 17, 32, 462, 1, 4294967295, 4294967295, 1, 17, 8, 463, 1, 4294967295, 4294967295, 1, 17, 8, 464, 1, 4294967295, 4294967295, 1, 18, 32, 465, 1, 4294967295, 4294967295, 1, 18, 32, 466, 1, 4294967295, 4294967295, 1, 18, 8, 467, 1, 4294967295, 4294967295, 3, 18, 8, 468, 2, 327, 4294967295, 8, 18, 8, 470, 1, 4294967295, 4294967295, 1, 18, 32, 471, 1, 4294967295, 4294967295, 1, 18, 8, 472, 1, 4294967295, 4294967295, 1, 18, 32, 473, 1, 4294967295, 4294967295, 1, 18, 8, 474, 1, 4294967295, 4294967295, 5, 18, 8, 475, 1, 333, 4294967295, 8, 18, 8, 476, 1, 4294967295, 4294967295, 10, 18, 8, 477, 2, 4294967295, 4294967295, 12, 18, 8, 479, 1, 4294967295, 336, 9, 18, 8, 480, 1, 4294967295, 4294967295, 3, 18, 8, 481, 2, 338, 4294967295, 8, 18, 8, 483, 1, 4294967295, 4294967295, 1, 18, 32, 484, 1, 4294967295, 4294967295, 1, 18, 8, 485, 1, 4294967295, 4294967295, 1, 19, 32, 486, 1, 4294967295, 4294967295, 1, 19, 32, 487, 1, 4294967295, 4294967295, 1, 19, 8, 488, 1, 4294967295, 4294967295, 1, 19, 8, 489, 1, 4294967295, 4294967295, 1, 20, 32, 490, 1, 4294967295, 4294967295, 1, 20, 32, 491, 1, 4294967295, 4294967295, 1, 20, 32, 492, 1, 4294967295, 4294967295, 1, 20, 8, 493, 1, 4294967295, 4294967295, 1, 20, 32, 494, 1, 4294967295, 4294967295, 1, 20, 8, 495, 1, 4294967295, 4294967295, 3, 20, 8, 496, 2, 352, 4294967295, 8, 20, 8, 498, 1, 4294967295, 4294967295, 1, 20, 32, 499, 1, 4294967295, 4294967295, 1, 20, 32, 500, 1, 4294967295, 4294967295, 1, 20, 8, 501, 1, 4294967295, 4294967295, 1, 20, 32, 502, 1, 4294967295, 4294967295, 1, 20, 8, 503, 1, 4294967295, 4294967295, 5, 20, 8, 504, 1, 359, 4294967295, 8, 20, 8, 505, 1, 4294967295, 4294967295, 10, 20, 8, 506, 2, 4294967295, 4294967295, 12, 20, 8, 508, 1, 4294967295, 362, 9, 20, 8, 509, 1, 4294967295, 4294967295, 3, 20, 8, 510, 2, 364, 4294967295, 8, 20, 8, 512, 1, 4294967295, 4294967295, 1, 20, 32, 513, 1, 4294967295, 4294967295, 1, 20, 8, 514, 1, 4294967295, 4294967295, 1, 21, 32, 515, 1, 4294967295, 4294967295, 1, 21, 32, 516, 1, 4294967295, 4294967295, 1, 21, 8, 517, 1, 4294967295, 4294967295, 1, 21, 32, 518, 1, 4294967295, 4294967295, 1, 21, 32, 519, 1, 4294967295, 4294967295, 1, 21, 8, 520, 1, 4294967295, 4294967295, 1, 21, 32, 521, 1, 4294967295, 4294967295, 1, 21, 32, 522, 1, 4294967295, 4294967295, 1, 21, 8, 523, 1, 4294967295, 4294967295, 1, 21, 8, 524, 1, 4294967295, 4294967295, 1, 21, 32, 525, 1, 4294967295, 4294967295, 1, 21, 8, 526, 1, 4294967295, 4294967295, 3, 21, 8, 527, 3, 380, 4294967295, 8, 21, 8, 530, 1, 4294967295, 4294967295, 1, 22, 32, 531, 1, 4294967295, 4294967295, 1, 22, 8, 532, 1, 4294967295, 4294967295, 1, 22, 32, 533, 1, 4294967295, 4294967295, 1, 22, 8, 534, 1, 4294967295, 4294967295, 5, 22, 8, 535, 1, 386, 4294967295, 8, 22, 8, 536, 1, 4294967295, 4294967295, 10, 22, 8, 537, 2, 4294967295, 4294967295, 12, 22, 8, 539, 1, 4294967295, 389, 9, 22, 8, 540, 1, 4294967295, 4294967295, 3, 22, 8, 541, 2, 391, 4294967295, 8, 22, 8, 543, 1, 4294967295, 4294967295, 3, 22, 8, 544, 2, 393, 4294967295, 8, 22, 8, 546, 1, 4294967295, 4294967295, 1, 23, 32, 547, 1, 4294967295, 4294967295, 1, 23, 32, 548, 1, 4294967295, 4294967295, 1, 23, 32, 549, 1, 4294967295, 4294967295, 1, 23, 8, 550, 1, 4294967295, 4294967295, 3, 23, 8, 551, 2, 399, 4294967295, 8, 23, 8, 553, 1, 4294967295, 4294967295, 1, 23, 8, 554, 1, 4294967295, 4294967295, 3, 23, 8, 555, 2, 402, 4294967295, 8, 23, 8, 557, 1, 4294967295, 4294967295, 1, 23, 32, 558, 1, 4294967295, 4294967295, 1, 23, 8, 559, 1, 4294967295, 4294967295, 1, 23, 8, 560, 1, 4294967295, 4294967295, 3, 23, 8, 561, 2, 407, 4294967295, 8, 23, 8, 563, 1, 4294967295, 4294967295, 1, 23, 8, 564, 1, 4294967295, 4294967295, 1, 23, 32, 565, 1, 4294967295, 4294967295, 1, 23, 8, 566, 1, 4294967295, 4294967295, 3, 23, 8, 567, 2, 412, 4294967295, 8, 23, 8, 569, 1, 4294967295, 4294967295, 1, 23, 32, 570, 1, 4294967295, 4294967295, 1, 23, 8, 571, 1, 4294967295, 4294967295, 1, 23, 8, 572, 1, 4294967295, 4294967295, 3, 23, 8, 573, 2, 417, 4294967295, 8, 23, 8, 575, 1, 4294967295, 4294967295, 1, 23, 32, 576, 1, 4294967295, 4294967295, 1, 23, 8, 577, 1, 4294967295, 4294967295, 3, 23, 8, 578, 3, 421, 4294967295, 8, 23, 8, 581, 1, 4294967295, 4294967295, 1, 23, 32, 582, 1, 4294967295, 4294967295, 1, 23, 8, 583, 1, 4294967295, 4294967295, 3, 23, 8, 584, 2, 425, 4294967295, 8, 23, 8, 586, 1, 4294967295, 4294967295, 1, 23, 32, 587, 1, 4294967295, 4294967295, 1, 23, 8, 588, 1, 4294967295, 4294967295, 1, 23, 8, 589, 1, 4294967295, 4294967295, 1, 23, 32, 590, 1, 4294967295, 4294967295, 1, 23, 32, 591, 1, 4294967295, 4294967295, 1, 23, 8, 592, 1, 4294967295, 4294967295, 1, 23, 8, 593, 1, 4294967295, 4294967295, 1, 23, 8, 594, 1, 4294967295, 4294967295, 5, 23, 8, 595, 1, 435, 4294967295, 8, 23, 8, 596, 1, 4294967295, 4294967295, 10, 23, 8, 597, 2, 4294967295, 4294967295, 12, 23, 8, 599, 1, 4294967295, 438, 9, 23, 8, 600, 1, 4294967295, 4294967295, 1, 23, 32, 601, 1, 4294967295, 4294967295, 1, 23, 8, 602, 1, 4294967295, 4294967295, 3, 23, 8, 603, 2, 442, 4294967295, 8, 23, 8, 605, 1, 4294967295, 4294967295, 1, 23, 32, 606, 1, 4294967295, 4294967295, 1, 23, 8, 607, 1, 4294967295, 4294967295, 1, 23, 8, 608, 1, 4294967295, 4294967295, 1, 23, 32, 609, 1, 4294967295, 4294967295, 1, 23, 8, 610, 1, 4294967295, 4294967295, 1, 23, 32, 611, 1, 4294967295, 4294967295, 3, 23, 8, 612, 2, 450, 4294967295, 8, 23, 8, 614, 1, 4294967295, 4294967295, 1, 23, 8, 615, 1, 4294967295, 4294967295, 1, 23, 32, 616, 1, 4294967295, 4294967295, 1, 23, 8, 617, 1, 4294967295, 4294967295, 1, 23, 32, 618, 1, 4294967295, 4294967295, 1, 23, 8, 619, 1, 4294967295, 4294967295, 1, 23, 32, 620, 1, 4294967295, 4294967295, 3, 23, 8, 621, 2, 458, 4294967295, 8, 23, 8, 623, 1, 4294967295, 4294967295, 1, 23, 8, 624, 1, 4294967295, 4294967295, 1, 23, 32, 625, 1, 4294967295, 4294967295, 3, 23, 8, 626, 2, 462, 4294967295, 8, 23, 8, 628, 1, 4294967295, 4294967295, 5, 23, 8, 629, 1, 464, 4294967295, 8, 23, 8, 630, 1, 4294967295, 4294967295, 10, 23, 8, 631, 2, 4294967295, 4294967295, 12, 23, 8, 633, 1, 4294967295, 467, 9, 23, 8, 634, 1, 4294967295, 4294967295, 1, 23, 32, 635, 1, 4294967295, 4294967295, 1, 23, 8, 636, 1, 4294967295, 4294967295, 1, 23, 32, 637, 1, 4294967295, 4294967295, 1, 23, 32, 638, 1, 4294967295, 4294967295, 3, 23, 8, 639, 2, 473, 4294967295, 8, 23, 8, 641, 1, 4294967295, 4294967295, 1, 23, 32, 642, 1, 4294967295, 4294967295, 1, 23, 8, 643, 1, 4294967295, 4294967295, 3, 23, 8, 644, 2, 477, 4294967295, 8, 23, 8, 646, 1, 4294967295, 4294967295, 1, 23, 32, 647, 1, 4294967295, 4294967295, 3, 23, 8, 648, 2, 480, 4294967295, 8, 23, 8, 650, 1, 4294967295, 4294967295, 1, 23, 8, 651, 1, 4294967295, 4294967295, 1, 23, 32, 652, 1, 4294967295, 4294967295, 3, 23, 8, 653, 2, 484, 4294967295, 8, 23, 8, 655, 1, 4294967295, 4294967295, 5, 23, 8, 656, 1, 486, 4294967295, 8, 23, 8, 657, 1, 4294967295, 4294967295, 10, 23, 8, 658, 2, 4294967295, 4294967295, 12, 23, 8, 660, 1, 4294967295, 489, 9, 23, 8, 661, 1, 4294967295, 4294967295, 1, 23, 32, 662, 1, 4294967295, 4294967295, 1, 23, 8, 663, 1, 4294967295, 4294967295, 3, 23, 8, 664, 2, 493, 4294967295, 8, 23, 8, 666, 1, 4294967295, 4294967295, 1, 23, 32, 667, 1, 4294967295, 4294967295, 1, 23, 32, 668, 1, 4294967295, 4294967295, 1, 23, 8, 669, 1, 4294967295, 4294967295, 1, 23, 8, 670, 1, 4294967295, 4294967295, 1, 23, 32, 671, 1, 4294967295, 4294967295, 1, 23, 8, 672, 1, 4294967295, 4294967295, 3, 23, 8, 673, 2, 501, 4294967295, 8, 23, 8, 675, 1, 4294967295, 4294967295, 1, 23, 32, 676, 1, 4294967295, 4294967295, 1, 23, 8, 677, 1, 4294967295, 4294967295, 1, 23, 32, 678, 1, 4294967295, 4294967295, 1, 23, 32, 679, 1, 4294967295, 4294967295, 3, 23, 8, 680, 11, 507, 4294967295, 8, 23, 8, 691, 1, 4294967295, 4294967295, 1, 24, 32, 692, 1, 4294967295, 4294967295, 1, 24, 8, 693, 1, 4294967295, 4294967295, 1, 24, 32, 694, 1, 4294967295, 4294967295, 1, 24, 8, 695, 1, 4294967295, 4294967295, 1, 24, 8, 696, 1, 4294967295, 4294967295, 1, 24, 32, 697, 1, 4294967295, 4294967295, 1, 24, 8, 698, 1, 4294967295, 4294967295, 1, 25, 32, 699, 1, 4294967295, 4294967295, 1, 25, 32, 700, 1, 4294967295, 4294967295, 1, 25, 32, 701, 1, 4294967295, 4294967295, 1, 25, 8, 702, 1, 4294967295, 4294967295, 1, 25, 32, 703, 1, 4294967295, 4294967295, 1, 25, 8, 704, 1, 4294967295, 4294967295, 4, 25, 8, 705, 1, 522, 4294967295, 8, 25, 8, 706, 1, 4294967295, 4294967295, 11, 25, 8, 707, 2, 4294967295, 4294967295, 12, 25, 8, 709, 1, 4294967295, 523, 1, 25, 32, 710, 1, 4294967295, 4294967295, 1, 25, 8, 711, 1, 4294967295, 4294967295, 3, 25, 8, 712, 3, 528, 4294967295, 8, 25, 8, 715, 1, 4294967295, 4294967295, 1, 26, 32, 716, 1, 4294967295, 4294967295, 1, 26, 8, 717, 1, 4294967295, 4294967295, 1, 26, 32, 718, 1, 4294967295, 4294967295, 1, 26, 8, 719, 1, 4294967295, 4294967295, 4, 26, 8, 720, 1, 534, 4294967295, 8, 26, 8, 721, 1, 4294967295, 4294967295, 11, 26, 8, 722, 2, 4294967295, 4294967295, 12, 26, 8, 724, 1, 4294967295, 535, 1, 26, 32, 725, 1, 4294967295, 4294967295, 1, 26, 8, 726, 1, 4294967295, 4294967295, 1, 27, 32, 727, 1, 4294967295, 4294967295, 1, 27, 32, 728, 1, 4294967295, 4294967295, 1, 27, 8, 729, 1, 4294967295, 4294967295, 3, 27, 8, 730, 3, 543, 4294967295, 8, 27, 8, 733, 1, 4294967295, 4294967295, 1, 28, 32, 734, 1, 4294967295, 4294967295, 1, 28, 8, 735, 1, 4294967295, 4294967295, 1, 28, 8, 736, 1, 4294967295, 4294967295, 1, 28, 32, 737, 1, 4294967295, 4294967295, 1, 28, 8, 738, 1, 4294967295, 4294967295, 1, 29, 32, 739, 1, 4294967295, 4294967295, 1, 29, 32, 740, 1, 4294967295, 4294967295, 3, 29, 8, 741, 2, 552, 4294967295, 8, 29, 8, 743, 1, 4294967295, 4294967295, 1, 29, 32, 744, 1, 4294967295, 4294967295, 1, 29, 32, 745, 1, 4294967295, 4294967295, 1, 29, 32, 746, 1, 4294967295, 4294967295, 1, 29, 32, 747, 1, 4294967295, 4294967295, 1, 29, 32, 748, 1, 4294967295, 4294967295, 1, 29, 32, 749, 1, 4294967295, 4294967295, 1, 29, 32, 750, 1, 4294967295, 4294967295, 1, 29, 32, 751, 1, 4294967295, 4294967295, 5, 29, 8, 752, 1, 562, 4294967295, 8, 29, 8, 753, 1, 4294967295, 4294967295, 10, 29, 8, 754, 2, 4294967295, 4294967295, 12, 29, 8, 756, 1, 4294967295, 565, 9, 29, 8, 757, 1, 4294967295, 4294967295, 1, 29, 32, 758, 1, 4294967295, 4294967295, 1, 29, 8, 759, 1, 4294967295, 4294967295, 1, 29, 32, 760, 1, 4294967295, 4294967295, 1, 29, 8, 761, 1, 4294967295, 4294967295, 5, 29, 8, 762, 1, 571, 4294967295, 8, 29, 8, 763, 1, 4294967295, 4294967295, 10, 29, 8, 764, 2, 4294967295, 4294967295, 12, 29, 8, 766, 1, 4294967295, 574, 9, 29, 8, 767, 1, 4294967295, 4294967295, 1, 29, 32, 768, 1, 4294967295, 4294967295, 3, 29, 8, 769, 2, 577, 4294967295, 8, 29, 8, 771, 1, 4294967295, 4294967295, 1, 29, 32, 772, 1, 4294967295, 4294967295, 1, 29, 8, 773, 1, 4294967295, 4294967295, 3, 29, 8, 774, 2, 581, 4294967295, 8, 29, 8, 776, 1, 4294967295, 4294967295, 1, 29, 32, 777, 1, 4294967295, 4294967295, 1, 29, 8, 778, 1, 4294967295, 4294967295, 1, 29, 32, 779, 1, 4294967295, 4294967295, 1, 29, 8, 780, 1, 4294967295, 4294967295, 4, 29, 8, 781, 1, 587, 4294967295, 8, 29, 8, 782, 1, 4294967295, 4294967295, 11, 29, 8, 783, 2, 4294967295, 4294967295, 12, 29, 8, 785, 1, 4294967295, 588, 1, 29, 32, 786, 1, 4294967295, 4294967295, 1, 29, 8, 787, 1, 4294967295, 4294967295, 3, 29, 8, 788, 8, 593, 4294967295, 8, 29, 8, 796, 1, 4294967295, 4294967295, 1, 30, 32, 797, 1, 4294967295, 4294967295, 1, 30, 32, 798, 1, 4294967295, 4294967295, 1, 30, 32, 799, 1, 4294967295, 4294967295, 1, 30, 8, 800, 1, 4294967295, 4294967295, 3, 30, 8, 801, 2, 599, 4294967295, 8, 30, 8, 803, 1, 4294967295, 4294967295, 1, 30, 8, 804, 1, 4294967295, 4294967295, 1, 30, 32, 805, 1, 4294967295, 4294967295, 1, 30, 8, 806, 1, 4294967295, 4294967295, 1, 31, 32, 807, 1, 4294967295, 4294967295, 1, 31, 32, 808, 1, 4294967295, 4294967295, 1, 31, 8, 809, 1, 4294967295, 4294967295, 3, 31, 8, 810, 2, 607, 4294967295, 8, 31, 8, 812, 1, 4294967295, 4294967295, 1, 31, 32, 813, 1, 4294967295, 4294967295, 1, 31, 32, 814, 1, 4294967295, 4294967295, 1, 31, 8, 815, 1, 4294967295, 4294967295, 1, 31, 8, 816, 1, 4294967295, 4294967295, 1, 31, 32, 817, 1, 4294967295, 4294967295, 1, 31, 8, 818, 1, 4294967295, 4294967295, 5, 31, 8, 819, 1, 615, 4294967295, 8, 31, 8, 820, 1, 4294967295, 4294967295, 10, 31, 8, 821, 2, 4294967295, 4294967295, 12, 31, 8, 823, 1, 4294967295, 618, 9, 31, 8, 824, 1, 4294967295, 4294967295, 1, 31, 32, 825, 1, 4294967295, 4294967295, 1, 31, 8, 826, 1, 4294967295, 4294967295, 1, 31, 32, 827, 1, 4294967295, 4294967295, 1, 31, 8, 828, 1, 4294967295, 4294967295, 1, 31, 8, 829, 1, 4294967295, 4294967295, 3, 31, 8, 830, 2, 625, 4294967295, 8, 31, 8, 832, 1, 4294967295, 4294967295, 3, 31, 8, 833, 2, 627, 4294967295, 8, 31, 8, 835, 1, 4294967295, 4294967295, 1, 32, 32, 836, 1, 4294967295, 4294967295, 5, 32, 8, 837, 1, 630, 4294967295, 8, 32, 8, 838, 1, 4294967295, 4294967295, 10, 32, 8, 839, 2, 4294967295, 4294967295, 12, 32, 8, 841, 1, 4294967295, 633, 9, 32, 8, 842, 1, 4294967295, 4294967295, 1, 32, 32, 843, 1, 4294967295, 4294967295, 1, 32, 32, 844, 1, 4294967295, 4294967295, 1, 32, 32, 845, 1, 4294967295, 4294967295, 1, 32, 32, 846, 1, 4294967295, 4294967295, 1, 32, 32, 847, 1, 4294967295, 4294967295, 1, 32, 32, 848, 1, 4294967295, 4294967295, 1, 32, 32, 849, 1, 4294967295, 4294967295, 1, 32, 32, 850, 1, 4294967295, 4294967295, 1, 32, 32, 851, 1, 4294967295, 4294967295, 1, 32, 32, 852, 1, 4294967295, 4294967295, 1, 32, 32, 853, 1, 4294967295, 4294967295, 1, 32, 32, 854, 1, 4294967295, 4294967295, 1, 32, 8, 855, 1, 4294967295, 4294967295, 3, 32, 8, 856, 2, 648, 4294967295, 8, 32, 8, 858, 1, 4294967295, 4294967295, 1, 32, 32, 859, 1, 4294967295, 4294967295, 1, 32, 32, 860, 1, 4294967295, 4294967295, 1, 32, 8, 861, 1, 4294967295, 4294967295, 1, 32, 32, 862, 1, 4294967295, 4294967295, 1, 32, 8, 863, 1, 4294967295, 4294967295, 1, 32, 32, 864, 1, 4294967295, 4294967295, 1, 32, 32, 865, 1, 4294967295, 4294967295, 1, 32, 32, 866, 1, 4294967295, 4294967295, 1, 32, 32, 867, 1, 4294967295, 4294967295, 1, 32, 8, 868, 1, 4294967295, 4294967295, 3, 32, 8, 869, 2, 660, 4294967295, 8, 32, 8, 871, 1, 4294967295, 4294967295, 1, 32, 32, 872, 1, 4294967295, 4294967295, 1, 32, 32, 873, 1, 4294967295, 4294967295, 1, 32, 8, 874, 1, 4294967295, 4294967295, 1, 32, 32, 875, 1, 4294967295, 4294967295, 1, 32, 8, 876, 1, 4294967295, 4294967295, 1, 32, 8, 877, 1, 4294967295, 4294967295, 1, 32, 8, 878, 1, 4294967295, 4294967295, 1, 32, 8, 879, 1, 4294967295, 4294967295, 3, 32, 8, 880, 18, 670, 4294967295, 8, 32, 8, 898, 1, 4294967295, 4294967295, 1, 32, 32, 899, 1, 4294967295, 4294967295, 1, 32, 32, 900, 1, 4294967295, 4294967295, 1, 32, 8, 901, 1, 4294967295, 4294967295, 3, 32, 8, 902, 2, 675, 4294967295, 8, 32, 8, 904, 1, 4294967295, 4294967295, 1, 32, 32, 905, 1, 4294967295, 4294967295, 3, 32, 8, 906, 2, 678, 4294967295, 8, 32, 8, 908, 1, 4294967295, 4294967295, 1, 32, 32, 909, 1, 4294967295, 4294967295, 1, 32, 8, 910, 1, 4294967295, 4294967295, 1, 32, 32, 911, 1, 4294967295, 4294967295, 1, 32, 8, 912, 1, 4294967295, 4294967295, 3, 32, 8, 913, 2, 684, 4294967295, 8, 32, 8, 915, 1, 4294967295, 4294967295, 1, 32, 32, 916, 1, 4294967295, 4294967295, 1, 32, 8, 917, 1, 4294967295, 4294967295, 5, 32, 8, 918, 1, 688, 4294967295, 8, 32, 8, 919, 1, 4294967295, 4294967295, 10, 32, 8, 920, 2, 4294967295, 4294967295, 12, 32, 8, 922, 1, 4294967295, 691, 9, 32, 8, 923, 1, 4294967295, 4294967295, 1, 32, 32, 924, 1, 4294967295, 4294967295, 3, 32, 8, 925, 2, 694, 4294967295, 8, 32, 8, 927, 1, 4294967295, 4294967295, 3, 32, 8, 928, 2, 696, 4294967295, 8, 32, 8, 930, 1, 4294967295, 4294967295, 1, 32, 32, 931, 1, 4294967295, 4294967295, 1, 32, 8, 932, 1, 4294967295, 4294967295, 3, 32, 8, 933, 2, 700, 4294967295, 8, 32, 8, 935, 1, 4294967295, 4294967295, 3, 32, 8, 936, 2, 702, 4294967295, 8, 32, 8, 938, 1, 4294967295, 4294967295, 1, 32, 32, 939, 1, 4294967295, 4294967295, 1, 32, 32, 940, 1, 4294967295, 4294967295, 1, 32, 8, 941, 1, 4294967295, 4294967295, 3, 32, 8, 942, 2, 707, 4294967295, 8, 32, 8, 944, 1, 4294967295, 4294967295, 1, 32, 32, 945, 1, 4294967295, 4294967295, 1, 32, 32, 946, 1, 4294967295, 4294967295, 1, 32, 8, 947, 1, 4294967295, 4294967295, 5, 32, 8, 948, 4, 712, 4294967295, 8, 32, 8, 952, 1, 4294967295, 4294967295, 10, 32, 8, 953, 2, 4294967295, 4294967295, 12, 32, 8, 955, 1, 4294967295, 715, 9, 32, 8, 956, 1, 4294967295, 4294967295, 1, 33, 32, 957, 1, 4294967295, 4294967295, 1, 33, 32, 958, 1, 4294967295, 4294967295, 3, 33, 8, 959, 2, 719, 4294967295, 8, 33, 8, 961, 1, 4294967295, 4294967295, 1, 33, 8, 962, 1, 4294967295, 4294967295, 1, 33, 32, 963, 1, 4294967295, 4294967295, 1, 33, 32, 964, 1, 4294967295, 4294967295, 1, 33, 32, 965, 1, 4294967295, 4294967295, 3, 33, 8, 966, 2, 725, 4294967295, 8, 33, 8, 968, 1, 4294967295, 4294967295, 1, 33, 8, 969, 1, 4294967295, 4294967295, 5, 33, 8, 970, 1, 728, 4294967295, 8, 33, 8, 971, 1, 4294967295, 4294967295, 10, 33, 8, 972, 2, 4294967295, 4294967295, 12, 33, 8, 974, 1, 4294967295, 731, 9, 33, 8, 975, 1, 4294967295, 4294967295, 1, 33, 32, 976, 1, 4294967295, 4294967295, 3, 33, 8, 977, 2, 734, 4294967295, 8, 33, 8, 979, 1, 4294967295, 4294967295, 1, 34, 32, 980, 1, 4294967295, 4294967295, 1, 34, 8, 981, 1, 4294967295, 4294967295, 1, 34, 8, 982, 1, 4294967295, 4294967295, 4, 34, 8, 983, 1, 739, 4294967295, 8, 34, 8, 984, 1, 4294967295, 4294967295, 11, 34, 8, 985, 2, 4294967295, 4294967295, 12, 34, 8, 987, 1, 4294967295, 740, 1, 34, 32, 988, 1, 4294967295, 4294967295, 1, 34, 8, 989, 1, 4294967295, 4294967295, 5, 34, 8, 990, 1, 745, 4294967295, 8, 34, 8, 991, 1, 4294967295, 4294967295, 10, 34, 8, 992, 2, 4294967295, 4294967295, 12, 34, 8, 994, 1, 4294967295, 748, 9, 34, 8, 995, 1, 4294967295, 4294967295, 1, 34, 32, 996, 1, 4294967295, 4294967295, 3, 34, 8, 997, 2, 751, 4294967295, 8, 34, 8, 999, 1, 4294967295, 4294967295, 3, 34, 8, 1000, 2, 753, 4294967295, 8, 34, 8, 1002, 1, 4294967295, 4294967295, 3, 34, 8, 1003, 2, 755, 4294967295, 8, 34, 8, 1005, 1, 4294967295, 4294967295, 1, 34, 32, 1006, 1, 4294967295, 4294967295, 1, 34, 8, 1007, 1, 4294967295, 4294967295, 1, 35, 32, 1008, 1, 4294967295, 4294967295, 1, 35, 8, 1009, 1, 4294967295, 4294967295, 1, 35, 8, 1010, 1, 4294967295, 4294967295, 4, 35, 8, 1011, 1, 762, 4294967295, 8, 35, 8, 1012, 1, 4294967295, 4294967295, 11, 35, 8, 1013, 2, 4294967295, 4294967295, 12, 35, 8, 1015, 1, 4294967295, 763, 1, 35, 32, 1016, 1, 4294967295, 4294967295, 1, 35, 8, 1017, 1, 4294967295, 4294967295, 5, 35, 8, 1018, 1, 768, 4294967295, 8, 35, 8, 1019, 1, 4294967295, 4294967295, 10, 35, 8, 1020, 2, 4294967295, 4294967295, 12, 35, 8, 1022, 1, 4294967295, 771, 9, 35, 8, 1023, 1, 4294967295, 4294967295, 1, 35, 32, 1024, 1, 4294967295, 4294967295, 3, 35, 8, 1025, 2, 774, 4294967295, 8, 35, 8, 1027, 1, 4294967295, 4294967295, 3, 35, 8, 1028, 2, 776, 4294967295, 8, 35, 8, 1030, 1, 4294967295, 4294967295, 3, 35, 8, 1031, 2, 778, 4294967295, 8, 35, 8, 1033, 1, 4294967295, 4294967295, 1, 35, 32, 1034, 1, 4294967295, 4294967295, 1, 35, 8, 1035, 1, 4294967295, 4294967295, 1, 36, 32, 1036, 1, 4294967295, 4294967295, 1, 36, 32, 1037, 1, 4294967295, 4294967295, 1, 36, 8, 1038, 1, 4294967295, 4294967295, 1, 36, 8, 1039, 1, 4294967295, 4294967295, 1, 36, 32, 1040, 1, 4294967295, 4294967295, 1, 36, 8, 1041, 1, 4294967295, 4294967295, 3, 36, 8, 1042, 2, 788, 4294967295, 8, 36, 8, 1044, 1, 4294967295, 4294967295, 3, 36, 8, 1045, 2, 790, 4294967295, 8, 36, 8, 1047, 1, 4294967295, 4294967295, 1, 37, 32, 1048, 1, 4294967295, 4294967295, 1, 37, 8, 1049, 1, 4294967295, 4294967295, 1, 37, 32, 1050, 1, 4294967295, 4294967295, 1, 37, 8, 1051, 1, 4294967295, 4294967295, 1, 37, 32, 1052, 1, 4294967295, 4294967295, 1, 37, 8, 1053, 1, 4294967295, 4294967295, 3, 37, 8, 1054, 2, 798, 4294967295, 8, 37, 8, 1056, 1, 4294967295, 4294967295, 1, 38, 32, 1057, 1, 4294967295, 4294967295, 1, 38, 32, 1058, 1, 4294967295, 4294967295, 1, 38, 8, 1059, 1, 4294967295, 4294967295, 1, 38, 32, 1060, 1, 4294967295, 4294967295, 1, 38, 8, 1061, 1, 4294967295, 4294967295, 5, 38, 8, 1062, 1, 805, 4294967295, 8, 38, 8, 1063, 1, 4294967295, 4294967295, 10, 38, 8, 1064, 2, 4294967295, 4294967295, 12, 38, 8, 1066, 1, 4294967295, 808, 9, 38, 8, 1067, 1, 4294967295, 4294967295, 1, 38, 32, 1068, 1, 4294967295, 4294967295, 3, 38, 8, 1069, 2, 811, 4294967295, 8, 38, 8, 1071, 1, 4294967295, 4294967295, 1, 38, 32, 1072, 1, 4294967295, 4294967295, 1, 38, 8, 1073, 1, 4294967295, 4294967295, 3, 38, 8, 1074, 2, 815, 4294967295, 8, 38, 8, 1076, 1, 4294967295, 4294967295, 1, 38, 32, 1077, 1, 4294967295, 4294967295, 1, 38, 32, 1078, 1, 4294967295, 4294967295, 1, 38, 32, 1079, 1, 4294967295, 4294967295, 1, 38, 32, 1080, 1, 4294967295, 4294967295, 3, 38, 8, 1081, 2, 821, 4294967295, 8, 38, 8, 1083, 1, 4294967295, 4294967295, 1, 38, 32, 1084, 1, 4294967295, 4294967295, 1, 38, 8, 1085, 1, 4294967295, 4294967295, 1, 39, 32, 1086, 1, 4294967295, 4294967295, 1, 39, 32, 1087, 1, 4294967295, 4294967295, 1, 39, 32, 1088, 1, 4294967295, 4294967295, 1, 39, 32, 1089, 1, 4294967295, 4294967295, 1, 39, 32, 1090, 1, 4294967295, 4294967295, 3, 39, 8, 1091, 2, 830, 4294967295, 8, 39, 8, 1093, 1, 4294967295, 4294967295, 1, 40, 32, 1094, 1, 4294967295, 4294967295, 1, 40, 32, 1095, 1, 4294967295, 4294967295, 1, 40, 32, 1096, 1, 4294967295, 4294967295, 1, 40, 32, 1097, 1, 4294967295, 4294967295, 1, 40, 32, 1098, 1, 4294967295, 4294967295, 1, 40, 32, 1099, 1, 4294967295, 4294967295, 1, 40, 32, 1100, 1, 4294967295, 4294967295, 1, 40, 32, 1101, 1, 4294967295, 4294967295, 1, 40, 32, 1102, 1, 4294967295, 4294967295, 1, 40, 32, 1103, 1, 4294967295, 4294967295, 1, 40, 32, 1104, 1, 4294967295, 4294967295, 1, 40, 32, 1105, 1, 4294967295, 4294967295, 1, 40, 32, 1106, 1, 4294967295, 4294967295, 3, 40, 8, 1107, 2, 845, 4294967295, 8, 40, 8, 1109, 1, 4294967295, 4294967295, 1, 40, 8, 1110, 1, 4294967295, 4294967295, 3, 40, 8, 1111, 2, 848, 4294967295, 8, 40, 8, 1113, 1, 4294967295, 4294967295, 1, 40, 32, 1114, 1, 4294967295, 4294967295, 1, 40, 8, 1115, 1, 4294967295, 4294967295, 1, 40, 32, 1116, 1, 4294967295, 4294967295, 1, 40, 8, 1117, 1, 4294967295, 4294967295, 1, 40, 32, 1118, 1, 4294967295, 4294967295, 1, 40, 8, 1119, 1, 4294967295, 4294967295, 1, 40, 32, 1120, 1, 4294967295, 4294967295, 1, 40, 8, 1121, 1, 4294967295, 4294967295, 5, 40, 8, 1122, 1, 858, 4294967295, 8, 40, 8, 1123, 1, 4294967295, 4294967295, 10, 40, 8, 1124, 2, 4294967295, 4294967295, 12, 40, 8, 1126, 1, 4294967295, 861, 9, 40, 8, 1127, 1, 4294967295, 4294967295, 1, 40, 32, 1128, 1, 4294967295, 4294967295, 1, 40, 8, 1129, 1, 4294967295, 4294967295, 3, 40, 8, 1130, 13, 865, 4294967295, 8, 40, 8, 1143, 1, 4294967295, 4294967295, 1, 40, 32, 1144, 1, 4294967295, 4294967295, 3, 40, 8, 1145, 2, 868, 4294967295, 8, 40, 8, 1147, 1, 4294967295, 4294967295, 1, 40, 32, 1148, 1, 4294967295, 4294967295, 1, 40, 32, 1149, 1, 4294967295, 4294967295, 1, 40, 8, 1150, 1, 4294967295, 4294967295, 1, 40, 32, 1151, 1, 4294967295, 4294967295, 1, 40, 8, 1152, 1, 4294967295, 4294967295, 5, 40, 8, 1153, 1, 875, 4294967295, 8, 40, 8, 1154, 1, 4294967295, 4294967295, 10, 40, 8, 1155, 2, 4294967295, 4294967295, 12, 40, 8, 1157, 1, 4294967295, 878, 9, 40, 8, 1158, 1, 4294967295, 4294967295, 1, 40, 32, 1159, 1, 4294967295, 4294967295, 3, 40, 8, 1160, 2, 881, 4294967295, 8, 40, 8, 1162, 1, 4294967295, 4294967295, 3, 40, 8, 1163, 2, 883, 4294967295, 8, 40, 8, 1165, 1, 4294967295, 4294967295, 1, 40, 32, 1166, 1, 4294967295, 4294967295, 1, 40, 32, 1167, 1, 4294967295, 4294967295, 1, 40, 8, 1168, 1, 4294967295, 4294967295, 1, 40, 32, 1169, 1, 4294967295, 4294967295, 3, 40, 8, 1170, 3, 889, 4294967295, 8, 40, 8, 1173, 1, 4294967295, 4294967295, 3, 40, 8, 1174, 2, 891, 4294967295, 8, 40, 8, 1176, 1, 4294967295, 4294967295, 1, 41, 32, 1177, 1, 4294967295, 4294967295, 1, 41, 32, 1178, 1, 4294967295, 4294967295, 3, 41, 8, 1179, 2, 895, 4294967295, 8, 41, 8, 1181, 1, 4294967295, 4294967295, 1, 41, 8, 1182, 1, 4294967295, 4294967295, 1, 41, 8, 1183, 1, 4294967295, 4294967295, 1, 42, 32, 1184, 1, 4294967295, 4294967295, 1, 42, 8, 1185, 1, 4294967295, 4294967295, 1, 42, 32, 1186, 1, 4294967295, 4294967295, 1, 42, 8, 1187, 1, 4294967295, 4294967295, 5, 42, 8, 1188, 1, 903, 4294967295, 8, 42, 8, 1189, 1, 4294967295, 4294967295, 10, 42, 8, 1190, 2, 4294967295, 4294967295, 12, 42, 8, 1192, 1, 4294967295, 906, 9, 42, 8, 1193, 1, 4294967295, 4294967295, 1, 42, 32, 1194, 1, 4294967295, 4294967295, 3, 42, 8, 1195, 2, 909, 4294967295, 8, 42, 8, 1197, 1, 4294967295, 4294967295, 1, 42, 32, 1198, 1, 4294967295, 4294967295, 1, 42, 8, 1199, 1, 4294967295, 4294967295, 1, 42, 0, 1200, 0, 4294967295, 4294967295, 1, 91, 0, 0, 0, 1, 125, 0, 0, 0, 1, 87, 0, 0, 0, 1, 141, 0, 0, 0, 1, 96, 0, 0, 0, 1, 144, 0, 0, 0, 1, 142, 0, 0, 0, 1, 156, 0, 0, 0, 1, 129, 0, 0, 0, 1, 283, 0, 0, 0, 1, 163, 0, 0, 0, 1, 139, 0, 0, 0, 1, 170, 0, 0, 0, 1, 166, 0, 0, 0, 1, 316, 0, 0, 0, 1, 344, 0, 0, 0, 1, 376, 0, 0, 0, 1, 181, 0, 0, 0, 1, 171, 0, 0, 0, 1, 267, 0, 0, 0, 1, 327, 0, 0, 0, 1, 195, 0, 0, 0, 1, 187, 0, 0, 0, 1, 186, 0, 0, 0, 1, 213, 0, 0, 0, 1, 175, 0, 0, 0, 1, 215, 0, 0, 0, 1, 211, 0, 0, 0, 1, 214, 0, 0, 0, 1, 607, 0, 0, 0, 1, 227, 0, 0, 0, 1, 220, 0, 0, 0, 1, 219, 0, 0, 0, 1, 233, 0, 0, 0, 1, 139, 0, 0, 0, 1, 256, 0, 0, 0, 1, 241, 0, 0, 0, 1, 240, 0, 0, 0, 1, 263, 0, 0, 0, 1, 139, 0, 0, 0, 1, 311, 0, 0, 0, 1, 274, 0, 0, 0, 1, 273, 0, 0, 0, 1, 313, 0, 0, 0, 1, 292, 0, 0, 0, 1, 319, 0, 0, 0, 1, 301, 0, 0, 0, 1, 300, 0, 0, 0, 1, 323, 0, 0, 0, 1, 139, 0, 0, 0, 1, 341, 0, 0, 0, 1, 334, 0, 0, 0, 1, 333, 0, 0, 0, 1, 345, 0, 0, 0, 1, 139, 0, 0, 0, 1, 379, 0, 0, 0, 1, 360, 0, 0, 0, 1, 359, 0, 0, 0, 1, 392, 0, 0, 0, 1, 167, 0, 0, 0, 1, 317, 0, 0, 0, 1, 377, 0, 0, 0, 1, 436, 0, 0, 0, 1, 433, 0, 0, 0, 1, 442, 0, 0, 0, 1, 452, 0, 0, 0, 1, 493, 0, 0, 0, 1, 500, 0, 0, 0, 1, 501, 0, 0, 0, 1, 513, 0, 0, 0, 1, 547, 0, 0, 0, 1, 601, 0, 0, 0, 1, 506, 0, 0, 0, 1, 387, 0, 0, 0, 1, 386, 0, 0, 0, 1, 508, 0, 0, 0, 1, 155, 0, 0, 0, 1, 407, 0, 0, 0, 1, 417, 0, 0, 0, 1, 507, 0, 0, 0, 1, 527, 0, 0, 0, 1, 510, 0, 0, 0, 1, 521, 0, 0, 0, 1, 522, 0, 0, 0, 1, 793, 0, 0, 0, 1, 529, 0, 0, 0, 1, 402, 0, 0, 0, 1, 543, 0, 0, 0, 1, 542, 0, 0, 0, 1, 533, 0, 0, 0, 1, 534, 0, 0, 0, 1, 544, 0, 0, 0, 1, 461, 0, 0, 0, 1, 592, 0, 0, 0, 1, 546, 0, 0, 0, 1, 572, 0, 0, 0, 1, 571, 0, 0, 0, 1, 586, 0, 0, 0, 1, 587, 0, 0, 0, 1, 594, 0, 0, 0, 1, 483, 0, 0, 0, 1, 626, 0, 0, 0, 1, 155, 0, 0, 0, 1, 351, 0, 0, 0, 1, 352, 0, 0, 0, 1, 380, 0, 0, 0, 1, 407, 0, 0, 0, 1, 420, 0, 0, 0, 1, 417, 0, 0, 0, 1, 421, 0, 0, 0, 1, 425, 0, 0, 0, 1, 428, 0, 0, 0, 1, 432, 0, 0, 0, 1, 449, 0, 0, 0, 1, 457, 0, 0, 0, 1, 477, 0, 0, 0, 1, 497, 0, 0, 0, 1, 512, 0, 0, 0, 1, 599, 0, 0, 0, 1, 627, 0, 0, 0, 1, 621, 0, 0, 0, 1, 623, 0, 0, 0, 1, 652, 0, 0, 0, 1, 695, 0, 0, 0, 1, 684, 0, 0, 0, 1, 688, 0, 0, 0, 1, 700, 0, 0, 0, 1, 729, 0, 0, 0, 1, 728, 0, 0, 0, 1, 752, 0, 0, 0, 1, 745, 0, 0, 0, 1, 790, 0, 0, 0, 1, 787, 0, 0, 0, 1, 788, 0, 0, 0, 1, 797, 0, 0, 0, 1, 798, 0, 0, 0, 1, 631, 0, 0, 0, 1, 616, 0, 0, 0, 1, 615, 0, 0, 0, 1, 718, 0, 0, 0, 1, 660, 0, 0, 0, 1, 664, 0, 0, 0, 1, 707, 0, 0, 0, 1, 735, 0, 0, 0, 1, 670, 0, 0, 0, 1, 758, 0, 0, 0, 1, 670, 0, 0, 0, 1, 789, 0, 0, 0, 1, 775, 0, 0, 0, 1, 768, 0, 0, 0, 1, 791, 0, 0, 0, 1, 739, 0, 0, 0, 1, 762, 0, 0, 0, 1, 799, 0, 0, 0, 1, 670, 0, 0, 0, 1, 824, 0, 0, 0, 1, 806, 0, 0, 0, 1, 805, 0, 0, 0, 1, 890, 0, 0, 0, 1, 150, 0, 0, 0, 1, 180, 0, 0, 0, 1, 232, 0, 0, 0, 1, 253, 0, 0, 0, 1, 262, 0, 0, 0, 1, 292, 0, 0, 0, 1, 322, 0, 0, 0, 1, 380, 0, 0, 0, 1, 399, 0, 0, 0, 1, 412, 0, 0, 0, 1, 712, 0, 0, 0, 1, 851, 0, 0, 0, 1, 876, 0, 0, 0, 1, 875, 0, 0, 0, 1, 889, 0, 0, 0, 1, 897, 0, 0, 0, 1, 904, 0, 0, 0, 1, 903, 0, 0, 0, 1, 894, 0, 0, 0, 1, 859, 0, 0, 0, 1, 858, 0, 0, 0, 1, 898, 0, 0, 0, 1, 648, 0, 0, 0, 1, 675, 0, 0, 0, 1, 848, 0, 0, 0, 3, 2, 1, 87, 0, 5, 88, 1, 0, 0, 1, 90, 0, 0, 0, 1, 86, 0, 0, 0, 1, 93, 0, 0, 0, 1, 89, 0, 0, 0, 1, 92, 0, 0, 0, 1, 100, 0, 0, 0, 1, 91, 0, 0, 0, 3, 4, 2, 96, 0, 5, 97, 1, 0, 0, 1, 95, 0, 0, 0, 1, 97, 0, 0, 0, 1, 99, 0, 0, 0, 1, 94, 0, 0, 0, 1, 102, 0, 0, 0, 1, 98, 0, 0, 0, 1, 101, 0, 0, 0, 1, 103, 0, 0, 0, 1, 100, 0, 0, 0, 5, 104, 4294967295, 0, 0, 1, 1, 0, 0, 0, 5, 106, 64, 0, 0, 7, 109, 0, 0, 0, 5, 108, 54, 0, 0, 5, 110, 16, 0, 0, 1, 107, 0, 0, 0, 1, 110, 0, 0, 0, 1, 126, 0, 0, 0, 5, 112, 29, 0, 0, 5, 113, 16, 0, 0, 5, 114, 30, 0, 0, 5, 117, 16, 0, 0, 5, 116, 103, 0, 0, 7, 118, 1, 0, 0, 1, 115, 0, 0, 0, 1, 119, 0, 0, 0, 1, 117, 0, 0, 0, 1, 120, 0, 0, 0, 1, 126, 0, 0, 0, 7, 123, 2, 0, 0, 7, 124, 3, 0, 0, 1, 122, 0, 0, 0, 1, 124, 0, 0, 0, 1, 126, 0, 0, 0, 1, 105, 0, 0, 0, 1, 111, 0, 0, 0, 1, 121, 0, 0, 0, 1, 3, 0, 0, 0, 3, 8, 4, 129, 0, 1, 127, 0, 0, 0, 1, 132, 0, 0, 0, 1, 128, 0, 0, 0, 1, 131, 0, 0, 0, 1, 138, 0, 0, 0, 1, 130, 0, 0, 0, 259, 10, 5, 139, 0, 259, 24, 12, 139, 0, 259, 28, 14, 139, 0, 259, 36, 18, 139, 0, 259, 40, 20, 139, 0, 1, 133, 0, 0, 0, 1, 134, 0, 0, 0, 1, 135, 0, 0, 0, 1, 136, 0, 0, 0, 1, 137, 0, 0, 0, 1, 142, 0, 0, 0, 259, 6, 3, 142, 0, 1, 130, 0, 0, 0, 1, 140, 0, 0, 0, 1, 5, 0, 0, 0, 5, 145, 55, 0, 0, 1, 143, 0, 0, 0, 1, 145, 0, 0, 0, 1, 146, 0, 0, 0, 5, 149, 16, 0, 0, 5, 148, 105, 0, 0, 3, 80, 40, 150, 0, 1, 147, 0, 0, 0, 1, 150, 0, 0, 0, 1, 151, 0, 0, 0, 7, 154, 4, 0, 0, 259, 62, 31, 155, 0, 259, 48, 24, 155, 0, 1, 152, 0, 0, 0, 1, 153, 0, 0, 0, 1, 7, 0, 0, 0, 5, 157, 106, 0, 0, 5, 161, 16, 0, 0, 5, 159, 108, 0, 0, 5, 160, 21, 0, 0, 5, 162, 109, 0, 0, 1, 158, 0, 0, 0, 1, 162, 0, 0, 0, 1, 9, 0, 0, 0, 7, 164, 5, 0, 0, 5, 165, 16, 0, 0, 3, 12, 6, 166, 0, 3, 44, 22, 167, 0, 5, 168, 4, 0, 0, 1, 11, 0, 0, 0, 3, 14, 7, 171, 0, 1, 169, 0, 0, 0, 1, 171, 0, 0, 0, 1, 172, 0, 0, 0, 5, 174, 108, 0, 0, 3, 18, 9, 175, 0, 1, 173, 0, 0, 0, 1, 175, 0, 0, 0, 1, 176, 0, 0, 0, 5, 179, 109, 0, 0, 5, 178, 96, 0, 0, 259, 80, 40, 180, 0, 1, 177, 0, 0, 0, 1, 180, 0, 0, 0, 1, 13, 0, 0, 0, 5, 182, 10, 0, 0, 3, 16, 8, 187, 0, 5, 184, 104, 0, 0, 3, 16, 8, 186, 0, 1, 183, 0, 0, 0, 1, 189, 0, 0, 0, 1, 185, 0, 0, 0, 1, 188, 0, 0, 0, 1, 191, 0, 0, 0, 1, 187, 0, 0, 0, 5, 192, 9, 0, 0, 1, 190, 0, 0, 0, 1, 192, 0, 0, 0, 1, 193, 0, 0, 0, 5, 194, 11, 0, 0, 1, 15, 0, 0, 0, 5, 205, 16, 0, 0, 5, 197, 105, 0, 0, 5, 202, 16, 0, 0, 5, 199, 78, 0, 0, 5, 201, 16, 0, 0, 1, 198, 0, 0, 0, 1, 204, 0, 0, 0, 1, 200, 0, 0, 0, 1, 203, 0, 0, 0, 1, 206, 0, 0, 0, 1, 202, 0, 0, 0, 1, 196, 0, 0, 0, 1, 206, 0, 0, 0, 1, 17, 0, 0, 0, 5, 210, 66, 0, 0, 5, 209, 104, 0, 0, 259, 20, 10, 211, 0, 1, 208, 0, 0, 0, 1, 211, 0, 0, 0, 1, 214, 0, 0, 0, 259, 20, 10, 214, 0, 1, 207, 0, 0, 0, 1, 212, 0, 0, 0, 1, 19, 0, 0, 0, 3, 22, 11, 220, 0, 5, 217, 104, 0, 0, 3, 22, 11, 219, 0, 1, 216, 0, 0, 0, 1, 222, 0, 0, 0, 1, 218, 0, 0, 0, 1, 221, 0, 0, 0, 1, 224, 0, 0, 0, 1, 220, 0, 0, 0, 5, 225, 9, 0, 0, 1, 223, 0, 0, 0, 1, 225, 0, 0, 0, 1, 21, 0, 0, 0, 5, 228, 107, 0, 0, 1, 226, 0, 0, 0, 1, 228, 0, 0, 0, 1, 229, 0, 0, 0, 7, 230, 6, 0, 0, 5, 231, 105, 0, 0, 259, 80, 40, 232, 0, 1, 23, 0, 0, 0, 5, 234, 38, 0, 0, 5, 235, 16, 0, 0, 5, 247, 108, 0, 0, 3, 26, 13, 241, 0, 5, 238, 104, 0, 0, 3, 26, 13, 240, 0, 1, 237, 0, 0, 0, 1, 243, 0, 0, 0, 1, 239, 0, 0, 0, 1, 242, 0, 0, 0, 1, 245, 0, 0, 0, 1, 241, 0, 0, 0, 5, 246, 9, 0, 0, 1, 244, 0, 0, 0, 1, 246, 0, 0, 0, 1, 248, 0, 0, 0, 1, 236, 0, 0, 0, 1, 248, 0, 0, 0, 1, 249, 0, 0, 0, 5, 252, 109, 0, 0, 5, 251, 96, 0, 0, 3, 80, 40, 253, 0, 1, 250, 0, 0, 0, 1, 253, 0, 0, 0, 1, 254, 0, 0, 0, 5, 255, 4, 0, 0, 1, 25, 0, 0, 0, 5, 257, 6, 0, 0, 5, 259, 105, 0, 0, 5, 260, 24, 0, 0, 1, 258, 0, 0, 0, 1, 260, 0, 0, 0, 1, 261, 0, 0, 0, 259, 80, 40, 262, 0, 1, 27, 0, 0, 0, 5, 264, 39, 0, 0, 5, 266, 16, 0, 0, 3, 14, 7, 267, 0, 1, 265, 0, 0, 0, 1, 267, 0, 0, 0, 1, 268, 0, 0, 0, 5, 277, 2, 0, 0, 3, 30, 15, 274, 0, 5, 271, 1, 0, 0, 3, 30, 15, 273, 0, 1, 270, 0, 0, 0, 1, 276, 0, 0, 0, 1, 272, 0, 0, 0, 1, 275, 0, 0, 0, 1, 278, 0, 0, 0, 1, 274, 0, 0, 0, 1, 269, 0, 0, 0, 1, 278, 0, 0, 0, 1, 279, 0, 0, 0, 5, 280, 4, 0, 0, 1, 29, 0, 0, 0, 3, 8, 4, 283, 0, 1, 281, 0, 0, 0, 1, 286, 0, 0, 0, 1, 282, 0, 0, 0, 1, 285, 0, 0, 0, 1, 291, 0, 0, 0, 1, 284, 0, 0, 0, 7, 288, 1, 0, 0, 5, 289, 105, 0, 0, 259, 80, 40, 292, 0, 259, 32, 16, 292, 0, 1, 287, 0, 0, 0, 1, 290, 0, 0, 0, 1, 312, 0, 0, 0, 5, 294, 48, 0, 0, 5, 309, 16, 0, 0, 5, 296, 108, 0, 0, 3, 34, 17, 301, 0, 5, 298, 104, 0, 0, 3, 34, 17, 300, 0, 1, 297, 0, 0, 0, 1, 303, 0, 0, 0, 1, 299, 0, 0, 0, 1, 302, 0, 0, 0, 1, 305, 0, 0, 0, 1, 301, 0, 0, 0, 5, 306, 9, 0, 0, 1, 304, 0, 0, 0, 1, 306, 0, 0, 0, 1, 307, 0, 0, 0, 5, 308, 109, 0, 0, 1, 310, 0, 0, 0, 1, 295, 0, 0, 0, 1, 310, 0, 0, 0, 1, 312, 0, 0, 0, 1, 284, 0, 0, 0, 1, 293, 0, 0, 0, 1, 31, 0, 0, 0, 7, 314, 5, 0, 0, 7, 315, 1, 0, 0, 3, 12, 6, 316, 0, 3, 44, 22, 317, 0, 5, 318, 4, 0, 0, 1, 33, 0, 0, 0, 7, 320, 7, 0, 0, 5, 321, 105, 0, 0, 259, 80, 40, 322, 0, 1, 35, 0, 0, 0, 5, 324, 40, 0, 0, 5, 326, 16, 0, 0, 3, 14, 7, 327, 0, 1, 325, 0, 0, 0, 1, 327, 0, 0, 0, 1, 328, 0, 0, 0, 5, 337, 2, 0, 0, 3, 38, 19, 334, 0, 5, 331, 1, 0, 0, 3, 38, 19, 333, 0, 1, 330, 0, 0, 0, 1, 336, 0, 0, 0, 1, 332, 0, 0, 0, 1, 335, 0, 0, 0, 1, 338, 0, 0, 0, 1, 334, 0, 0, 0, 1, 329, 0, 0, 0, 1, 338, 0, 0, 0, 1, 339, 0, 0, 0, 5, 340, 4, 0, 0, 1, 37, 0, 0, 0, 7, 342, 5, 0, 0, 7, 343, 1, 0, 0, 259, 12, 6, 344, 0, 1, 39, 0, 0, 0, 5, 346, 41, 0, 0, 5, 347, 16, 0, 0, 5, 348, 110, 0, 0, 3, 62, 31, 351, 0, 5, 350, 104, 0, 0, 3, 62, 31, 352, 0, 1, 349, 0, 0, 0, 1, 352, 0, 0, 0, 1, 353, 0, 0, 0, 5, 354, 111, 0, 0, 5, 363, 2, 0, 0, 3, 42, 21, 360, 0, 5, 357, 1, 0, 0, 3, 42, 21, 359, 0, 1, 356, 0, 0, 0, 1, 362, 0, 0, 0, 1, 358, 0, 0, 0, 1, 361, 0, 0, 0, 1, 364, 0, 0, 0, 1, 360, 0, 0, 0, 1, 355, 0, 0, 0, 1, 364, 0, 0, 0, 1, 365, 0, 0, 0, 5, 366, 4, 0, 0, 1, 41, 0, 0, 0, 5, 368, 39, 0, 0, 5, 369, 105, 0, 0, 259, 80, 40, 380, 0, 5, 371, 16, 0, 0, 5, 372, 105, 0, 0, 259, 62, 31, 380, 0, 5, 374, 35, 0, 0, 7, 375, 1, 0, 0, 3, 12, 6, 376, 0, 3, 44, 22, 377, 0, 5, 378, 4, 0, 0, 1, 380, 0, 0, 0, 1, 367, 0, 0, 0, 1, 370, 0, 0, 0, 1, 373, 0, 0, 0, 1, 43, 0, 0, 0, 7, 390, 8, 0, 0, 3, 46, 23, 387, 0, 5, 384, 1, 0, 0, 3, 46, 23, 386, 0, 1, 383, 0, 0, 0, 1, 389, 0, 0, 0, 1, 385, 0, 0, 0, 1, 388, 0, 0, 0, 1, 391, 0, 0, 0, 1, 387, 0, 0, 0, 1, 382, 0, 0, 0, 1, 391, 0, 0, 0, 1, 393, 0, 0, 0, 1, 381, 0, 0, 0, 1, 393, 0, 0, 0, 1, 45, 0, 0, 0, 5, 401, 55, 0, 0, 5, 398, 16, 0, 0, 5, 397, 105, 0, 0, 3, 80, 40, 399, 0, 1, 396, 0, 0, 0, 1, 399, 0, 0, 0, 1, 402, 0, 0, 0, 3, 52, 26, 402, 0, 1, 395, 0, 0, 0, 1, 400, 0, 0, 0, 1, 403, 0, 0, 0, 7, 406, 4, 0, 0, 259, 62, 31, 407, 0, 259, 48, 24, 407, 0, 1, 404, 0, 0, 0, 1, 405, 0, 0, 0, 1, 507, 0, 0, 0, 3, 62, 31, 420, 0, 5, 410, 105, 0, 0, 3, 80, 40, 412, 0, 1, 409, 0, 0, 0, 1, 412, 0, 0, 0, 1, 413, 0, 0, 0, 7, 416, 4, 0, 0, 259, 62, 31, 417, 0, 259, 48, 24, 417, 0, 1, 414, 0, 0, 0, 1, 415, 0, 0, 0, 1, 421, 0, 0, 0, 7, 419, 9, 0, 0, 259, 62, 31, 421, 0, 1, 411, 0, 0, 0, 1, 418, 0, 0, 0, 1, 421, 0, 0, 0, 1, 507, 0, 0, 0, 5, 424, 53, 0, 0, 259, 62, 31, 425, 0, 1, 423, 0, 0, 0, 1, 425, 0, 0, 0, 1, 507, 0, 0, 0, 5, 427, 42, 0, 0, 3, 62, 31, 428, 0, 3, 44, 22, 436, 0, 5, 430, 5, 0, 0, 5, 431, 42, 0, 0, 3, 62, 31, 432, 0, 3, 44, 22, 433, 0, 1, 435, 0, 0, 0, 1, 429, 0, 0, 0, 1, 438, 0, 0, 0, 1, 434, 0, 0, 0, 1, 437, 0, 0, 0, 1, 441, 0, 0, 0, 1, 436, 0, 0, 0, 5, 440, 43, 0, 0, 3, 44, 22, 442, 0, 1, 439, 0, 0, 0, 1, 442, 0, 0, 0, 1, 443, 0, 0, 0, 5, 444, 4, 0, 0, 1, 507, 0, 0, 0, 259, 48, 24, 507, 0, 5, 447, 46, 0, 0, 3, 62, 31, 449, 0, 5, 450, 23, 0, 0, 1, 448, 0, 0, 0, 1, 450, 0, 0, 0, 1, 451, 0, 0, 0, 3, 44, 22, 452, 0, 5, 453, 4, 0, 0, 1, 507, 0, 0, 0, 5, 455, 47, 0, 0, 3, 62, 31, 457, 0, 7, 458, 8, 0, 0, 1, 456, 0, 0, 0, 1, 458, 0, 0, 0, 1, 465, 0, 0, 0, 3, 56, 28, 461, 0, 5, 462, 1, 0, 0, 1, 460, 0, 0, 0, 1, 462, 0, 0, 0, 1, 464, 0, 0, 0, 1, 459, 0, 0, 0, 1, 467, 0, 0, 0, 1, 463, 0, 0, 0, 1, 466, 0, 0, 0, 1, 468, 0, 0, 0, 1, 465, 0, 0, 0, 5, 469, 4, 0, 0, 1, 507, 0, 0, 0, 5, 472, 49, 0, 0, 7, 473, 10, 0, 0, 1, 471, 0, 0, 0, 1, 473, 0, 0, 0, 1, 476, 0, 0, 0, 5, 475, 28, 0, 0, 3, 62, 31, 477, 0, 1, 474, 0, 0, 0, 1, 477, 0, 0, 0, 1, 479, 0, 0, 0, 7, 480, 8, 0, 0, 1, 478, 0, 0, 0, 1, 480, 0, 0, 0, 1, 487, 0, 0, 0, 3, 60, 30, 483, 0, 5, 484, 1, 0, 0, 1, 482, 0, 0, 0, 1, 484, 0, 0, 0, 1, 486, 0, 0, 0, 1, 481, 0, 0, 0, 1, 489, 0, 0, 0, 1, 485, 0, 0, 0, 1, 488, 0, 0, 0, 1, 492, 0, 0, 0, 1, 487, 0, 0, 0, 5, 491, 43, 0, 0, 3, 44, 22, 493, 0, 1, 490, 0, 0, 0, 1, 493, 0, 0, 0, 1, 494, 0, 0, 0, 5, 507, 4, 0, 0, 5, 496, 50, 0, 0, 3, 62, 31, 497, 0, 3, 44, 22, 500, 0, 5, 499, 43, 0, 0, 3, 44, 22, 501, 0, 1, 498, 0, 0, 0, 1, 501, 0, 0, 0, 1, 502, 0, 0, 0, 5, 503, 4, 0, 0, 1, 507, 0, 0, 0, 5, 507, 51, 0, 0, 5, 507, 52, 0, 0, 1, 394, 0, 0, 0, 1, 408, 0, 0, 0, 1, 422, 0, 0, 0, 1, 426, 0, 0, 0, 1, 445, 0, 0, 0, 1, 446, 0, 0, 0, 1, 454, 0, 0, 0, 1, 470, 0, 0, 0, 1, 495, 0, 0, 0, 1, 504, 0, 0, 0, 1, 505, 0, 0, 0, 1, 47, 0, 0, 0, 5, 509, 44, 0, 0, 3, 50, 25, 510, 0, 5, 511, 45, 0, 0, 3, 62, 31, 512, 0, 3, 44, 22, 513, 0, 5, 514, 4, 0, 0, 1, 49, 0, 0, 0, 5, 528, 16, 0, 0, 5, 528, 107, 0, 0, 5, 518, 108, 0, 0, 3, 50, 25, 521, 0, 5, 520, 104, 0, 0, 3, 50, 25, 522, 0, 1, 519, 0, 0, 0, 1, 523, 0, 0, 0, 1, 521, 0, 0, 0, 1, 524, 0, 0, 0, 1, 525, 0, 0, 0, 5, 526, 109, 0, 0, 1, 528, 0, 0, 0, 1, 515, 0, 0, 0, 1, 516, 0, 0, 0, 1, 517, 0, 0, 0, 1, 51, 0, 0, 0, 5, 530, 108, 0, 0, 3, 54, 27, 533, 0, 5, 532, 104, 0, 0, 3, 54, 27, 534, 0, 1, 531, 0, 0, 0, 1, 535, 0, 0, 0, 1, 533, 0, 0, 0, 1, 536, 0, 0, 0, 1, 537, 0, 0, 0, 5, 538, 109, 0, 0, 1, 53, 0, 0, 0, 5, 543, 16, 0, 0, 5, 543, 107, 0, 0, 259, 52, 26, 543, 0, 1, 539, 0, 0, 0, 1, 540, 0, 0, 0, 1, 541, 0, 0, 0, 1, 55, 0, 0, 0, 5, 545, 48, 0, 0, 3, 58, 29, 546, 0, 3, 44, 22, 547, 0, 5, 548, 4, 0, 0, 1, 57, 0, 0, 0, 5, 593, 107, 0, 0, 5, 552, 79, 0, 0, 1, 550, 0, 0, 0, 1, 552, 0, 0, 0, 1, 553, 0, 0, 0, 7, 593, 11, 0, 0, 5, 593, 21, 0, 0, 5, 593, 61, 0, 0, 5, 593, 62, 0, 0, 5, 593, 63, 0, 0, 5, 563, 16, 0, 0, 5, 560, 103, 0, 0, 5, 562, 16, 0, 0, 1, 559, 0, 0, 0, 1, 565, 0, 0, 0, 1, 561, 0, 0, 0, 1, 564, 0, 0, 0, 1, 580, 0, 0, 0, 1, 563, 0, 0, 0, 5, 567, 108, 0, 0, 3, 58, 29, 572, 0, 5, 569, 104, 0, 0, 3, 58, 29, 571, 0, 1, 568, 0, 0, 0, 1, 574, 0, 0, 0, 1, 570, 0, 0, 0, 1, 573, 0, 0, 0, 1, 576, 0, 0, 0, 1, 572, 0, 0, 0, 5, 577, 9, 0, 0, 1, 575, 0, 0, 0, 1, 577, 0, 0, 0, 1, 578, 0, 0, 0, 5, 579, 109, 0, 0, 1, 581, 0, 0, 0, 1, 566, 0, 0, 0, 1, 581, 0, 0, 0, 1, 593, 0, 0, 0, 5, 583, 108, 0, 0, 3, 58, 29, 586, 0, 5, 585, 104, 0, 0, 3, 58, 29, 587, 0, 1, 584, 0, 0, 0, 1, 588, 0, 0, 0, 1, 586, 0, 0, 0, 1, 589, 0, 0, 0, 1, 590, 0, 0, 0, 5, 591, 109, 0, 0, 1, 593, 0, 0, 0, 1, 549, 0, 0, 0, 1, 551, 0, 0, 0, 1, 554, 0, 0, 0, 1, 555, 0, 0, 0, 1, 556, 0, 0, 0, 1, 557, 0, 0, 0, 1, 558, 0, 0, 0, 1, 582, 0, 0, 0, 1, 59, 0, 0, 0, 5, 595, 48, 0, 0, 7, 598, 12, 0, 0, 7, 597, 13, 0, 0, 3, 62, 31, 599, 0, 1, 596, 0, 0, 0, 1, 599, 0, 0, 0, 1, 600, 0, 0, 0, 3, 44, 22, 601, 0, 5, 602, 4, 0, 0, 1, 61, 0, 0, 0, 7, 604, 5, 0, 0, 5, 606, 108, 0, 0, 3, 20, 10, 607, 0, 1, 605, 0, 0, 0, 1, 607, 0, 0, 0, 1, 608, 0, 0, 0, 5, 609, 109, 0, 0, 5, 610, 97, 0, 0, 259, 62, 31, 627, 0, 3, 64, 32, 616, 0, 7, 613, 14, 0, 0, 3, 64, 32, 615, 0, 1, 612, 0, 0, 0, 1, 618, 0, 0, 0, 1, 614, 0, 0, 0, 1, 617, 0, 0, 0, 1, 624, 0, 0, 0, 1, 616, 0, 0, 0, 5, 620, 101, 0, 0, 3, 62, 31, 621, 0, 7, 622, 15, 0, 0, 259, 62, 31, 623, 0, 1, 625, 0, 0, 0, 1, 619, 0, 0, 0, 1, 625, 0, 0, 0, 1, 627, 0, 0, 0, 1, 603, 0, 0, 0, 1, 611, 0, 0, 0, 1, 63, 0, 0, 0, 7, 630, 16, 0, 0, 1, 628, 0, 0, 0, 1, 633, 0, 0, 0, 1, 629, 0, 0, 0, 1, 632, 0, 0, 0, 1, 669, 0, 0, 0, 1, 631, 0, 0, 0, 5, 670, 17, 0, 0, 5, 670, 18, 0, 0, 5, 670, 19, 0, 0, 5, 670, 20, 0, 0, 5, 670, 21, 0, 0, 5, 670, 61, 0, 0, 5, 670, 62, 0, 0, 5, 670, 63, 0, 0, 5, 670, 107, 0, 0, 5, 670, 66, 0, 0, 5, 670, 67, 0, 0, 5, 647, 16, 0, 0, 3, 84, 42, 648, 0, 1, 646, 0, 0, 0, 1, 648, 0, 0, 0, 1, 670, 0, 0, 0, 7, 650, 17, 0, 0, 5, 651, 108, 0, 0, 3, 62, 31, 652, 0, 5, 653, 109, 0, 0, 1, 670, 0, 0, 0, 5, 655, 74, 0, 0, 5, 656, 103, 0, 0, 7, 657, 1, 0, 0, 5, 659, 108, 0, 0, 3, 66, 33, 660, 0, 1, 658, 0, 0, 0, 1, 660, 0, 0, 0, 1, 661, 0, 0, 0, 5, 670, 109, 0, 0, 5, 663, 108, 0, 0, 3, 66, 33, 664, 0, 5, 665, 109, 0, 0, 1, 670, 0, 0, 0, 3, 68, 34, 670, 0, 3, 70, 35, 670, 0, 3, 76, 38, 670, 0, 1, 634, 0, 0, 0, 1, 635, 0, 0, 0, 1, 636, 0, 0, 0, 1, 637, 0, 0, 0, 1, 638, 0, 0, 0, 1, 639, 0, 0, 0, 1, 640, 0, 0, 0, 1, 641, 0, 0, 0, 1, 642, 0, 0, 0, 1, 643, 0, 0, 0, 1, 644, 0, 0, 0, 1, 645, 0, 0, 0, 1, 649, 0, 0, 0, 1, 654, 0, 0, 0, 1, 662, 0, 0, 0, 1, 666, 0, 0, 0, 1, 667, 0, 0, 0, 1, 668, 0, 0, 0, 1, 713, 0, 0, 0, 5, 677, 103, 0, 0, 7, 674, 1, 0, 0, 3, 84, 42, 675, 0, 1, 673, 0, 0, 0, 1, 675, 0, 0, 0, 1, 678, 0, 0, 0, 5, 678, 8, 0, 0, 1, 672, 0, 0, 0, 1, 676, 0, 0, 0, 1, 712, 0, 0, 0, 5, 701, 110, 0, 0, 3, 62, 31, 695, 0, 5, 683, 105, 0, 0, 3, 62, 31, 684, 0, 1, 682, 0, 0, 0, 1, 684, 0, 0, 0, 1, 696, 0, 0, 0, 5, 686, 104, 0, 0, 3, 62, 31, 688, 0, 1, 685, 0, 0, 0, 1, 691, 0, 0, 0, 1, 687, 0, 0, 0, 1, 690, 0, 0, 0, 1, 693, 0, 0, 0, 1, 689, 0, 0, 0, 5, 694, 9, 0, 0, 1, 692, 0, 0, 0, 1, 694, 0, 0, 0, 1, 696, 0, 0, 0, 1, 681, 0, 0, 0, 1, 689, 0, 0, 0, 1, 702, 0, 0, 0, 5, 699, 105, 0, 0, 3, 62, 31, 700, 0, 1, 698, 0, 0, 0, 1, 700, 0, 0, 0, 1, 702, 0, 0, 0, 1, 680, 0, 0, 0, 1, 697, 0, 0, 0, 1, 703, 0, 0, 0, 5, 712, 111, 0, 0, 5, 706, 108, 0, 0, 3, 66, 33, 707, 0, 1, 705, 0, 0, 0, 1, 707, 0, 0, 0, 1, 708, 0, 0, 0, 5, 712, 109, 0, 0, 5, 710, 54, 0, 0, 3, 80, 40, 712, 0, 1, 671, 0, 0, 0, 1, 679, 0, 0, 0, 1, 704, 0, 0, 0, 1, 709, 0, 0, 0, 1, 715, 0, 0, 0, 1, 711, 0, 0, 0, 1, 714, 0, 0, 0, 1, 65, 0, 0, 0, 1, 713, 0, 0, 0, 7, 717, 7, 0, 0, 5, 719, 105, 0, 0, 1, 716, 0, 0, 0, 1, 719, 0, 0, 0, 1, 720, 0, 0, 0, 3, 62, 31, 729, 0, 5, 724, 104, 0, 0, 7, 723, 7, 0, 0, 5, 725, 105, 0, 0, 1, 722, 0, 0, 0, 1, 725, 0, 0, 0, 1, 726, 0, 0, 0, 3, 62, 31, 728, 0, 1, 721, 0, 0, 0, 1, 731, 0, 0, 0, 1, 727, 0, 0, 0, 1, 730, 0, 0, 0, 1, 733, 0, 0, 0, 1, 729, 0, 0, 0, 5, 734, 9, 0, 0, 1, 732, 0, 0, 0, 1, 734, 0, 0, 0, 1, 67, 0, 0, 0, 5, 754, 110, 0, 0, 3, 62, 31, 752, 0, 3, 74, 37, 739, 0, 1, 737, 0, 0, 0, 1, 740, 0, 0, 0, 1, 738, 0, 0, 0, 1, 741, 0, 0, 0, 1, 753, 0, 0, 0, 5, 743, 104, 0, 0, 3, 62, 31, 745, 0, 1, 742, 0, 0, 0, 1, 748, 0, 0, 0, 1, 744, 0, 0, 0, 1, 747, 0, 0, 0, 1, 750, 0, 0, 0, 1, 746, 0, 0, 0, 5, 751, 9, 0, 0, 1, 749, 0, 0, 0, 1, 751, 0, 0, 0, 1, 753, 0, 0, 0, 1, 738, 0, 0, 0, 1, 746, 0, 0, 0, 1, 755, 0, 0, 0, 1, 736, 0, 0, 0, 1, 755, 0, 0, 0, 1, 756, 0, 0, 0, 5, 757, 111, 0, 0, 1, 69, 0, 0, 0, 5, 777, 112, 0, 0, 3, 72, 36, 775, 0, 3, 74, 37, 762, 0, 1, 760, 0, 0, 0, 1, 763, 0, 0, 0, 1, 761, 0, 0, 0, 1, 764, 0, 0, 0, 1, 776, 0, 0, 0, 5, 766, 104, 0, 0, 3, 72, 36, 768, 0, 1, 765, 0, 0, 0, 1, 771, 0, 0, 0, 1, 767, 0, 0, 0, 1, 770, 0, 0, 0, 1, 773, 0, 0, 0, 1, 769, 0, 0, 0, 5, 774, 9, 0, 0, 1, 772, 0, 0, 0, 1, 774, 0, 0, 0, 1, 776, 0, 0, 0, 1, 761, 0, 0, 0, 1, 769, 0, 0, 0, 1, 778, 0, 0, 0, 1, 759, 0, 0, 0, 1, 778, 0, 0, 0, 1, 779, 0, 0, 0, 5, 780, 113, 0, 0, 1, 71, 0, 0, 0, 5, 782, 7, 0, 0, 5, 783, 105, 0, 0, 259, 62, 31, 790, 0, 3, 62, 31, 787, 0, 5, 786, 105, 0, 0, 259, 62, 31, 788, 0, 1, 785, 0, 0, 0, 1, 788, 0, 0, 0, 1, 790, 0, 0, 0, 1, 781, 0, 0, 0, 1, 784, 0, 0, 0, 1, 73, 0, 0, 0, 5, 792, 44, 0, 0, 3, 50, 25, 793, 0, 5, 794, 45, 0, 0, 3, 62, 31, 797, 0, 5, 796, 42, 0, 0, 259, 62, 31, 798, 0, 1, 795, 0, 0, 0, 1, 798, 0, 0, 0, 1, 75, 0, 0, 0, 5, 814, 65, 0, 0, 5, 801, 108, 0, 0, 3, 78, 39, 806, 0, 5, 803, 104, 0, 0, 3, 78, 39, 805, 0, 1, 802, 0, 0, 0, 1, 808, 0, 0, 0, 1, 804, 0, 0, 0, 1, 807, 0, 0, 0, 1, 810, 0, 0, 0, 1, 806, 0, 0, 0, 5, 811, 9, 0, 0, 1, 809, 0, 0, 0, 1, 811, 0, 0, 0, 1, 812, 0, 0, 0, 5, 813, 109, 0, 0, 1, 815, 0, 0, 0, 1, 800, 0, 0, 0, 1, 815, 0, 0, 0, 1, 820, 0, 0, 0, 5, 817, 96, 0, 0, 5, 818, 15, 0, 0, 5, 819, 105, 0, 0, 7, 821, 1, 0, 0, 1, 816, 0, 0, 0, 1, 821, 0, 0, 0, 1, 822, 0, 0, 0, 5, 823, 14, 0, 0, 1, 77, 0, 0, 0, 5, 825, 16, 0, 0, 5, 826, 96, 0, 0, 5, 829, 15, 0, 0, 5, 828, 105, 0, 0, 7, 830, 1, 0, 0, 1, 827, 0, 0, 0, 1, 830, 0, 0, 0, 1, 79, 0, 0, 0, 5, 865, 68, 0, 0, 5, 865, 69, 0, 0, 5, 865, 70, 0, 0, 5, 865, 71, 0, 0, 5, 865, 72, 0, 0, 5, 865, 73, 0, 0, 5, 865, 74, 0, 0, 5, 865, 75, 0, 0, 5, 865, 76, 0, 0, 5, 865, 77, 0, 0, 5, 844, 16, 0, 0, 5, 843, 13, 0, 0, 5, 845, 16, 0, 0, 1, 842, 0, 0, 0, 1, 845, 0, 0, 0, 1, 847, 0, 0, 0, 3, 84, 42, 848, 0, 1, 846, 0, 0, 0, 1, 848, 0, 0, 0, 1, 865, 0, 0, 0, 5, 850, 110, 0, 0, 3, 80, 40, 851, 0, 5, 852, 111, 0, 0, 1, 865, 0, 0, 0, 5, 854, 108, 0, 0, 3, 82, 41, 859, 0, 5, 856, 104, 0, 0, 3, 82, 41, 858, 0, 1, 855, 0, 0, 0, 1, 861, 0, 0, 0, 1, 857, 0, 0, 0, 1, 860, 0, 0, 0, 1, 862, 0, 0, 0, 1, 859, 0, 0, 0, 5, 863, 109, 0, 0, 1, 865, 0, 0, 0, 1, 831, 0, 0, 0, 1, 832, 0, 0, 0, 1, 833, 0, 0, 0, 1, 834, 0, 0, 0, 1, 835, 0, 0, 0, 1, 836, 0, 0, 0, 1, 837, 0, 0, 0, 1, 838, 0, 0, 0, 1, 839, 0, 0, 0, 1, 840, 0, 0, 0, 1, 841, 0, 0, 0, 1, 849, 0, 0, 0, 1, 853, 0, 0, 0, 1, 867, 0, 0, 0, 5, 868, 12, 0, 0, 1, 866, 0, 0, 0, 1, 868, 0, 0, 0, 1, 891, 0, 0, 0, 7, 870, 5, 0, 0, 5, 882, 108, 0, 0, 3, 80, 40, 876, 0, 5, 873, 104, 0, 0, 3, 80, 40, 875, 0, 1, 872, 0, 0, 0, 1, 878, 0, 0, 0, 1, 874, 0, 0, 0, 1, 877, 0, 0, 0, 1, 880, 0, 0, 0, 1, 876, 0, 0, 0, 5, 881, 9, 0, 0, 1, 879, 0, 0, 0, 1, 881, 0, 0, 0, 1, 883, 0, 0, 0, 1, 871, 0, 0, 0, 1, 883, 0, 0, 0, 1, 884, 0, 0, 0, 5, 888, 109, 0, 0, 5, 886, 96, 0, 0, 259, 80, 40, 889, 0, 5, 889, 12, 0, 0, 1, 885, 0, 0, 0, 1, 887, 0, 0, 0, 1, 889, 0, 0, 0, 1, 891, 0, 0, 0, 1, 864, 0, 0, 0, 1, 869, 0, 0, 0, 1, 81, 0, 0, 0, 7, 893, 7, 0, 0, 5, 895, 105, 0, 0, 1, 892, 0, 0, 0, 1, 895, 0, 0, 0, 1, 896, 0, 0, 0, 259, 80, 40, 897, 0, 1, 83, 0, 0, 0, 5, 899, 10, 0, 0, 3, 80, 40, 904, 0, 5, 901, 104, 0, 0, 3, 80, 40, 903, 0, 1, 900, 0, 0, 0, 1, 906, 0, 0, 0, 1, 902, 0, 0, 0, 1, 905, 0, 0, 0, 1, 908, 0, 0, 0, 1, 904, 0, 0, 0, 5, 909, 9, 0, 0, 1, 907, 0, 0, 0, 1, 909, 0, 0, 0, 1, 910, 0, 0, 0, 5, 911, 11, 0, 0, 1, 85, 0, 0, 0, 0, 2, 1, 0, 2, 2, 2, 1, 2, 2, 4, 1, 1, 4, 2, 5, 1, 1, 6, 2, 6, 1, 1, 8, 2, 7, 1, 1, 10, 2, 8, 2, 1, 12, 2, 10, 1, 1, 14, 2, 11, 1, 1, 16, 2, 12, 1, 1, 18, 2, 13, 1, 1, 20, 2, 14, 1, 1, 22, 2, 15, 2, 1, 24, 2, 17, 2, 1, 26, 2, 19, 3, 1, 28, 2, 22, 2, 1, 30, 2, 24, 3, 1, 32, 2, 27, 2, 1, 34, 2, 16, 16, 21, 21, 7, 7, 16, 16, 31, 32, 33, 34, 89, 90, 35, 37, 6, 6, 16, 16, 6, 7, 1, 2, 91, 95, 25, 27, 17, 20, 16, 16, 107, 107, 89, 89, 98, 98, 58, 59, 78, 88, 99, 100, 3, 3, 102, 102, 57, 57, 60, 60, 79, 79, 68, 73, 75, 77, 2162688, 0, 0, 0, 65664, 0, 0, 0, 2147483648, 1, 0, 0, 0, 6, 0, 0, 0, 0, 100663296, 0, 0, 56, 0, 0, 65600, 0, 0, 0, 192, 0, 0, 0, 6, 0, 0, 0, 0, 0, 4160749568, 0, 234881024, 0, 0, 0, 1966080, 0, 0, 0, 65536, 0, 0, 2048, 0, 0, 33554432, 4, 0, 201326592, 33538048, 24, 8, 0, 0, 64, 0, 301989888, 32768, 0, 0, 0, 15344, 0, 91, 96, 100, 109, 119, 123, 125, 130, 138, 141, 144, 149, 154, 161, 170, 174, 179, 187, 191, 202, 205, 210, 213, 220, 224, 227, 241, 245, 247, 252, 259, 266, 274, 277, 284, 291, 301, 305, 309, 311, 326, 334, 337, 351, 360, 363, 379, 387, 390, 392, 398, 401, 406, 411, 416, 420, 424, 436, 441, 449, 457, 461, 465, 472, 476, 479, 483, 487, 492, 500, 506, 523, 527, 535, 542, 551, 563, 572, 576, 580, 588, 592, 598, 606, 616, 624, 626, 631, 647, 659, 669, 674, 677, 683, 689, 693, 695, 699, 701, 706, 711, 713, 718, 724, 729, 733, 740, 746, 750, 752, 754, 763, 769, 773, 775, 777, 787, 789, 797, 806, 810, 814, 820, 829, 844, 847, 859, 864, 867, 876, 880, 882, 888, 890, 894, 904, 908, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68, 70, 72, 74, 76, 78, 80, 82, 84, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63, 65, 67, 69, 71, 73, 75, 77, 79, 81, 83, 85];
 static ATN_CELL: OnceLock<ParserAtn> = OnceLock::new();
 
 /// Validates and caches the packed grammar ATN for all parser instances.
@@ -1973,7 +1891,6 @@ antlr4_runtime::__antlr4_rust_parser_entry_points! {
 /// - `matrix_item()`
 /// - `body()`
 /// - `stmt()`
-/// - `right_side()`
 /// - `for_loop()`
 /// - `binder()`
 /// - `unpack()`
@@ -1984,8 +1901,6 @@ antlr4_runtime::__antlr4_rust_parser_entry_points! {
 /// - `expr()`
 /// - `operand()`
 /// - `args()`
-/// - `arg()`
-/// - `subscript()`
 /// - `list()`
 /// - `braces()`
 /// - `brace_item()`
@@ -2033,7 +1948,7 @@ where
         }
     }
 
-    const __GENERATED_RULE_BODIES: [Option<antlr4_runtime::generated::GeneratedRuleBody<Self>>; 46] = [
+    const __GENERATED_RULE_BODIES: [Option<antlr4_runtime::generated::GeneratedRuleBody<Self>>; 43] = [
         Some(Self::parse_generated_rule_0),
         Some(Self::parse_generated_rule_1),
         Some(Self::parse_generated_rule_2),
@@ -2077,9 +1992,6 @@ where
         Some(Self::parse_generated_rule_40),
         Some(Self::parse_generated_rule_41),
         Some(Self::parse_generated_rule_42),
-        Some(Self::parse_generated_rule_43),
-        Some(Self::parse_generated_rule_44),
-        Some(Self::parse_generated_rule_45),
     ];
 
     #[allow(dead_code)]
@@ -2106,21 +2018,21 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __loop_iter_97 = false;
+                let mut __loop_iter_91 = false;
                 loop {
-                    self.base.sync_into(atn(), 97, &mut __ctx, __loop_iter_97, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 91, &mut __ctx, __loop_iter_91, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        28 | 30..=31 | 63 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        -1 | 16 | 34..=40 | 54 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        29 | 31..=32 | 64 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        -1 | 16 | 35..=41 | 55 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 97, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 91, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_97 = true;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 92isize, self.dispatch_generated_rule(1, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            self.base.match_token_into(1, 94, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            __loop_iter_91 = true;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 86isize, self.dispatch_generated_rule(1, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            self.base.match_token_into(1, 88, atn(), &mut __ctx, &mut __consumed_eof)?;
                         }
                         2 => {
                             break;
@@ -2128,31 +2040,31 @@ where
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
                 }
-                let mut __loop_iter_106 = false;
+                let mut __loop_iter_100 = false;
                 loop {
-                    self.base.sync_into(atn(), 106, &mut __ctx, __loop_iter_106, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 100, &mut __ctx, __loop_iter_100, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        16 | 34..=40 | 54 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        16 | 35..=41 | 55 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         -1 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 106, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 100, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_106 = true;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 100isize, self.dispatch_generated_rule(2, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            self.base.sync_into(atn(), 102, &mut __ctx, false, &mut __sync_error)?;
+                            __loop_iter_100 = true;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 94isize, self.dispatch_generated_rule(2, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            self.base.sync_into(atn(), 96, &mut __ctx, false, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
                                 1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                -1 | 16 | 34..=40 | 54 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                -1 | 16 | 35..=41 | 55 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 102, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 96, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    self.base.match_token_into(1, 103, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_token_into(1, 97, atn(), &mut __ctx, &mut __consumed_eof)?;
                                 }
                                 2 => {
                                 }
@@ -2165,7 +2077,7 @@ where
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
                 }
-                self.base.match_token_into(-1, 110, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(-1, 104, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -2183,37 +2095,37 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    63 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    28 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    30..=31 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    64 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    29 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    31..=32 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 131, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 125, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            63 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            28 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            30..=31 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            64 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            29 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            31..=32 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 131, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 125, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(63, 112, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(16, 16), (21, 21)], 115, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 115, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(64, 106, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(16, 16), (21, 21)], 109, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 109, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            53 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            54 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             1 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 115, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 109, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(53, 114, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                self.base.match_token_into(16, 116, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(54, 108, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(16, 110, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
@@ -2221,27 +2133,27 @@ where
                         }
                     }
                     2 => {
-                        self.base.match_token_into(28, 118, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(16, 119, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(29, 120, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(16, 123, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(102, 122, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(7, 7), (16, 16)], 124, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        let mut __loop_iter_125 = true;
+                        self.base.match_token_into(29, 112, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(16, 113, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(30, 114, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(16, 117, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(103, 116, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(7, 7), (16, 16)], 118, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        let mut __loop_iter_119 = true;
                         loop {
-                            self.base.sync_into(atn(), 125, &mut __ctx, __loop_iter_125, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 119, &mut __ctx, __loop_iter_119, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                102 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 1 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 125, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 119, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_125 = true;
-                                    self.base.match_token_into(102, 122, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    self.base.match_set_into(&[(7, 7), (16, 16)], 124, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    __loop_iter_119 = true;
+                                    self.base.match_token_into(103, 116, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_set_into(&[(7, 7), (16, 16)], 118, atn(), &mut __ctx, &mut __consumed_eof)?;
                                 }
                                 2 => {
                                     break;
@@ -2251,18 +2163,18 @@ where
                         }
                     }
                     3 => {
-                        self.base.match_set_into(&[(30, 31)], 129, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 129, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_set_into(&[(31, 32)], 123, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 123, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            32..=33 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            33..=34 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             1 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 129, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 123, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_set_into(&[(32, 33)], 130, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_set_into(&[(33, 34)], 124, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
@@ -2288,35 +2200,35 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    34..=40 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16 | 54 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    35..=41 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 | 55 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 147, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 141, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            34..=40 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16 | 54 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            35..=41 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16 | 55 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 147, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 141, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        let mut __loop_iter_136 = false;
+                        let mut __loop_iter_130 = false;
                         loop {
-                            self.base.sync_into(atn(), 136, &mut __ctx, __loop_iter_136, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 130, &mut __ctx, __loop_iter_130, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                34..=40 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                35..=41 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 136, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 130, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_136 = true;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 133isize, self.dispatch_generated_rule(4, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_130 = true;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 127isize, self.dispatch_generated_rule(4, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -2326,46 +2238,46 @@ where
                         }
                         let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            38 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            39 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            40 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            38 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            39 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            40 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            41 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => {
-                                self.base.sync_into(atn(), 144, &mut __ctx, false, &mut __sync_error)?;
+                                self.base.sync_into(atn(), 138, &mut __ctx, false, &mut __sync_error)?;
                                 __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 match self.base.la(1) {
-                                    34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    38 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    39 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    40 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    38 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    39 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    40 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    41 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 }
                             }
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 144, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 138, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 139isize, self.dispatch_generated_rule(5, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 133isize, self.dispatch_generated_rule(5, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 140isize, self.dispatch_generated_rule(12, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 134isize, self.dispatch_generated_rule(12, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             3 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 141isize, self.dispatch_generated_rule(14, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 135isize, self.dispatch_generated_rule(14, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             4 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 142isize, self.dispatch_generated_rule(18, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 136isize, self.dispatch_generated_rule(18, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             5 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 143isize, self.dispatch_generated_rule(20, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 137isize, self.dispatch_generated_rule(20, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                     2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 146isize, self.dispatch_generated_rule(3, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 140isize, self.dispatch_generated_rule(3, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -2384,42 +2296,65 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.sync_into(atn(), 150, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 144, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    54 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    55 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     16 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 150, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 144, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(54, 151, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(55, 145, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(16, 155, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 155, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(16, 149, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 149, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    88..=89 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    89..=90 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 155, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 149, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(104, 154, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 154isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(105, 148, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 148isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_set_into(&[(88, 89)], 158, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 158isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_set_into(&[(89, 90)], 154, atn(), &mut __ctx, &mut __consumed_eof)?;
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 154, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 154, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 152isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    2 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 153isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
             }
             success {}
             recovery {}
@@ -2435,21 +2370,21 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(105, 161, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 165, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 165, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(106, 157, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 161, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 161, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    7 | 16 | 34..=40 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    7 | 16 | 35..=41 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 165, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 161, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(107, 163, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(21, 164, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(108, 166, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(108, 159, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(21, 160, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(109, 162, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
@@ -2470,11 +2405,11 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_set_into(&[(34, 36)], 168, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 169, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 169isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 170isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(4, 172, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_set_into(&[(35, 37)], 164, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 165, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 165isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 166isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(4, 168, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -2490,52 +2425,52 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.sync_into(atn(), 174, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 170, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 170, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 169isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    2 => {
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
+                self.base.match_token_into(108, 174, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 174, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    6 | 16 | 66 | 107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
                 self.base.record_generated_prediction_diagnostic(atn(), 174, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 173isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 173isize, self.dispatch_generated_rule(9, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(107, 178, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 178, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(109, 179, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 179, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    6 | 16 | 65 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 178, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 177isize, self.dispatch_generated_rule(9, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    2 => {
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
-                self.base.match_token_into(108, 183, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 183, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    95 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    96 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     1..=2 | 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 183, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 179, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(95, 182, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 182isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(96, 178, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 178isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
@@ -2556,23 +2491,23 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(10, 186, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 186isize, self.dispatch_generated_rule(8, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                let mut __loop_iter_191 = false;
+                self.base.match_token_into(10, 182, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 182isize, self.dispatch_generated_rule(8, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __loop_iter_187 = false;
                 loop {
-                    self.base.sync_into(atn(), 191, &mut __ctx, __loop_iter_191, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 187, &mut __ctx, __loop_iter_187, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         9 | 11 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 191, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 187, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_191 = true;
-                            self.base.match_token_into(103, 188, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 188isize, self.dispatch_generated_rule(8, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            __loop_iter_187 = true;
+                            self.base.match_token_into(104, 184, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 184isize, self.dispatch_generated_rule(8, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                         }
                         2 => {
                             break;
@@ -2580,23 +2515,23 @@ where
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
                 }
-                self.base.sync_into(atn(), 195, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 191, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     11 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 195, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 191, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(9, 196, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(9, 192, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(11, 198, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(11, 194, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -2612,34 +2547,34 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(16, 209, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 209, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(16, 205, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 205, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    9 | 11 | 103 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    9 | 11 | 104 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 209, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 205, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(104, 201, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(16, 206, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        let mut __loop_iter_206 = false;
+                        self.base.match_token_into(105, 197, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(16, 202, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        let mut __loop_iter_202 = false;
                         loop {
-                            self.base.sync_into(atn(), 206, &mut __ctx, __loop_iter_206, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 202, &mut __ctx, __loop_iter_202, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                77 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                9 | 11 | 103 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                78 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                9 | 11 | 104 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 206, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 202, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_206 = true;
-                                    self.base.match_token_into(77, 203, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    self.base.match_token_into(16, 205, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    __loop_iter_202 = true;
+                                    self.base.match_token_into(78, 199, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_token_into(16, 201, atn(), &mut __ctx, &mut __consumed_eof)?;
                                 }
                                 2 => {
                                     break;
@@ -2669,34 +2604,34 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    65 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    6 | 16 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    66 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    6 | 16 | 107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 217, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 213, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            65 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            6 | 16 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            66 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            6 | 16 | 107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 217, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 213, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(65, 214, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 214, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(66, 210, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 210, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 214, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 210, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(103, 213, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 213isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(104, 209, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 209isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
@@ -2704,7 +2639,7 @@ where
                         }
                     }
                     2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 216isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 212isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -2723,22 +2658,22 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 219isize, self.dispatch_generated_rule(11, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                let mut __loop_iter_224 = false;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 215isize, self.dispatch_generated_rule(11, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __loop_iter_220 = false;
                 loop {
-                    self.base.sync_into(atn(), 224, &mut __ctx, __loop_iter_224, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 220, &mut __ctx, __loop_iter_220, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 224, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 220, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_224 = true;
-                            self.base.match_token_into(103, 221, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 221isize, self.dispatch_generated_rule(11, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            __loop_iter_220 = true;
+                            self.base.match_token_into(104, 217, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 217isize, self.dispatch_generated_rule(11, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                         }
                         2 => {
                             break;
@@ -2746,17 +2681,17 @@ where
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
                 }
-                self.base.sync_into(atn(), 228, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 224, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 228, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 224, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(9, 229, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(9, 225, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
@@ -2777,25 +2712,25 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.sync_into(atn(), 231, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 227, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     6 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 231, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 227, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(106, 232, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(107, 228, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_set_into(&[(6, 6), (16, 16)], 234, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(104, 235, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 235isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_set_into(&[(6, 6), (16, 16)], 230, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(105, 231, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 231isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
             }
             success {}
             recovery {}
@@ -2811,35 +2746,35 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(37, 238, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 239, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(107, 251, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 251, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(38, 234, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 235, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(108, 247, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 247, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     6 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 251, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 247, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 240isize, self.dispatch_generated_rule(13, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_245 = false;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 236isize, self.dispatch_generated_rule(13, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_241 = false;
                         loop {
-                            self.base.sync_into(atn(), 245, &mut __ctx, __loop_iter_245, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 241, &mut __ctx, __loop_iter_241, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 245, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 241, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_245 = true;
-                                    self.base.match_token_into(103, 242, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 242isize, self.dispatch_generated_rule(13, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_241 = true;
+                                    self.base.match_token_into(104, 238, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 238isize, self.dispatch_generated_rule(13, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -2847,17 +2782,17 @@ where
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
                         }
-                        self.base.sync_into(atn(), 249, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 245, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
                             9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 249, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 245, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(9, 250, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(9, 246, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
@@ -2868,25 +2803,25 @@ where
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(108, 256, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 256, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(109, 252, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 252, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    95 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    96 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 256, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 252, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(95, 255, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 255isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(96, 251, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 251isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(4, 259, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(4, 255, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -2902,25 +2837,25 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(6, 261, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(104, 263, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 263, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(6, 257, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(105, 259, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 259, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    23 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16 | 34..=36 | 67..=76 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    24 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 | 35..=37 | 68..=77 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 263, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 259, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(23, 264, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(24, 260, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 265isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 261isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
             }
             success {}
             recovery {}
@@ -2936,51 +2871,51 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(38, 268, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 270, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 270, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(39, 264, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 266, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 266, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     2 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 270, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 266, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 269isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 265isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(2, 281, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 281, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(2, 277, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 277, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    7 | 16 | 34..=36 | 47 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    7 | 16 | 35..=37 | 48 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 281, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 277, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 273isize, self.dispatch_generated_rule(15, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_278 = false;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 269isize, self.dispatch_generated_rule(15, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_274 = false;
                         loop {
-                            self.base.sync_into(atn(), 278, &mut __ctx, __loop_iter_278, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 274, &mut __ctx, __loop_iter_274, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
                                 1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 278, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 274, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_278 = true;
-                                    self.base.match_token_into(1, 275, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 275isize, self.dispatch_generated_rule(15, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_274 = true;
+                                    self.base.match_token_into(1, 271, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 271isize, self.dispatch_generated_rule(15, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -2993,7 +2928,7 @@ where
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(4, 284, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(4, 280, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -3011,35 +2946,35 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    7 | 16 | 34..=36 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    7 | 16 | 35..=37 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 315, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 311, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            7 | 16 | 34..=36 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            7 | 16 | 35..=37 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 315, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 311, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        let mut __loop_iter_288 = false;
+                        let mut __loop_iter_284 = false;
                         loop {
-                            self.base.sync_into(atn(), 288, &mut __ctx, __loop_iter_288, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 284, &mut __ctx, __loop_iter_284, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                7 | 16 | 34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                7 | 16 | 35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 288, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 284, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_288 = true;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 285isize, self.dispatch_generated_rule(4, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_284 = true;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 281isize, self.dispatch_generated_rule(4, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -3050,60 +2985,60 @@ where
                         let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
                             7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => {
-                                self.base.sync_into(atn(), 295, &mut __ctx, false, &mut __sync_error)?;
+                                self.base.sync_into(atn(), 291, &mut __ctx, false, &mut __sync_error)?;
                                 __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 match self.base.la(1) {
                                     7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 }
                             }
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 295, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 291, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_set_into(&[(7, 7), (16, 16)], 292, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                self.base.match_token_into(104, 293, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 293isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_set_into(&[(7, 7), (16, 16)], 288, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(105, 289, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 289isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 294isize, self.dispatch_generated_rule(16, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 290isize, self.dispatch_generated_rule(16, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                     2 => {
-                        self.base.match_token_into(47, 298, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(16, 313, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 313, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(48, 294, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(16, 309, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 309, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             1 | 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 313, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 309, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(107, 300, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 300isize, self.dispatch_generated_rule(17, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_305 = false;
+                                self.base.match_token_into(108, 296, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 296isize, self.dispatch_generated_rule(17, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_301 = false;
                                 loop {
-                                    self.base.sync_into(atn(), 305, &mut __ctx, __loop_iter_305, &mut __sync_error)?;
+                                    self.base.sync_into(atn(), 301, &mut __ctx, __loop_iter_301, &mut __sync_error)?;
                                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                     let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                     };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 305, &__prediction);
+                                    self.base.record_generated_prediction_diagnostic(atn(), 301, &__prediction);
                                     match __prediction.alt {
                                         1 => {
-                                            __loop_iter_305 = true;
-                                            self.base.match_token_into(103, 302, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 302isize, self.dispatch_generated_rule(17, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                            __loop_iter_301 = true;
+                                            self.base.match_token_into(104, 298, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 298isize, self.dispatch_generated_rule(17, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                         }
                                         2 => {
                                             break;
@@ -3111,23 +3046,23 @@ where
                                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                     }
                                 }
-                                self.base.sync_into(atn(), 309, &mut __ctx, false, &mut __sync_error)?;
+                                self.base.sync_into(atn(), 305, &mut __ctx, false, &mut __sync_error)?;
                                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 let __prediction = match self.base.la(1) {
                                     9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 };
-                                self.base.record_generated_prediction_diagnostic(atn(), 309, &__prediction);
+                                self.base.record_generated_prediction_diagnostic(atn(), 305, &__prediction);
                                 match __prediction.alt {
                                     1 => {
-                                        self.base.match_token_into(9, 310, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                        self.base.match_token_into(9, 306, atn(), &mut __ctx, &mut __consumed_eof)?;
                                     }
                                     2 => {
                                     }
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 }
-                                self.base.match_token_into(108, 312, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(109, 308, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
@@ -3151,11 +3086,11 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_set_into(&[(34, 36)], 318, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_set_into(&[(7, 7), (16, 16)], 319, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 319isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 320isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(4, 322, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_set_into(&[(35, 37)], 314, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_set_into(&[(7, 7), (16, 16)], 315, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 315isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 316isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(4, 318, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -3171,9 +3106,9 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_set_into(&[(6, 7)], 324, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(104, 325, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 325isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_set_into(&[(6, 7)], 320, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(105, 321, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 321isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
             }
             success {}
             recovery {}
@@ -3189,51 +3124,51 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(39, 328, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 330, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 330, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(40, 324, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 326, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 326, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     2 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 330, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 326, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 329isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 325isize, self.dispatch_generated_rule(7, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(2, 341, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 341, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(2, 337, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 337, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 341, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 337, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 333isize, self.dispatch_generated_rule(19, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_338 = false;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 329isize, self.dispatch_generated_rule(19, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_334 = false;
                         loop {
-                            self.base.sync_into(atn(), 338, &mut __ctx, __loop_iter_338, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 334, &mut __ctx, __loop_iter_334, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
                                 1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 338, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 334, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_338 = true;
-                                    self.base.match_token_into(1, 335, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 335isize, self.dispatch_generated_rule(19, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_334 = true;
+                                    self.base.match_token_into(1, 331, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 331isize, self.dispatch_generated_rule(19, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -3246,7 +3181,7 @@ where
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(4, 344, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(4, 340, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -3262,9 +3197,9 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_set_into(&[(34, 36)], 346, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_set_into(&[(7, 7), (16, 16)], 347, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 347isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_set_into(&[(35, 37)], 342, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_set_into(&[(7, 7), (16, 16)], 343, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 343isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
             }
             success {}
             recovery {}
@@ -3280,55 +3215,55 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(40, 350, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(16, 351, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(109, 352, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 352isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.sync_into(atn(), 355, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(41, 346, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(16, 347, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(110, 348, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 348isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.sync_into(atn(), 351, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 355, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 351, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(103, 354, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 354isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(104, 350, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 350isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(110, 358, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(2, 367, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 367, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(111, 354, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(2, 363, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 363, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    16 | 34 | 38 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 | 35 | 39 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 367, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 363, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 359isize, self.dispatch_generated_rule(21, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_364 = false;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 355isize, self.dispatch_generated_rule(21, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_360 = false;
                         loop {
-                            self.base.sync_into(atn(), 364, &mut __ctx, __loop_iter_364, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 360, &mut __ctx, __loop_iter_360, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
                                 1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 364, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 360, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_364 = true;
-                                    self.base.match_token_into(1, 361, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 361isize, self.dispatch_generated_rule(21, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_360 = true;
+                                    self.base.match_token_into(1, 357, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 357isize, self.dispatch_generated_rule(21, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -3341,7 +3276,7 @@ where
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(4, 370, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(4, 366, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -3359,38 +3294,38 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    38 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    39 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     16 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    34 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    35 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 383, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 379, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            38 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            39 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             16 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            34 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            35 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 383, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 379, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(38, 372, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 373, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 373isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(39, 368, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 369, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 369isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
-                        self.base.match_token_into(16, 375, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 376, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 376isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(16, 371, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 372, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 372isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     3 => {
-                        self.base.match_token_into(34, 378, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(7, 7), (16, 16)], 379, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 379isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 380isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(4, 382, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(35, 374, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(7, 7), (16, 16)], 375, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 375isize, self.dispatch_generated_rule(6, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 376isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(4, 378, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -3409,43 +3344,43 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.sync_into(atn(), 396, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 392, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     1..=2 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    4..=5 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    4..=5 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 396, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 392, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_set_into(&[(1, 2)], 394, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 394, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_set_into(&[(1, 2)], 390, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 390, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            16..=21 | 34..=36 | 41 | 43 | 45..=46 | 48..=52 | 54 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            4..=5 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 35..=37 | 42 | 44 | 46..=47 | 49..=53 | 55 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            4..=5 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 394, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 390, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 386isize, self.dispatch_generated_rule(23, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_391 = false;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 382isize, self.dispatch_generated_rule(23, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_387 = false;
                                 loop {
-                                    self.base.sync_into(atn(), 391, &mut __ctx, __loop_iter_391, &mut __sync_error)?;
+                                    self.base.sync_into(atn(), 387, &mut __ctx, __loop_iter_387, &mut __sync_error)?;
                                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                     let __prediction = match self.base.la(1) {
                                         1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        4..=5 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        4..=5 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                         _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 391, &__prediction);
+                                    self.base.record_generated_prediction_diagnostic(atn(), 387, &__prediction);
                                     match __prediction.alt {
                                         1 => {
-                                            __loop_iter_391 = true;
-                                            self.base.match_token_into(1, 388, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 388isize, self.dispatch_generated_rule(23, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                            __loop_iter_387 = true;
+                                            self.base.match_token_into(1, 384, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 384isize, self.dispatch_generated_rule(23, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                         }
                                         2 => {
                                             break;
@@ -3480,70 +3415,70 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    54 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    52 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    41 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    43 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    45 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    46 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    48 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    49 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    50 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    51 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    55 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    53 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    42 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    44 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    46 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    47 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    49 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    50 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    51 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    52 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 504, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 506, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            54 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            52 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            41 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            43 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            45 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            46 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            48 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            49 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            50 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            51 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            55 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            53 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            42 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            44 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            46 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            47 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            49 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            50 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            51 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            52 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 504, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 506, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(54, 405, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(55, 401, atn(), &mut __ctx, &mut __consumed_eof)?;
                         let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
                             16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => {
-                                self.base.sync_into(atn(), 405, &mut __ctx, false, &mut __sync_error)?;
+                                self.base.sync_into(atn(), 401, &mut __ctx, false, &mut __sync_error)?;
                                 __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 match self.base.la(1) {
                                     16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 }
                             }
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 405, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 401, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(16, 402, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                self.base.sync_into(atn(), 402, &mut __ctx, false, &mut __sync_error)?;
+                                self.base.match_token_into(16, 398, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.sync_into(atn(), 398, &mut __ctx, false, &mut __sync_error)?;
                                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 let __prediction = match self.base.la(1) {
-                                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    88..=89 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    89..=90 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 };
-                                self.base.record_generated_prediction_diagnostic(atn(), 402, &__prediction);
+                                self.base.record_generated_prediction_diagnostic(atn(), 398, &__prediction);
                                 match __prediction.alt {
                                     1 => {
-                                        self.base.match_token_into(104, 401, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 401isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        self.base.match_token_into(105, 397, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 397isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                     }
                                     2 => {
                                     }
@@ -3551,49 +3486,95 @@ where
                                 }
                             }
                             2 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 404isize, self.dispatch_generated_rule(27, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 400isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.match_set_into(&[(88, 89)], 408, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 408isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 409isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 418, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        self.base.match_set_into(&[(89, 90)], 406, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            88..=89 | 104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            90..=94 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            1 | 4..=5 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => {
+                                self.base.sync_into(atn(), 406, &mut __ctx, false, &mut __sync_error)?;
+                                __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                match self.base.la(1) {
+                                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 418, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 406, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.sync_into(atn(), 412, &mut __ctx, false, &mut __sync_error)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 404isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            2 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 405isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
+                    2 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 408isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 420, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            89..=90 | 105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            91..=95 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            1 | 4..=5 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 420, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.sync_into(atn(), 411, &mut __ctx, false, &mut __sync_error)?;
                                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                 let __prediction = match self.base.la(1) {
-                                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    88..=89 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    89..=90 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 };
-                                self.base.record_generated_prediction_diagnostic(atn(), 412, &__prediction);
+                                self.base.record_generated_prediction_diagnostic(atn(), 411, &__prediction);
                                 match __prediction.alt {
                                     1 => {
-                                        self.base.match_token_into(104, 411, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 411isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        self.base.match_token_into(105, 410, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 410isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                     }
                                     2 => {
                                     }
                                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                 }
-                                self.base.match_set_into(&[(88, 89)], 415, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 415isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_set_into(&[(89, 90)], 416, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => {
+                                        self.base.sync_into(atn(), 416, &mut __ctx, false, &mut __sync_error)?;
+                                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                        match self.base.la(1) {
+                                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                            44 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                        }
+                                    }
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 416, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 414isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    }
+                                    2 => {
+                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 415isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
                             }
                             2 => {
-                                self.base.match_set_into(&[(90, 94)], 417, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 417isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_set_into(&[(91, 95)], 419, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 419isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             3 => {
                             }
@@ -3601,18 +3582,18 @@ where
                         }
                     }
                     3 => {
-                        self.base.match_token_into(52, 422, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 422, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(53, 424, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 424, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            1 | 4..=5 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            1 | 4..=5 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 422, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 424, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 421isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 423isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
@@ -3620,26 +3601,26 @@ where
                         }
                     }
                     4 => {
-                        self.base.match_token_into(41, 425, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 425isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 426isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_434 = false;
+                        self.base.match_token_into(42, 427, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 427isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 428isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_436 = false;
                         loop {
-                            self.base.sync_into(atn(), 434, &mut __ctx, __loop_iter_434, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 436, &mut __ctx, __loop_iter_436, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
                                 5 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                4 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                4 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 434, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 436, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_434 = true;
-                                    self.base.match_token_into(5, 428, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    self.base.match_token_into(41, 429, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 429isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 430isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    __loop_iter_436 = true;
+                                    self.base.match_token_into(5, 430, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_token_into(42, 431, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 431isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 432isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 2 => {
                                     break;
@@ -3647,94 +3628,94 @@ where
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
                         }
-                        self.base.sync_into(atn(), 439, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 441, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            42 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 439, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 441, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(42, 438, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 438isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(43, 440, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 440isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.match_token_into(4, 442, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(4, 444, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     5 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 443isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 445isize, self.dispatch_generated_rule(24, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     6 => {
-                        self.base.match_token_into(45, 445, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 445isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 447, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(46, 447, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 447isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 449, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            22 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            23 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             1..=2 | 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 447, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 449, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(22, 448, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_token_into(23, 450, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 449isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(4, 451, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 451isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(4, 453, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     7 => {
-                        self.base.match_token_into(46, 453, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 453isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 455, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(47, 455, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 455isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 457, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
                             1..=2 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            4 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            4 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 455, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 457, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_set_into(&[(1, 2)], 456, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_set_into(&[(1, 2)], 458, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        let mut __loop_iter_463 = false;
+                        let mut __loop_iter_465 = false;
                         loop {
-                            self.base.sync_into(atn(), 463, &mut __ctx, __loop_iter_463, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 465, &mut __ctx, __loop_iter_465, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                47 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                48 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 463, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 465, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_463 = true;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 457isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    self.base.sync_into(atn(), 459, &mut __ctx, false, &mut __sync_error)?;
+                                    __loop_iter_465 = true;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 459isize, self.dispatch_generated_rule(28, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    self.base.sync_into(atn(), 461, &mut __ctx, false, &mut __sync_error)?;
                                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                     let __prediction = match self.base.la(1) {
                                         1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        4 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        4 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                     };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 459, &__prediction);
+                                    self.base.record_generated_prediction_diagnostic(atn(), 461, &__prediction);
                                     match __prediction.alt {
                                         1 => {
-                                            self.base.match_token_into(1, 460, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            self.base.match_token_into(1, 462, atn(), &mut __ctx, &mut __consumed_eof)?;
                                         }
                                         2 => {
                                         }
@@ -3747,84 +3728,84 @@ where
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
                         }
-                        self.base.match_token_into(4, 467, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(4, 469, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     8 => {
-                        self.base.match_token_into(48, 470, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 470, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(49, 472, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 472, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            24..=26 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            1..=2 | 4 | 27 | 42 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            25..=27 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            1..=2 | 4 | 28 | 43 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 470, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 472, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_set_into(&[(24, 26)], 471, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_set_into(&[(25, 27)], 473, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.sync_into(atn(), 474, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 476, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            27 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            1..=2 | 4 | 42 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            28 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            1..=2 | 4 | 43 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 474, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 476, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(27, 473, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 473isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(28, 475, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 475isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.sync_into(atn(), 477, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 479, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
                             1..=2 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            4 | 42 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            4 | 43 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 477, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 479, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_set_into(&[(1, 2)], 478, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.match_set_into(&[(1, 2)], 480, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        let mut __loop_iter_485 = false;
+                        let mut __loop_iter_487 = false;
                         loop {
-                            self.base.sync_into(atn(), 485, &mut __ctx, __loop_iter_485, &mut __sync_error)?;
+                            self.base.sync_into(atn(), 487, &mut __ctx, __loop_iter_487, &mut __sync_error)?;
                             let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                47 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                4 | 42 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                48 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                4 | 43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 485, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 487, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_485 = true;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 479isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    self.base.sync_into(atn(), 481, &mut __ctx, false, &mut __sync_error)?;
+                                    __loop_iter_487 = true;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 481isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    self.base.sync_into(atn(), 483, &mut __ctx, false, &mut __sync_error)?;
                                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                                     let __prediction = match self.base.la(1) {
                                         1 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        4 | 42 | 47 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        4 | 43 | 48 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                                     };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 481, &__prediction);
+                                    self.base.record_generated_prediction_diagnostic(atn(), 483, &__prediction);
                                     match __prediction.alt {
                                         1 => {
-                                            self.base.match_token_into(1, 482, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            self.base.match_token_into(1, 484, atn(), &mut __ctx, &mut __consumed_eof)?;
                                         }
                                         2 => {
                                         }
@@ -3837,53 +3818,53 @@ where
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
                         }
-                        self.base.sync_into(atn(), 490, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 492, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            42 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 490, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 492, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(42, 489, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 489isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(43, 491, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 491isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.match_token_into(4, 505, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(4, 507, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     9 => {
-                        self.base.match_token_into(49, 494, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 494isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 495isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 498, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(50, 496, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 496isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 497isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 500, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            42 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 498, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 500, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                self.base.match_token_into(42, 497, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 497isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(43, 499, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 499isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.match_token_into(4, 501, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(4, 503, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     10 => {
-                        self.base.match_token_into(50, 505, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(51, 507, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     11 => {
-                        self.base.match_token_into(51, 505, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(52, 507, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -3902,30 +3883,12 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 508, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            43 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 508, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 506isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 507isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
+                self.base.match_token_into(44, 509, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 509isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(45, 511, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 511isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 512isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(4, 514, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -3941,12 +3904,61 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(43, 511, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 511isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(44, 513, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 513isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 514isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(4, 516, atn(), &mut __ctx, &mut __consumed_eof)?;
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 527, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 527, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        self.base.match_token_into(16, 528, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                        self.base.match_token_into(107, 528, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    3 => {
+                        self.base.match_token_into(108, 518, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 518isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(104, 520, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 520isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_523 = true;
+                        loop {
+                            self.base.sync_into(atn(), 523, &mut __ctx, __loop_iter_523, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            let __prediction = match self.base.la(1) {
+                                104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            };
+                            self.base.record_generated_prediction_diagnostic(atn(), 523, &__prediction);
+                            match __prediction.alt {
+                                1 => {
+                                    __loop_iter_523 = true;
+                                    self.base.match_token_into(104, 520, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 520isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                }
+                                2 => {
+                                    break;
+                                }
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            }
+                        }
+                        self.base.match_token_into(109, 526, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
             }
             success {}
             recovery {}
@@ -3962,61 +3974,33 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 529, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                self.base.match_token_into(108, 530, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 530isize, self.dispatch_generated_rule(27, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(104, 532, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 532isize, self.dispatch_generated_rule(27, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __loop_iter_535 = true;
+                loop {
+                    self.base.sync_into(atn(), 535, &mut __ctx, __loop_iter_535, &mut __sync_error)?;
+                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                    let __prediction = match self.base.la(1) {
+                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                    };
+                    self.base.record_generated_prediction_diagnostic(atn(), 535, &__prediction);
+                    match __prediction.alt {
+                        1 => {
+                            __loop_iter_535 = true;
+                            self.base.match_token_into(104, 532, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 532isize, self.dispatch_generated_rule(27, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                         }
-                    }
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 529, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        self.base.match_token_into(16, 530, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    2 => {
-                        self.base.match_token_into(106, 530, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    3 => {
-                        self.base.match_token_into(107, 520, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 520isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(103, 522, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 522isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_525 = true;
-                        loop {
-                            self.base.sync_into(atn(), 525, &mut __ctx, __loop_iter_525, &mut __sync_error)?;
-                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                            let __prediction = match self.base.la(1) {
-                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            };
-                            self.base.record_generated_prediction_diagnostic(atn(), 525, &__prediction);
-                            match __prediction.alt {
-                                1 => {
-                                    __loop_iter_525 = true;
-                                    self.base.match_token_into(103, 522, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 522isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                }
-                                2 => {
-                                    break;
-                                }
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            }
+                        2 => {
+                            break;
                         }
-                        self.base.match_token_into(108, 528, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
+                self.base.match_token_into(109, 538, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4032,33 +4016,35 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(107, 532, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 532isize, self.dispatch_generated_rule(28, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(103, 534, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 534isize, self.dispatch_generated_rule(28, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                let mut __loop_iter_537 = true;
-                loop {
-                    self.base.sync_into(atn(), 537, &mut __ctx, __loop_iter_537, &mut __sync_error)?;
-                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                    let __prediction = match self.base.la(1) {
-                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                    };
-                    self.base.record_generated_prediction_diagnostic(atn(), 537, &__prediction);
-                    match __prediction.alt {
-                        1 => {
-                            __loop_iter_537 = true;
-                            self.base.match_token_into(103, 534, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 534isize, self.dispatch_generated_rule(28, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 542, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            107 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        2 => {
-                            break;
-                        }
-                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 542, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        self.base.match_token_into(16, 543, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                        self.base.match_token_into(107, 543, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    3 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 541isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(108, 540, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4074,35 +4060,10 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 544, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            106 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 544, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        self.base.match_token_into(16, 545, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    2 => {
-                        self.base.match_token_into(106, 545, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    3 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 543isize, self.dispatch_generated_rule(27, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
+                self.base.match_token_into(48, 545, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 545isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 546isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(4, 548, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4118,10 +4079,180 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(47, 547, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 547isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 548isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(4, 550, atn(), &mut __ctx, &mut __consumed_eof)?;
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    17..=20 | 79 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    21 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    61 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    62 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    63 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 592, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            17..=20 | 79 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            21 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            61 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            62 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            63 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 592, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        self.base.match_token_into(107, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                        self.base.sync_into(atn(), 551, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            79 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            17..=20 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 551, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(79, 552, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                        self.base.match_set_into(&[(17, 20)], 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    3 => {
+                        self.base.match_token_into(21, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    4 => {
+                        self.base.match_token_into(61, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    5 => {
+                        self.base.match_token_into(62, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    6 => {
+                        self.base.match_token_into(63, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    7 => {
+                        self.base.match_token_into(16, 563, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        let mut __loop_iter_563 = false;
+                        loop {
+                            self.base.sync_into(atn(), 563, &mut __ctx, __loop_iter_563, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            let __prediction = match self.base.la(1) {
+                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                1..=2 | 4 | 9 | 104 | 108..=109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            };
+                            self.base.record_generated_prediction_diagnostic(atn(), 563, &__prediction);
+                            match __prediction.alt {
+                                1 => {
+                                    __loop_iter_563 = true;
+                                    self.base.match_token_into(103, 560, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_token_into(16, 562, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                }
+                                2 => {
+                                    break;
+                                }
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            }
+                        }
+                        self.base.sync_into(atn(), 580, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            1..=2 | 4 | 9 | 104 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 580, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(108, 567, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 567isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_572 = false;
+                                loop {
+                                    self.base.sync_into(atn(), 572, &mut __ctx, __loop_iter_572, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 572, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_572 = true;
+                                            self.base.match_token_into(104, 569, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 569isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                                self.base.sync_into(atn(), 576, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 576, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        self.base.match_token_into(9, 577, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                                self.base.match_token_into(109, 579, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
+                    8 => {
+                        self.base.match_token_into(108, 583, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 583isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(104, 585, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 585isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_588 = true;
+                        loop {
+                            self.base.sync_into(atn(), 588, &mut __ctx, __loop_iter_588, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            let __prediction = match self.base.la(1) {
+                                104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            };
+                            self.base.record_generated_prediction_diagnostic(atn(), 588, &__prediction);
+                            match __prediction.alt {
+                                1 => {
+                                    __loop_iter_588 = true;
+                                    self.base.match_token_into(104, 585, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 585isize, self.dispatch_generated_rule(29, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                }
+                                2 => {
+                                    break;
+                                }
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            }
+                        }
+                        self.base.match_token_into(109, 591, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
             }
             success {}
             recovery {}
@@ -4137,180 +4268,27 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                self.base.match_token_into(48, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_set_into(&[(16, 16), (107, 107)], 598, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 598, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    17..=20 | 78 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    21 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    60 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    61 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    62 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 594, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            17..=20 | 78 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            21 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            60 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            61 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            62 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
+                    89 | 98 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    1..=2 | 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 594, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 598, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(106, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(89, 89), (98, 98)], 597, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 597isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
-                        self.base.sync_into(atn(), 553, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            78 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            17..=20 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 553, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(78, 554, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                        self.base.match_set_into(&[(17, 20)], 595, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    3 => {
-                        self.base.match_token_into(21, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    4 => {
-                        self.base.match_token_into(60, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    5 => {
-                        self.base.match_token_into(61, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    6 => {
-                        self.base.match_token_into(62, 595, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    7 => {
-                        self.base.match_token_into(16, 565, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        let mut __loop_iter_565 = false;
-                        loop {
-                            self.base.sync_into(atn(), 565, &mut __ctx, __loop_iter_565, &mut __sync_error)?;
-                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                            let __prediction = match self.base.la(1) {
-                                102 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                1..=2 | 4 | 9 | 103 | 107..=108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            };
-                            self.base.record_generated_prediction_diagnostic(atn(), 565, &__prediction);
-                            match __prediction.alt {
-                                1 => {
-                                    __loop_iter_565 = true;
-                                    self.base.match_token_into(102, 562, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    self.base.match_token_into(16, 564, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                }
-                                2 => {
-                                    break;
-                                }
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            }
-                        }
-                        self.base.sync_into(atn(), 582, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            1..=2 | 4 | 9 | 103 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 582, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(107, 569, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 569isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_574 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 574, &mut __ctx, __loop_iter_574, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 574, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_574 = true;
-                                            self.base.match_token_into(103, 571, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 571isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.sync_into(atn(), 578, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 578, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(9, 579, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                                self.base.match_token_into(108, 581, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                    8 => {
-                        self.base.match_token_into(107, 585, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 585isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(103, 587, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 587isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_590 = true;
-                        loop {
-                            self.base.sync_into(atn(), 590, &mut __ctx, __loop_iter_590, &mut __sync_error)?;
-                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                            let __prediction = match self.base.la(1) {
-                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            };
-                            self.base.record_generated_prediction_diagnostic(atn(), 590, &__prediction);
-                            match __prediction.alt {
-                                1 => {
-                                    __loop_iter_590 = true;
-                                    self.base.match_token_into(103, 587, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 587isize, self.dispatch_generated_rule(30, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                }
-                                2 => {
-                                    break;
-                                }
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            }
-                        }
-                        self.base.match_token_into(108, 593, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 600isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(4, 602, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4326,27 +4304,91 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(47, 597, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_set_into(&[(16, 16), (106, 106)], 600, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 600, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    88 | 97 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    1..=2 | 4 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                    35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16..=21 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 626, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 600, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 626, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_set_into(&[(88, 88), (97, 97)], 599, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 599isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_set_into(&[(35, 37)], 604, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(108, 606, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 606, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            6 | 16 | 107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 606, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 605isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                        self.base.match_token_into(109, 609, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(97, 610, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 610isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 611isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_616 = false;
+                        loop {
+                            self.base.sync_into(atn(), 616, &mut __ctx, __loop_iter_616, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            let __prediction = match self.base.la(1) {
+                                58..=59 | 78..=88 | 99..=100 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                -1 | 1..=5 | 9 | 16 | 23 | 35..=44 | 48 | 55 | 89..=95 | 101..=102 | 104..=106 | 109 | 111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            };
+                            self.base.record_generated_prediction_diagnostic(atn(), 616, &__prediction);
+                            match __prediction.alt {
+                                1 => {
+                                    __loop_iter_616 = true;
+                                    self.base.match_set_into(&[(58, 59), (78, 88), (99, 100)], 613, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 613isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                }
+                                2 => {
+                                    break;
+                                }
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            }
+                        }
+                        self.base.sync_into(atn(), 624, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            101 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            -1 | 1..=5 | 9 | 16 | 23 | 35..=44 | 48 | 55 | 89..=95 | 102 | 104..=106 | 109 | 111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 624, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(101, 620, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 620isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_set_into(&[(3, 3), (102, 102)], 622, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 622isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 602isize, self.dispatch_generated_rule(22, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(4, 604, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4362,90 +4404,394 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
+                let mut __loop_iter_631 = false;
+                loop {
+                    self.base.sync_into(atn(), 631, &mut __ctx, __loop_iter_631, &mut __sync_error)?;
+                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                    let __prediction = match self.base.la(1) {
+                        57 | 60 | 79 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        16..=21 | 61..=63 | 65..=77 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                    };
+                    self.base.record_generated_prediction_diagnostic(atn(), 631, &__prediction);
+                    match __prediction.alt {
+                        1 => {
+                            __loop_iter_631 = true;
+                            self.base.match_set_into(&[(57, 57), (60, 60), (79, 79)], 630, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        }
+                        2 => {
+                            break;
+                        }
+                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                    }
+                }
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16..=21 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    17 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    18 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    19 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    20 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    21 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    61 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    62 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    63 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    107 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    66 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    67 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    68..=73 | 75..=77 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    74 => antlr4_runtime::ParserAtnPrediction { alt: 14, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 15, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    110 => antlr4_runtime::ParserAtnPrediction { alt: 16, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    112 => antlr4_runtime::ParserAtnPrediction { alt: 17, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    65 => antlr4_runtime::ParserAtnPrediction { alt: 18, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 628, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 669, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16..=21 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            17 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            18 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            19 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            20 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            21 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            61 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            62 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            63 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            107 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            66 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            67 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            68..=73 | 75..=77 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            74 => antlr4_runtime::ParserAtnPrediction { alt: 14, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 15, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            110 => antlr4_runtime::ParserAtnPrediction { alt: 16, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            112 => antlr4_runtime::ParserAtnPrediction { alt: 17, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            65 => antlr4_runtime::ParserAtnPrediction { alt: 18, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 628, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 669, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_set_into(&[(34, 36)], 606, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(107, 608, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 608, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(17, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                        self.base.match_token_into(18, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    3 => {
+                        self.base.match_token_into(19, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    4 => {
+                        self.base.match_token_into(20, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    5 => {
+                        self.base.match_token_into(21, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    6 => {
+                        self.base.match_token_into(61, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    7 => {
+                        self.base.match_token_into(62, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    8 => {
+                        self.base.match_token_into(63, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    9 => {
+                        self.base.match_token_into(107, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    10 => {
+                        self.base.match_token_into(66, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    11 => {
+                        self.base.match_token_into(67, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    12 => {
+                        self.base.match_token_into(16, 647, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 647, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            6 | 16 | 106 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            -1 | 1..=5 | 9 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 608, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 647, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 607isize, self.dispatch_generated_rule(10, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 646isize, self.dispatch_generated_rule(42, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
-                        self.base.match_token_into(108, 611, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(96, 612, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 612isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
-                    2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 613isize, self.dispatch_generated_rule(33, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_618 = false;
-                        loop {
-                            self.base.sync_into(atn(), 618, &mut __ctx, __loop_iter_618, &mut __sync_error)?;
-                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                    13 => {
+                        self.base.match_set_into(&[(68, 73), (75, 77)], 650, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(108, 651, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 651isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(109, 653, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    14 => {
+                        self.base.match_token_into(74, 655, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(103, 656, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(7, 7), (16, 16)], 657, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(108, 659, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 659, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            6..=7 | 16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 659, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 658isize, self.dispatch_generated_rule(33, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                        self.base.match_token_into(109, 670, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    15 => {
+                        self.base.match_token_into(108, 663, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 663isize, self.dispatch_generated_rule(33, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(109, 665, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    16 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 666isize, self.dispatch_generated_rule(34, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    17 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 667isize, self.dispatch_generated_rule(35, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    18 => {
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 668isize, self.dispatch_generated_rule(38, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
+                let mut __loop_iter_713 = false;
+                loop {
+                    self.base.sync_into(atn(), 713, &mut __ctx, __loop_iter_713, &mut __sync_error)?;
+                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                    let __prediction = match self.base.la(1) {
+                        54 | 103 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        -1 | 1..=5 | 9 | 16 | 23 | 35..=44 | 48 | 55 | 58..=59 | 78..=95 | 99..=102 | 104..=106 | 109 | 111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    };
+                    self.base.record_generated_prediction_diagnostic(atn(), 713, &__prediction);
+                    match __prediction.alt {
+                        1 => {
+                            __loop_iter_713 = true;
+                            let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                57..=58 | 77..=87 | 98..=99 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                -1 | 1..=5 | 9 | 16 | 22 | 34..=43 | 47 | 54 | 88..=94 | 100..=101 | 103..=105 | 108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                54 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => {
+                                    self.base.sync_into(atn(), 711, &mut __ctx, false, &mut __sync_error)?;
+                                    __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    match self.base.la(1) {
+                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        108 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        54 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 618, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 711, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    __loop_iter_618 = true;
-                                    self.base.match_set_into(&[(57, 58), (77, 87), (98, 99)], 615, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 615isize, self.dispatch_generated_rule(33, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    self.base.match_token_into(103, 677, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        8 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => {
+                                            self.base.sync_into(atn(), 677, &mut __ctx, false, &mut __sync_error)?;
+                                            __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                            match self.base.la(1) {
+                                                7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                8 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            }
+                                        }
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 677, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            self.base.match_set_into(&[(7, 7), (16, 16)], 674, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            self.base.sync_into(atn(), 674, &mut __ctx, false, &mut __sync_error)?;
+                                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                            let __prediction = match self.base.la(1) {
+                                                10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                -1 | 1..=5 | 9 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                            };
+                                            self.base.record_generated_prediction_diagnostic(atn(), 674, &__prediction);
+                                            match __prediction.alt {
+                                                1 => {
+                                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 673isize, self.dispatch_generated_rule(42, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                                }
+                                                2 => {
+                                                }
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            }
+                                        }
+                                        2 => {
+                                            self.base.match_token_into(8, 678, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
                                 }
                                 2 => {
-                                    break;
+                                    self.base.match_token_into(110, 701, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        105 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => {
+                                            self.base.sync_into(atn(), 701, &mut __ctx, false, &mut __sync_error)?;
+                                            __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                            match self.base.la(1) {
+                                                16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                105 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            }
+                                        }
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 701, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 680isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                            self.base.sync_into(atn(), 695, &mut __ctx, false, &mut __sync_error)?;
+                                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                            let __prediction = match self.base.la(1) {
+                                                105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                9 | 104 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            };
+                                            self.base.record_generated_prediction_diagnostic(atn(), 695, &__prediction);
+                                            match __prediction.alt {
+                                                1 => {
+                                                    self.base.match_token_into(105, 683, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                                    self.base.sync_into(atn(), 683, &mut __ctx, false, &mut __sync_error)?;
+                                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                                    let __prediction = match self.base.la(1) {
+                                                        16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                        111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                    };
+                                                    self.base.record_generated_prediction_diagnostic(atn(), 683, &__prediction);
+                                                    match __prediction.alt {
+                                                        1 => {
+                                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 682isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                                        }
+                                                        2 => {
+                                                        }
+                                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                    }
+                                                }
+                                                2 => {
+                                                    let mut __loop_iter_689 = false;
+                                                    loop {
+                                                        self.base.sync_into(atn(), 689, &mut __ctx, __loop_iter_689, &mut __sync_error)?;
+                                                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                                        let __prediction = match self.base.la(1) {
+                                                            104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                            9 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                        };
+                                                        self.base.record_generated_prediction_diagnostic(atn(), 689, &__prediction);
+                                                        match __prediction.alt {
+                                                            1 => {
+                                                                __loop_iter_689 = true;
+                                                                self.base.match_token_into(104, 686, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 686isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                                            }
+                                                            2 => {
+                                                                break;
+                                                            }
+                                                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                        }
+                                                    }
+                                                    self.base.sync_into(atn(), 693, &mut __ctx, false, &mut __sync_error)?;
+                                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                                    let __prediction = match self.base.la(1) {
+                                                        9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                        111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                    };
+                                                    self.base.record_generated_prediction_diagnostic(atn(), 693, &__prediction);
+                                                    match __prediction.alt {
+                                                        1 => {
+                                                            self.base.match_token_into(9, 694, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                                        }
+                                                        2 => {
+                                                        }
+                                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                                    }
+                                                }
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            }
+                                        }
+                                        2 => {
+                                            self.base.match_token_into(105, 699, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            self.base.sync_into(atn(), 699, &mut __ctx, false, &mut __sync_error)?;
+                                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                            let __prediction = match self.base.la(1) {
+                                                16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            };
+                                            self.base.record_generated_prediction_diagnostic(atn(), 699, &__prediction);
+                                            match __prediction.alt {
+                                                1 => {
+                                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 698isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                                }
+                                                2 => {
+                                                }
+                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                            }
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                    self.base.match_token_into(111, 712, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                }
+                                3 => {
+                                    self.base.match_token_into(108, 706, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.sync_into(atn(), 706, &mut __ctx, false, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        6..=7 | 16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 706, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 705isize, self.dispatch_generated_rule(33, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                    self.base.match_token_into(109, 712, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                }
+                                4 => {
+                                    self.base.match_token_into(54, 710, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 710isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
                         }
-                        self.base.sync_into(atn(), 626, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            100 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            -1 | 1..=5 | 9 | 16 | 22 | 34..=43 | 47 | 54 | 88..=94 | 101 | 103..=105 | 108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 626, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(100, 622, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 622isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                self.base.match_set_into(&[(3, 3), (101, 101)], 624, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 624isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        2 => {
+                            break;
                         }
+                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
             }
             success {}
@@ -4462,285 +4808,78 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __loop_iter_633 = false;
-                loop {
-                    self.base.sync_into(atn(), 633, &mut __ctx, __loop_iter_633, &mut __sync_error)?;
-                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                    let __prediction = match self.base.la(1) {
-                        56 | 59 | 78 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        16..=21 | 60..=62 | 64..=76 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                    };
-                    self.base.record_generated_prediction_diagnostic(atn(), 633, &__prediction);
-                    match __prediction.alt {
-                        1 => {
-                            __loop_iter_633 = true;
-                            self.base.match_set_into(&[(56, 56), (59, 59), (78, 78)], 632, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        }
-                        2 => {
-                            break;
-                        }
-                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                    }
-                }
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                self.base.sync_into(atn(), 718, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    17 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    18 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    19 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    20 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    21 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    60 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    61 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    62 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    106 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    65 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    66 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    67..=72 | 74..=76 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    73 => antlr4_runtime::ParserAtnPrediction { alt: 14, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 15, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    109 => antlr4_runtime::ParserAtnPrediction { alt: 16, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    111 => antlr4_runtime::ParserAtnPrediction { alt: 17, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    64 => antlr4_runtime::ParserAtnPrediction { alt: 18, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 671, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            17 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            18 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            19 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            20 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            21 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            60 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            61 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            62 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            106 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            65 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            66 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            67..=72 | 74..=76 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            73 => antlr4_runtime::ParserAtnPrediction { alt: 14, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 15, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            109 => antlr4_runtime::ParserAtnPrediction { alt: 16, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            111 => antlr4_runtime::ParserAtnPrediction { alt: 17, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            64 => antlr4_runtime::ParserAtnPrediction { alt: 18, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
+                    6..=7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 671, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 718, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(17, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(6, 7)], 717, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 719, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
-                        self.base.match_token_into(18, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    3 => {
-                        self.base.match_token_into(19, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    4 => {
-                        self.base.match_token_into(20, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    5 => {
-                        self.base.match_token_into(21, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    6 => {
-                        self.base.match_token_into(60, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    7 => {
-                        self.base.match_token_into(61, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    8 => {
-                        self.base.match_token_into(62, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    9 => {
-                        self.base.match_token_into(106, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    10 => {
-                        self.base.match_token_into(65, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    11 => {
-                        self.base.match_token_into(66, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    12 => {
-                        self.base.match_token_into(16, 649, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 649, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            -1 | 1..=5 | 9 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 649, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 648isize, self.dispatch_generated_rule(45, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                    13 => {
-                        self.base.match_set_into(&[(67, 72), (74, 76)], 652, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(107, 653, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 653isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(108, 655, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    14 => {
-                        self.base.match_token_into(73, 657, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(102, 658, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(7, 7), (16, 16)], 659, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(107, 661, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 661, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            6..=7 | 16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 661, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 660isize, self.dispatch_generated_rule(34, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                        self.base.match_token_into(108, 672, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    15 => {
-                        self.base.match_token_into(107, 665, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 665isize, self.dispatch_generated_rule(34, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.match_token_into(108, 667, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    16 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 668isize, self.dispatch_generated_rule(37, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    17 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 669isize, self.dispatch_generated_rule(38, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                    }
-                    18 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 670isize, self.dispatch_generated_rule(41, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                let mut __loop_iter_694 = false;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 720isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __loop_iter_729 = false;
                 loop {
-                    self.base.sync_into(atn(), 694, &mut __ctx, __loop_iter_694, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 729, &mut __ctx, __loop_iter_729, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        53 | 102 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        -1 | 1..=5 | 9 | 16 | 22 | 34..=43 | 47 | 54 | 57..=58 | 77..=94 | 98..=101 | 103..=105 | 108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 694, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 729, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_694 = true;
-                            let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            __loop_iter_729 = true;
+                            self.base.match_token_into(104, 724, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            self.base.sync_into(atn(), 724, &mut __ctx, false, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                             let __prediction = match self.base.la(1) {
-                                102 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                53 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => {
-                                    self.base.sync_into(atn(), 692, &mut __ctx, false, &mut __sync_error)?;
-                                    __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    match self.base.la(1) {
-                                        102 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        107 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        53 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
+                                6..=7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             };
-                            self.base.record_generated_prediction_diagnostic(atn(), 692, &__prediction);
+                            self.base.record_generated_prediction_diagnostic(atn(), 724, &__prediction);
                             match __prediction.alt {
                                 1 => {
-                                    self.base.match_token_into(102, 679, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        8 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => {
-                                            self.base.sync_into(atn(), 679, &mut __ctx, false, &mut __sync_error)?;
-                                            __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                            match self.base.la(1) {
-                                                7 | 16 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                                8 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                            }
-                                        }
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 679, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            self.base.match_set_into(&[(7, 7), (16, 16)], 676, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            self.base.sync_into(atn(), 676, &mut __ctx, false, &mut __sync_error)?;
-                                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                            let __prediction = match self.base.la(1) {
-                                                10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                                -1 | 1..=5 | 9 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                                _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                            };
-                                            self.base.record_generated_prediction_diagnostic(atn(), 676, &__prediction);
-                                            match __prediction.alt {
-                                                1 => {
-                                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 675isize, self.dispatch_generated_rule(45, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                                }
-                                                2 => {
-                                                }
-                                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                            }
-                                        }
-                                        2 => {
-                                            self.base.match_token_into(8, 680, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
+                                    self.base.match_set_into(&[(6, 7)], 723, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    self.base.match_token_into(105, 725, atn(), &mut __ctx, &mut __consumed_eof)?;
                                 }
                                 2 => {
-                                    self.base.match_token_into(109, 682, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 682isize, self.dispatch_generated_rule(36, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    self.base.match_token_into(110, 684, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                }
-                                3 => {
-                                    self.base.match_token_into(107, 687, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    self.base.sync_into(atn(), 687, &mut __ctx, false, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        6..=7 | 16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 687, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 686isize, self.dispatch_generated_rule(34, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                    self.base.match_token_into(108, 693, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                }
-                                4 => {
-                                    self.base.match_token_into(53, 691, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 691isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                                 }
                                 _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                             }
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 726isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                         }
                         2 => {
                             break;
                         }
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
+                }
+                self.base.sync_into(atn(), 733, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 733, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        self.base.match_token_into(9, 734, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
             }
             success {}
@@ -4757,45 +4896,99 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 697isize, self.dispatch_generated_rule(35, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                let mut __loop_iter_702 = false;
-                loop {
-                    self.base.sync_into(atn(), 702, &mut __ctx, __loop_iter_702, &mut __sync_error)?;
-                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                    let __prediction = match self.base.la(1) {
-                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    };
-                    self.base.record_generated_prediction_diagnostic(atn(), 702, &__prediction);
-                    match __prediction.alt {
-                        1 => {
-                            __loop_iter_702 = true;
-                            self.base.match_token_into(103, 699, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 699isize, self.dispatch_generated_rule(35, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        }
-                        2 => {
-                            break;
-                        }
-                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                    }
-                }
-                self.base.sync_into(atn(), 706, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(110, 754, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 754, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 706, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 754, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(9, 707, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 736isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 752, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            44 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            9 | 104 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 752, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 737isize, self.dispatch_generated_rule(37, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_740 = true;
+                                loop {
+                                    self.base.sync_into(atn(), 740, &mut __ctx, __loop_iter_740, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        44 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 740, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_740 = true;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 737isize, self.dispatch_generated_rule(37, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                            }
+                            2 => {
+                                let mut __loop_iter_746 = false;
+                                loop {
+                                    self.base.sync_into(atn(), 746, &mut __ctx, __loop_iter_746, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        9 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 746, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_746 = true;
+                                            self.base.match_token_into(104, 743, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 743isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                                self.base.sync_into(atn(), 750, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 750, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        self.base.match_token_into(9, 751, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
+                self.base.match_token_into(111, 757, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4811,24 +5004,99 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.sync_into(atn(), 710, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(112, 777, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 777, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    6..=7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    7 | 16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 710, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 777, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_set_into(&[(6, 7)], 709, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 711, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 759isize, self.dispatch_generated_rule(36, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 775, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            44 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            9 | 104 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 775, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 760isize, self.dispatch_generated_rule(37, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_763 = true;
+                                loop {
+                                    self.base.sync_into(atn(), 763, &mut __ctx, __loop_iter_763, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        44 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 763, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_763 = true;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 760isize, self.dispatch_generated_rule(37, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                            }
+                            2 => {
+                                let mut __loop_iter_769 = false;
+                                loop {
+                                    self.base.sync_into(atn(), 769, &mut __ctx, __loop_iter_769, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        9 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 769, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_769 = true;
+                                            self.base.match_token_into(104, 766, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 766isize, self.dispatch_generated_rule(36, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                                self.base.sync_into(atn(), 773, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 773, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        self.base.match_token_into(9, 774, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 712isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(113, 780, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -4846,106 +5114,39 @@ where
             body {
                 let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    104 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => {
-                        self.base.sync_into(atn(), 735, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.sync_into(atn(), 789, &mut __ctx, false, &mut __sync_error)?;
                         __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         match self.base.la(1) {
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            104 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16..=21 | 35..=37 | 57 | 60..=63 | 65..=77 | 79 | 107..=108 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
                     }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 735, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 789, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 714isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 729, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            9 | 103 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 729, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(104, 717, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                self.base.sync_into(atn(), 717, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 717, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 716isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                            2 => {
-                                let mut __loop_iter_723 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 723, &mut __ctx, __loop_iter_723, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 723, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_723 = true;
-                                            self.base.match_token_into(103, 720, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 720isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.sync_into(atn(), 727, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 727, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(9, 728, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
+                        self.base.match_token_into(7, 782, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 783, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 783isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
-                        self.base.match_token_into(104, 733, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 733, &mut __ctx, false, &mut __sync_error)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 784isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.sync_into(atn(), 787, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            9 | 44 | 104 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 733, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 787, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 732isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(105, 786, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 786isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                             }
                             2 => {
                             }
@@ -4969,99 +5170,27 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(109, 756, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 756, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(44, 792, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 792isize, self.dispatch_generated_rule(25, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.match_token_into(45, 794, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 794isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                self.base.sync_into(atn(), 797, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                    42 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    44 | 111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 756, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 797, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 738isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 754, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            9 | 103 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 754, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 739isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_742 = true;
-                                loop {
-                                    self.base.sync_into(atn(), 742, &mut __ctx, __loop_iter_742, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 742, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_742 = true;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 739isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                            }
-                            2 => {
-                                let mut __loop_iter_748 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 748, &mut __ctx, __loop_iter_748, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 748, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_748 = true;
-                                            self.base.match_token_into(103, 745, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 745isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.sync_into(atn(), 752, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 752, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(9, 753, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
+                        self.base.match_token_into(42, 796, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 796isize, self.dispatch_generated_rule(31, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(110, 759, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -5077,99 +5206,83 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(111, 779, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 779, &mut __ctx, false, &mut __sync_error)?;
+                self.base.match_token_into(65, 814, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 814, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    7 | 16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    108 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    14 | 96 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 779, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 814, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 761isize, self.dispatch_generated_rule(39, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 777, &mut __ctx, false, &mut __sync_error)?;
+                        self.base.match_token_into(108, 801, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 801isize, self.dispatch_generated_rule(39, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __loop_iter_806 = false;
+                        loop {
+                            self.base.sync_into(atn(), 806, &mut __ctx, __loop_iter_806, &mut __sync_error)?;
+                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                            let __prediction = match self.base.la(1) {
+                                104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            };
+                            self.base.record_generated_prediction_diagnostic(atn(), 806, &__prediction);
+                            match __prediction.alt {
+                                1 => {
+                                    __loop_iter_806 = true;
+                                    self.base.match_token_into(104, 803, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 803isize, self.dispatch_generated_rule(39, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                }
+                                2 => {
+                                    break;
+                                }
+                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                            }
+                        }
+                        self.base.sync_into(atn(), 810, &mut __ctx, false, &mut __sync_error)?;
                         let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                         let __prediction = match self.base.la(1) {
-                            43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            9 | 103 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         };
-                        self.base.record_generated_prediction_diagnostic(atn(), 777, &__prediction);
+                        self.base.record_generated_prediction_diagnostic(atn(), 810, &__prediction);
                         match __prediction.alt {
                             1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 762isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_765 = true;
-                                loop {
-                                    self.base.sync_into(atn(), 765, &mut __ctx, __loop_iter_765, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        43 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 765, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_765 = true;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 762isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
+                                self.base.match_token_into(9, 811, atn(), &mut __ctx, &mut __consumed_eof)?;
                             }
                             2 => {
-                                let mut __loop_iter_771 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 771, &mut __ctx, __loop_iter_771, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 771, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_771 = true;
-                                            self.base.match_token_into(103, 768, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 768isize, self.dispatch_generated_rule(39, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.sync_into(atn(), 775, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 775, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(9, 776, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
                             }
                             _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                         }
+                        self.base.match_token_into(109, 813, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(112, 782, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 820, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let __prediction = match self.base.la(1) {
+                    96 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    14 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                };
+                self.base.record_generated_prediction_diagnostic(atn(), 820, &__prediction);
+                match __prediction.alt {
+                    1 => {
+                        self.base.match_token_into(96, 817, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(15, 818, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 819, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(7, 7), (16, 16)], 821, atn(), &mut __ctx, &mut __consumed_eof)?;
+                    }
+                    2 => {
+                    }
+                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                }
+                self.base.match_token_into(14, 823, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -5185,46 +5298,23 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                self.base.match_token_into(16, 825, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(96, 826, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(15, 829, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.sync_into(atn(), 829, &mut __ctx, false, &mut __sync_error)?;
+                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 791, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16..=21 | 34..=36 | 56 | 59..=62 | 64..=76 | 78 | 106..=107 | 109 | 111 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
+                    105 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    9 | 104 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 791, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 829, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(7, 784, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 785, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 785isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        self.base.match_token_into(105, 828, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(7, 7), (16, 16)], 830, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 786isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        self.base.sync_into(atn(), 789, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            9 | 43 | 103 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 789, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(104, 788, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 788isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -5243,24 +5333,257 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(43, 794, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 794isize, self.dispatch_generated_rule(26, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.match_token_into(44, 796, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 796isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                self.base.sync_into(atn(), 799, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    41 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    43 | 110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 | 68..=77 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    _ => {
+                        self.base.sync_into(atn(), 890, &mut __ctx, false, &mut __sync_error)?;
+                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        match self.base.la(1) {
+                            16 | 68..=77 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            35..=37 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                    }
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 799, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 890, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(41, 798, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 798isize, self.dispatch_generated_rule(32, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                        let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            68 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            69 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            70 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            71 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            72 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            73 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            74 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            75 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            76 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            77 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            16 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            110 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            108 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => {
+                                self.base.sync_into(atn(), 864, &mut __ctx, false, &mut __sync_error)?;
+                                __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                match self.base.la(1) {
+                                    68 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    69 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    70 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    71 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    72 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    73 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    74 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    75 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    76 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    77 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    16 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    110 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    108 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 864, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(68, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            2 => {
+                                self.base.match_token_into(69, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            3 => {
+                                self.base.match_token_into(70, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            4 => {
+                                self.base.match_token_into(71, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            5 => {
+                                self.base.match_token_into(72, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            6 => {
+                                self.base.match_token_into(73, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            7 => {
+                                self.base.match_token_into(74, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            8 => {
+                                self.base.match_token_into(75, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            9 => {
+                                self.base.match_token_into(76, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            10 => {
+                                self.base.match_token_into(77, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            11 => {
+                                self.base.match_token_into(16, 844, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                self.base.sync_into(atn(), 844, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    13 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    -1 | 1..=5 | 9..=12 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 844, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        self.base.match_token_into(13, 843, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                        self.base.match_token_into(16, 845, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                                self.base.sync_into(atn(), 847, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    -1 | 1..=5 | 9 | 11..=12 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 847, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 846isize, self.dispatch_generated_rule(42, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
+                            12 => {
+                                self.base.match_token_into(110, 850, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 850isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                self.base.match_token_into(111, 852, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            13 => {
+                                self.base.match_token_into(108, 854, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 854isize, self.dispatch_generated_rule(41, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_859 = false;
+                                loop {
+                                    self.base.sync_into(atn(), 859, &mut __ctx, __loop_iter_859, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 859, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_859 = true;
+                                            self.base.match_token_into(104, 856, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 856isize, self.dispatch_generated_rule(41, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                                self.base.match_token_into(109, 863, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                        self.base.sync_into(atn(), 867, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            12 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            -1 | 1..=5 | 9 | 11 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 867, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(12, 868, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
                     }
                     2 => {
+                        self.base.match_set_into(&[(35, 37)], 870, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(108, 882, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 882, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            16 | 35..=37 | 68..=77 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 882, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 871isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                let mut __loop_iter_876 = false;
+                                loop {
+                                    self.base.sync_into(atn(), 876, &mut __ctx, __loop_iter_876, &mut __sync_error)?;
+                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                    let __prediction = match self.base.la(1) {
+                                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        9 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    };
+                                    self.base.record_generated_prediction_diagnostic(atn(), 876, &__prediction);
+                                    match __prediction.alt {
+                                        1 => {
+                                            __loop_iter_876 = true;
+                                            self.base.match_token_into(104, 873, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 873isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                                        }
+                                        2 => {
+                                            break;
+                                        }
+                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                    }
+                                }
+                                self.base.sync_into(atn(), 880, &mut __ctx, false, &mut __sync_error)?;
+                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                                let __prediction = match self.base.la(1) {
+                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                };
+                                self.base.record_generated_prediction_diagnostic(atn(), 880, &__prediction);
+                                match __prediction.alt {
+                                    1 => {
+                                        self.base.match_token_into(9, 881, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                    }
+                                    2 => {
+                                    }
+                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                                }
+                            }
+                            2 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
+                        self.base.match_token_into(109, 888, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.sync_into(atn(), 888, &mut __ctx, false, &mut __sync_error)?;
+                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
+                        let __prediction = match self.base.la(1) {
+                            96 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            12 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            -1 | 1..=5 | 9 | 11 | 16 | 23 | 35..=44 | 48 | 54..=55 | 58..=59 | 78..=95 | 99..=106 | 108..=111 | 113 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                            _ => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        };
+                        self.base.record_generated_prediction_diagnostic(atn(), 888, &__prediction);
+                        match __prediction.alt {
+                            1 => {
+                                self.base.match_token_into(96, 886, atn(), &mut __ctx, &mut __consumed_eof)?;
+                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 886isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            }
+                            2 => {
+                                self.base.match_token_into(12, 889, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            }
+                            3 => {
+                            }
+                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
+                        }
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
@@ -5279,83 +5602,24 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(64, 816, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 816, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 894, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
-                    107 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    14 | 95 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    6..=7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                    16 | 35..=37 | 68..=77 | 108 | 110 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 816, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 894, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(107, 803, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 803isize, self.dispatch_generated_rule(42, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                        let mut __loop_iter_808 = false;
-                        loop {
-                            self.base.sync_into(atn(), 808, &mut __ctx, __loop_iter_808, &mut __sync_error)?;
-                            let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                            let __prediction = match self.base.la(1) {
-                                103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            };
-                            self.base.record_generated_prediction_diagnostic(atn(), 808, &__prediction);
-                            match __prediction.alt {
-                                1 => {
-                                    __loop_iter_808 = true;
-                                    self.base.match_token_into(103, 805, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 805isize, self.dispatch_generated_rule(42, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                }
-                                2 => {
-                                    break;
-                                }
-                                _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                            }
-                        }
-                        self.base.sync_into(atn(), 812, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 812, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(9, 813, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                        self.base.match_token_into(108, 815, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_set_into(&[(6, 7)], 893, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(105, 895, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.sync_into(atn(), 822, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    95 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    14 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 822, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        self.base.match_token_into(95, 819, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(15, 820, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 821, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(7, 7), (16, 16)], 823, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    2 => {
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
-                self.base.match_token_into(14, 825, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 896isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
             }
             success {}
             recovery {}
@@ -5371,360 +5635,23 @@ where
             bind (__ctx, __rule_start, __consumed_eof, __sync_error);
             setup {}
             body {
-                self.base.match_token_into(16, 827, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(95, 828, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.match_token_into(15, 831, atn(), &mut __ctx, &mut __consumed_eof)?;
-                self.base.sync_into(atn(), 831, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    9 | 103 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 831, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        self.base.match_token_into(104, 830, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_set_into(&[(7, 7), (16, 16)], 832, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    2 => {
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
-            }
-            success {}
-            recovery {}
-        }
-    }
-
-    #[allow(dead_code)]
-    fn parse_generated_rule_43(&mut self, __precedence: i32, allow_fallback: bool) -> Result<antlr4_runtime::ParseTree, GeneratedRuleError> {
-        let _ = __precedence;
-        antlr4_runtime::__antlr4_rust_generated_rule! {
-            ordinary self, 86isize, 43, allow_fallback, atn(), GeneratedRuleError::Fatal;
-            retry [adaptive];
-            bind (__ctx, __rule_start, __consumed_eof, __sync_error);
-            setup {}
-            body {
-                let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    16 | 67..=76 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => {
-                        self.base.sync_into(atn(), 892, &mut __ctx, false, &mut __sync_error)?;
-                        __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        match self.base.la(1) {
-                            16 | 67..=76 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            34..=36 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 892, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        let mut __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            67 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            68 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            69 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            70 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            71 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            72 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            73 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            74 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            75 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            76 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            16 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            109 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            107 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => {
-                                self.base.sync_into(atn(), 866, &mut __ctx, false, &mut __sync_error)?;
-                                __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                match self.base.la(1) {
-                                    67 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    68 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    69 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    70 => antlr4_runtime::ParserAtnPrediction { alt: 4, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    71 => antlr4_runtime::ParserAtnPrediction { alt: 5, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    72 => antlr4_runtime::ParserAtnPrediction { alt: 6, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    73 => antlr4_runtime::ParserAtnPrediction { alt: 7, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    74 => antlr4_runtime::ParserAtnPrediction { alt: 8, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    75 => antlr4_runtime::ParserAtnPrediction { alt: 9, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    76 => antlr4_runtime::ParserAtnPrediction { alt: 10, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    16 => antlr4_runtime::ParserAtnPrediction { alt: 11, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    109 => antlr4_runtime::ParserAtnPrediction { alt: 12, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    107 => antlr4_runtime::ParserAtnPrediction { alt: 13, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 866, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(67, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            2 => {
-                                self.base.match_token_into(68, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            3 => {
-                                self.base.match_token_into(69, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            4 => {
-                                self.base.match_token_into(70, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            5 => {
-                                self.base.match_token_into(71, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            6 => {
-                                self.base.match_token_into(72, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            7 => {
-                                self.base.match_token_into(73, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            8 => {
-                                self.base.match_token_into(74, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            9 => {
-                                self.base.match_token_into(75, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            10 => {
-                                self.base.match_token_into(76, 867, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            11 => {
-                                self.base.match_token_into(16, 846, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                self.base.sync_into(atn(), 846, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    13 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    -1 | 1..=5 | 9..=12 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 846, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(13, 845, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                        self.base.match_token_into(16, 847, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                                self.base.sync_into(atn(), 849, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    10 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    -1 | 1..=5 | 9 | 11..=12 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 849, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 848isize, self.dispatch_generated_rule(45, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                            12 => {
-                                self.base.match_token_into(109, 852, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 852isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                self.base.match_token_into(110, 854, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            13 => {
-                                self.base.match_token_into(107, 856, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 856isize, self.dispatch_generated_rule(44, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_861 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 861, &mut __ctx, __loop_iter_861, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 861, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_861 = true;
-                                            self.base.match_token_into(103, 858, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 858isize, self.dispatch_generated_rule(44, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.match_token_into(108, 865, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                        self.base.sync_into(atn(), 869, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            12 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            -1 | 1..=5 | 9 | 11 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 869, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(12, 870, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                    2 => {
-                        self.base.match_set_into(&[(34, 36)], 872, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(107, 884, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 884, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            16 | 34..=36 | 67..=76 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 884, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 873isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                let mut __loop_iter_878 = false;
-                                loop {
-                                    self.base.sync_into(atn(), 878, &mut __ctx, __loop_iter_878, &mut __sync_error)?;
-                                    let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                    let __prediction = match self.base.la(1) {
-                                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        9 | 108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    };
-                                    self.base.record_generated_prediction_diagnostic(atn(), 878, &__prediction);
-                                    match __prediction.alt {
-                                        1 => {
-                                            __loop_iter_878 = true;
-                                            self.base.match_token_into(103, 875, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 875isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                                        }
-                                        2 => {
-                                            break;
-                                        }
-                                        _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                    }
-                                }
-                                self.base.sync_into(atn(), 882, &mut __ctx, false, &mut __sync_error)?;
-                                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                                let __prediction = match self.base.la(1) {
-                                    9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    108 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                };
-                                self.base.record_generated_prediction_diagnostic(atn(), 882, &__prediction);
-                                match __prediction.alt {
-                                    1 => {
-                                        self.base.match_token_into(9, 883, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                    }
-                                    2 => {
-                                    }
-                                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                                }
-                            }
-                            2 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                        self.base.match_token_into(108, 890, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.sync_into(atn(), 890, &mut __ctx, false, &mut __sync_error)?;
-                        let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                        let __prediction = match self.base.la(1) {
-                            95 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            12 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            -1 | 1..=5 | 9 | 11 | 16 | 22 | 34..=43 | 47 | 53..=54 | 57..=58 | 77..=94 | 98..=105 | 107..=110 | 112 => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                            _ => antlr4_runtime::ParserAtnPrediction { alt: 3, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                        };
-                        self.base.record_generated_prediction_diagnostic(atn(), 890, &__prediction);
-                        match __prediction.alt {
-                            1 => {
-                                self.base.match_token_into(95, 888, atn(), &mut __ctx, &mut __consumed_eof)?;
-                                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 888isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                            }
-                            2 => {
-                                self.base.match_token_into(12, 891, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            }
-                            3 => {
-                            }
-                            _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                        }
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
-            }
-            success {}
-            recovery {}
-        }
-    }
-
-    #[allow(dead_code)]
-    fn parse_generated_rule_44(&mut self, __precedence: i32, allow_fallback: bool) -> Result<antlr4_runtime::ParseTree, GeneratedRuleError> {
-        let _ = __precedence;
-        antlr4_runtime::__antlr4_rust_generated_rule! {
-            ordinary self, 88isize, 44, allow_fallback, atn(), GeneratedRuleError::Fatal;
-            retry [adaptive];
-            bind (__ctx, __rule_start, __consumed_eof, __sync_error);
-            setup {}
-            body {
-                self.base.sync_into(atn(), 896, &mut __ctx, false, &mut __sync_error)?;
-                let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
-                let __prediction = match self.base.la(1) {
-                    6..=7 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    16 | 34..=36 | 67..=76 | 107 | 109 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                };
-                self.base.record_generated_prediction_diagnostic(atn(), 896, &__prediction);
-                match __prediction.alt {
-                    1 => {
-                        self.base.match_set_into(&[(6, 7)], 895, atn(), &mut __ctx, &mut __consumed_eof)?;
-                        self.base.match_token_into(104, 897, atn(), &mut __ctx, &mut __consumed_eof)?;
-                    }
-                    2 => {
-                    }
-                    _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
-                }
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 898isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-            }
-            success {}
-            recovery {}
-        }
-    }
-
-    #[allow(dead_code)]
-    fn parse_generated_rule_45(&mut self, __precedence: i32, allow_fallback: bool) -> Result<antlr4_runtime::ParseTree, GeneratedRuleError> {
-        let _ = __precedence;
-        antlr4_runtime::__antlr4_rust_generated_rule! {
-            ordinary self, 90isize, 45, allow_fallback, atn(), GeneratedRuleError::Fatal;
-            retry [adaptive];
-            bind (__ctx, __rule_start, __consumed_eof, __sync_error);
-            setup {}
-            body {
-                self.base.match_token_into(10, 901, atn(), &mut __ctx, &mut __consumed_eof)?;
-                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 901isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
-                let mut __loop_iter_906 = false;
+                self.base.match_token_into(10, 899, atn(), &mut __ctx, &mut __consumed_eof)?;
+                antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 899isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                let mut __loop_iter_904 = false;
                 loop {
-                    self.base.sync_into(atn(), 906, &mut __ctx, __loop_iter_906, &mut __sync_error)?;
+                    self.base.sync_into(atn(), 904, &mut __ctx, __loop_iter_904, &mut __sync_error)?;
                     let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                     let __prediction = match self.base.la(1) {
-                        103 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
+                        104 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         9 | 11 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     };
-                    self.base.record_generated_prediction_diagnostic(atn(), 906, &__prediction);
+                    self.base.record_generated_prediction_diagnostic(atn(), 904, &__prediction);
                     match __prediction.alt {
                         1 => {
-                            __loop_iter_906 = true;
-                            self.base.match_token_into(103, 903, atn(), &mut __ctx, &mut __consumed_eof)?;
-                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 903isize, self.dispatch_generated_rule(43, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
+                            __loop_iter_904 = true;
+                            self.base.match_token_into(104, 901, atn(), &mut __ctx, &mut __consumed_eof)?;
+                            antlr4_runtime::__antlr4_rust_invoke_subrule!(self, 901isize, self.dispatch_generated_rule(40, 0, false).map_err(GeneratedRuleError::into_error), __ctx);
                         }
                         2 => {
                             break;
@@ -5732,23 +5659,23 @@ where
                         _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                     }
                 }
-                self.base.sync_into(atn(), 910, &mut __ctx, false, &mut __sync_error)?;
+                self.base.sync_into(atn(), 908, &mut __ctx, false, &mut __sync_error)?;
                 let __decision_start = antlr4_runtime::IntStream::index(self.base.input());
                 let __prediction = match self.base.la(1) {
                     9 => antlr4_runtime::ParserAtnPrediction { alt: 1, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     11 => antlr4_runtime::ParserAtnPrediction { alt: 2, requires_full_context: false, has_semantic_context: false, diagnostic: None },
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 };
-                self.base.record_generated_prediction_diagnostic(atn(), 910, &__prediction);
+                self.base.record_generated_prediction_diagnostic(atn(), 908, &__prediction);
                 match __prediction.alt {
                     1 => {
-                        self.base.match_token_into(9, 911, atn(), &mut __ctx, &mut __consumed_eof)?;
+                        self.base.match_token_into(9, 909, atn(), &mut __ctx, &mut __consumed_eof)?;
                     }
                     2 => {
                     }
                     _ => return Err(self.base.no_viable_alternative_error(__decision_start)),
                 }
-                self.base.match_token_into(11, 913, atn(), &mut __ctx, &mut __consumed_eof)?;
+                self.base.match_token_into(11, 911, atn(), &mut __ctx, &mut __consumed_eof)?;
             }
             success {}
             recovery {}
@@ -5829,71 +5756,62 @@ where
     pub fn stmt(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(23)
     }
-    pub fn right_side(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn for_loop(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(24)
     }
-    pub fn for_loop(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn binder(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(25)
     }
-    pub fn binder(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn unpack(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(26)
     }
-    pub fn unpack(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn unpack_name(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(27)
     }
-    pub fn unpack_name(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn match_arm(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(28)
     }
-    pub fn match_arm(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn pattern(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(29)
     }
-    pub fn pattern(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn select_arm(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(30)
     }
-    pub fn select_arm(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn expr(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(31)
     }
-    pub fn expr(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn operand(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(32)
     }
-    pub fn operand(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn args(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(33)
     }
-    pub fn args(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn list(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(34)
     }
-    pub fn arg(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn braces(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(35)
     }
-    pub fn subscript(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn brace_item(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(36)
     }
-    pub fn list(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn clause(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(37)
     }
-    pub fn braces(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn ir_block(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(38)
     }
-    pub fn brace_item(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn ir_input(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(39)
     }
-    pub fn clause(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn r#type(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(40)
     }
-    pub fn ir_block(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
+    pub fn type_item(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
         self.parse_rule(41)
     }
-    pub fn ir_input(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
-        self.parse_rule(42)
-    }
-    pub fn r#type(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
-        self.parse_rule(43)
-    }
-    pub fn type_item(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
-        self.parse_rule(44)
-    }
     pub fn type_args(&mut self) -> Result<antlr4_runtime::ParseTree, antlr4_runtime::AntlrError> {
-        self.parse_rule(45)
+        self.parse_rule(42)
     }
 
 

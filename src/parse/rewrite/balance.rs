@@ -147,6 +147,11 @@ impl Rewriter<'_> {
     }
 
     fn unexpected(&mut self, token: Token, label: &str) {
+        // The compiler prints no more than 50 faults.
+        self.faults += 1;
+        if self.faults > 50 {
+            return;
+        }
         let message = format!("Syntax error: unexpected '{}'", self.token_text(token));
         self.diagnostics.push(Diagnostic::new(Code::E0201, self.span(token), message).label(label));
     }

@@ -18,11 +18,16 @@ use crate::source::{FileId, Span};
 /// Brackets, blocks, types, prefix operators, lambda bodies and ternaries may nest this deep together.
 const MAX_NESTING: usize = 1000;
 
+/// The least distance of two places where a text may be cut.
+const CUT: usize = 4096;
+
 /// What the parser gets.
 pub(super) struct Rewritten {
     pub tokens: Vec<Token>,
     /// Where top-level declarations begin, as indices of `tokens`.
     pub declarations: Vec<usize>,
+    /// Some separators, far from each other, with the number of blocks open there: a text may be cut before them.
+    pub cuts: Vec<(usize, usize)>,
 }
 
 /// Nothing if the text is nested too deeply to be looked at any further.
@@ -33,6 +38,8 @@ pub(super) fn rewrite(file: FileId, text: &str, raw: Vec<Token>, diagnostics: &m
         out: Vec::with_capacity(raw.len() + raw.len() / 8),
         raw,
         declarations: Vec::new(),
+        cuts: Vec::new(),
+        faults: 0,
         frames: vec![Frame::new(kind::EOF, 0)],
         blocks: Vec::new(),
         last: kind::EOF,
@@ -52,8 +59,8 @@ pub(super) fn rewrite(file: FileId, text: &str, raw: Vec<Token>, diagnostics: &m
         rewriter.token(index);
         index += 1;
     }
-    let Rewriter { out, declarations, too_deep, .. } = rewriter;
-    (!too_deep).then_some(Rewritten { tokens: out, declarations })
+    let Rewriter { out, declarations, cuts, too_deep, .. } = rewriter;
+    (!too_deep).then_some(Rewritten { tokens: out, declarations, cuts })
 }
 
 struct Rewriter<'a> {
@@ -62,6 +69,9 @@ struct Rewriter<'a> {
     raw: Vec<Token>,
     out: Vec<Token>,
     declarations: Vec<usize>,
+    cuts: Vec<(usize, usize)>,
+    /// Reported faults of balance.
+    faults: usize,
     /// The open brackets; the first stands for the text outside of all.
     frames: Vec<Frame>,
     blocks: Vec<Block>,
@@ -261,6 +271,9 @@ impl Rewriter<'_> {
         if let Some((start, end)) = self.separator.take()
             && !matches!(kind, kind::CLOSE | kind::ELSE | kind::ELSE_IF)
         {
+            if self.out.len() >= self.cuts.last().map_or(0, |&(cut, _)| cut) + CUT {
+                self.cuts.push((self.out.len(), self.blocks.len()));
+            }
             self.write(Token { kind: kind::SEP, newline: false, start, end });
             self.begin_statement();
         }
@@ -387,7 +400,8 @@ impl Rewriter<'_> {
     fn keyword(&mut self, index: usize, kind: u8) {
         let token = self.raw[index];
         let next = self.next_kind(index);
-        if self.in_brackets() {
+        // A word that is assigned to opens nothing: it was taken for a name.
+        if self.in_brackets() || ASSIGNS.contains(next) {
             return self.emit(token, kind);
         }
         let at_start = self.at_start();

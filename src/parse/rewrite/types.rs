@@ -133,7 +133,7 @@ impl Rewriter<'_> {
         if let Some(&known) = self.generics.get(&index) {
             return known;
         }
-        let end = self.type_list_end(index + 1, kind::GREATER, level + 1);
+        let end = self.type_list_end(index + 1, kind::GREATER, level);
         self.generics.insert(index, end);
         end
     }
