@@ -16,8 +16,9 @@ pub mod to_c;
 pub use parse::{parse_float, parse_int, valid_json};
 pub use split::join;
 
-use crate::abi::{Fiber, HEADER_OLD, Site, StringObject, header, type_id};
-use crate::slot::{allocate, fail, fail_index, resolve_index, resolve_slice};
+use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, HEADER_OLD, Site, StringObject, header, type_id};
+use crate::list::slots;
+use crate::slot::{allocate, aux, fail, fail_index, resolve_index, resolve_slice, type_id_of};
 use core::cmp::Ordering;
 use core::ptr;
 
@@ -174,7 +175,13 @@ pub unsafe fn compare(left: *const StringObject, right: *const StringObject) -> 
     bytes(left).cmp(bytes(right))
 }
 
-/// `left + right` with known texts.
+/// The `owner` of a string that a concatenation made. Joining more to such a one is taken as the sign of a loop.
+const JOINED: u64 = 1;
+/// Shorter results are copied anew each time.
+const ROOM_FROM: usize = 128;
+
+/// `left + right`. Results of repeated concatenation lie in a buffer with room behind them; as with the tails of lists,
+/// the string that ends at the last byte taken may take the next ones. So `s = s + t` in a loop is linear in all.
 pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut StringObject) -> *mut StringObject {
     if (*left).len == 0 {
         return right;
@@ -183,10 +190,44 @@ pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut Str
         return left;
     }
     let (left_len, right_len) = ((*left).len as usize, (*right).len as usize);
-    let object = allocate_flat(fiber, left_len + right_len, ((*left).chars + (*right).chars) as usize);
+    let len = left_len + right_len;
+    let base = (*left).base.cast::<Elements>();
+    if !base.is_null() && type_id_of(base.cast()) == type_id::BYTES {
+        let end = (*left).data as usize - slots(base) as usize + left_len;
+        if (*base).owner == end as u64 && end + right_len <= aux(base.cast()) as usize {
+            ptr::copy_nonoverlapping((*right).data, slots(base).add(end), right_len);
+            (*base).owner = (end + right_len) as u64;
+            return joined_view(fiber, base, (*left).data, left, right);
+        }
+    }
+    if (*left).owner == JOINED && len >= ROOM_FROM && 2 * len <= u32::MAX as usize {
+        let header = header(type_id::BYTES, 2 * len as u32);
+        let base = allocate(fiber, ELEMENTS_OFFSET as usize + 2 * len, header).cast::<Elements>();
+        (*base).owner = len as u64;
+        ptr::copy_nonoverlapping((*left).data, slots(base), left_len);
+        ptr::copy_nonoverlapping((*right).data, slots(base).add(left_len), right_len);
+        return joined_view(fiber, base, slots(base), left, right);
+    }
+    let object = allocate_flat(fiber, len, ((*left).chars + (*right).chars) as usize);
+    (*object).owner = JOINED;
     let data = (*object).data.cast_mut();
     ptr::copy_nonoverlapping((*left).data, data, left_len);
     ptr::copy_nonoverlapping((*right).data, data.add(left_len), right_len);
+    object
+}
+
+/// The string of both texts, which lie in a row at `data`.
+unsafe fn joined_view(
+    fiber: *mut Fiber,
+    base: *mut Elements,
+    data: *const u8,
+    left: *const StringObject,
+    right: *const StringObject,
+) -> *mut StringObject {
+    let header = header(type_id::STRING, 0);
+    let (len, chars) = ((*left).len + (*right).len, (*left).chars + (*right).chars);
+    let object = allocate(fiber, size_of::<StringObject>(), header).cast::<StringObject>();
+    object.write(StringObject { header, owner: JOINED, len, chars, data, base: base.cast() });
     object
 }
 

@@ -266,3 +266,25 @@ fn order_is_that_of_code_points() {
         }
     }
 }
+
+#[test]
+fn repeated_concatenation_shares_no_text() {
+    let mut random = Random(17);
+    let mut kept: Vec<(*mut StringObject, String)> = vec![(empty(), String::new())];
+    for _ in 0..3000 {
+        let (object, mut model) = kept[random.below(kept.len())].clone();
+        let piece = SAMPLES[random.below(SAMPLES.len())];
+        model.push_str(piece);
+        // SAFETY: strings.
+        let joined = unsafe { coex_string_concat(null_mut(), object, new_string(piece)) };
+        assert_eq!(rust_string(joined), model);
+        if kept.len() > 20 {
+            let victim = random.below(kept.len());
+            kept.swap_remove(victim);
+        }
+        kept.push((joined, model));
+    }
+    for (object, model) in kept {
+        assert_eq!(rust_string(object), model);
+    }
+}
