@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! file SIZE MTIME_NS INODE HASH PATH       a file whose bytes count
-//! dir MTIME_NS INODE PATH                  a directory whose list of names counts
+//! dir MTIME_NS INODE HASH PATH             a directory whose list of names counts
 //! stamp SIZE MTIME_NS INODE PATH           a file whose size and time count
 //! absent PATH                              must not be there
 //! ```
@@ -22,7 +22,7 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Input {
     File { path: PathBuf, stamp: Stamp, hash: String },
-    Directory { path: PathBuf, stamp: Stamp },
+    Directory { path: PathBuf, stamp: Stamp, names: String },
     Stamped { path: PathBuf, stamp: Stamp },
     Absent { path: PathBuf },
 }
@@ -72,15 +72,11 @@ impl Inputs {
         if !metadata.is_dir() {
             return self.read(path).map(|_| ());
         }
-        let stamp = Stamp::of(&metadata).unless_young(SystemTime::now());
-        self.add(Input::Directory { path: path.to_owned(), stamp });
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                self.note(&entry.path())?;
-            }
-        }
-        Ok(())
+        // The size of a directory is the file system's own affair.
+        let stamp = Stamp { size: 0, ..Stamp::of(&metadata).unless_young(SystemTime::now()) };
+        let (names, entries) = listing(path)?;
+        self.add(Input::Directory { path: path.to_owned(), stamp, names });
+        entries.iter().try_for_each(|entry| self.note(entry))
     }
 
     /// Notes a large file of the system that changes only with its package.
@@ -114,7 +110,9 @@ impl Inputs {
                 Input::File { path, stamp, hash } => {
                     (format!("file {} {} {} {hash}", stamp.size, stamp.modified_ns, stamp.inode), path)
                 }
-                Input::Directory { path, stamp } => (format!("dir {} {}", stamp.modified_ns, stamp.inode), path),
+                Input::Directory { path, stamp, names } => {
+                    (format!("dir {} {} {names}", stamp.modified_ns, stamp.inode), path)
+                }
                 Input::Stamped { path, stamp } => {
                     (format!("stamp {} {} {}", stamp.size, stamp.modified_ns, stamp.inode), path)
                 }
@@ -140,10 +138,11 @@ impl Inputs {
                     Input::File { path: PathBuf::from(word()?), stamp, hash }
                 }
                 "dir" => {
-                    let mut words = rest.splitn(3, ' ');
+                    let mut words = rest.splitn(4, ' ');
                     let mut word = || words.next();
                     let stamp = Stamp { size: 0, modified_ns: word()?.parse().ok()?, inode: word()?.parse().ok()? };
-                    Input::Directory { path: PathBuf::from(word()?), stamp }
+                    let names = word()?.to_owned();
+                    Input::Directory { path: PathBuf::from(word()?), stamp, names }
                 }
                 "stamp" => {
                     let mut words = rest.splitn(4, ' ');
@@ -160,6 +159,24 @@ impl Inputs {
     }
 }
 
+/// A hash of the names in a directory, and their paths; hidden ones do not belong to a library.
+fn listing(path: &Path) -> io::Result<(String, Vec<PathBuf>)> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    let mut hasher = blake3::Hasher::new();
+    for path in &paths {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
+    }
+    Ok((hasher.finalize().to_hex().to_string(), paths))
+}
+
 fn changed(input: &Input) -> Option<String> {
     match input {
         Input::File { path, stamp, hash } => {
@@ -172,11 +189,9 @@ fn changed(input: &Input) -> Option<String> {
                 && fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == hash);
             (!same).then(|| format!("source-changed:{}", path.display()))
         }
-        Input::Directory { path, stamp } => {
-            let same = fs::metadata(path).is_ok_and(|metadata| {
-                let now = Stamp::of(&metadata);
-                now.modified_ns == stamp.modified_ns && now.inode == stamp.inode
-            });
+        Input::Directory { path, stamp, names } => {
+            let same = fs::metadata(path).is_ok_and(|metadata| Stamp { size: 0, ..Stamp::of(&metadata) } == *stamp)
+                || listing(path).is_ok_and(|(now, _)| now == *names);
             (!same).then(|| format!("source-changed:{}", path.display()))
         }
         Input::Stamped { path, stamp } => {
@@ -203,6 +218,9 @@ mod tests {
         inputs.read(&file).expect("read");
         inputs.note_absent(&absent);
         inputs.note_stamp(Path::new("/bin/sh"));
+        let library = directory.join("lib");
+        fs::create_dir_all(library.join("src")).expect("directory");
+        inputs.note(&library).expect("note");
         let kept = inputs.to_text().and_then(|text| Inputs::from_text(&text)).expect("round trip");
         assert_eq!(kept.list, inputs.list);
         assert_eq!(kept.first_change(), None);
@@ -210,6 +228,10 @@ mod tests {
         fs::write(&file, "two").expect("write");
         assert!(kept.first_change().is_some_and(|change| change.starts_with("source-changed:")));
         fs::write(&file, "one").expect("write");
+        assert_eq!(kept.first_change(), None);
+        fs::write(library.join("src/new.c"), "").expect("write");
+        assert!(kept.first_change().is_some_and(|change| change.starts_with("source-changed:")));
+        fs::remove_file(library.join("src/new.c")).expect("remove");
         assert_eq!(kept.first_change(), None);
         fs::write(&absent, "").expect("write");
         assert!(kept.first_change().is_some_and(|change| change.starts_with("source-appeared:")));
