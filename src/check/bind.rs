@@ -130,7 +130,7 @@ impl<'a> Body<'_, 'a> {
         if is_const {
             self.check_const_once(name);
             let local = self.declare(name, ty, true);
-            out.push(assign(local, value));
+            self.store_local(local, value, out);
             return;
         }
         if let Some(local) = self.rebindable(name.name) {
@@ -138,7 +138,7 @@ impl<'a> Body<'_, 'a> {
                 let target = self.local_type(local);
                 let span = value.span;
                 let value = self.convert(value, target, span);
-                out.push(assign(local, value));
+                self.store_local(local, value, out);
                 self.restore(local);
             }
             return;
@@ -147,6 +147,13 @@ impl<'a> Body<'_, 'a> {
             self.requires_const(name);
         }
         let local = self.declare(name, ty, false);
+        self.store_local(local, value, out);
+    }
+
+    fn store_local(&mut self, local: LocalId, value: Expr, out: &mut ir::Block) {
+        if self.captures_handle(&value) {
+            self.frame().handle_closures.push(local);
+        }
         out.push(assign(local, value));
     }
 

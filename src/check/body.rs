@@ -24,8 +24,8 @@ pub(crate) struct Body<'c, 'a> {
     /// The declaration's type parameters; in the generic check values have these types.
     pub(crate) type_params: Vec<TypeParam>,
     pub(crate) generic: bool,
-    /// For notes: `heavier<int>`.
-    pub(crate) instance: Option<String>,
+    /// For notes: `heavier<int>`, and the call that asked for it.
+    pub(crate) instance: Option<(String, Span)>,
     /// How deep instantiations are nested here.
     pub(crate) depth: u32,
     pub(crate) owner: Option<DeclId>,
@@ -43,6 +43,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) moved: Moved,
     /// Key types of literals and calls, for E0311 once they are known.
     pub(crate) key_checks: Vec<(TypeId, Span)>,
+    /// Type arguments of user types, for E0810 once they are known.
+    pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.
     pub(crate) last_call: LastCall,
 }
@@ -61,6 +63,8 @@ pub(crate) struct Frame {
     pub(crate) result: Option<TypeId>,
     /// Loops open at this point.
     pub(crate) loops: Vec<OpenLoop>,
+    /// Variables bound to lambdas that capture a handle.
+    pub(crate) handle_closures: Vec<LocalId>,
 }
 
 pub(crate) struct LocalInfo {
@@ -89,12 +93,13 @@ pub(crate) const DEFERRED: u32 = 0x8000_0000;
 
 impl<'a> Body<'_, 'a> {
     pub(crate) fn report(&mut self, mut diagnostic: Diagnostic) {
-        if let Some(instance) = &self.instance {
+        if let Some((instance, call)) = &self.instance {
             // The generic check has said it.
             if diagnostic.severity() == Severity::Warning {
                 return;
             }
-            diagnostic = diagnostic.note(format!("in the instance {instance}"));
+            diagnostic =
+                diagnostic.secondary(*call, "instantiated by this").note(format!("in the instance {instance}"));
         }
         self.c.report(diagnostic);
     }
@@ -127,7 +132,8 @@ impl<'a> Body<'_, 'a> {
 
     /// A fresh local of the innermost frame without a name in scope.
     pub(crate) fn temp(&mut self, ty: TypeId, span: Span) -> LocalId {
-        self.add_local(Symbol::new("$t"), ty, span, true)
+        let name = self.c.names.temp;
+        self.add_local(name, ty, span, true)
     }
 
     pub(crate) fn add_local(&mut self, name: Symbol, ty: TypeId, span: Span, is_const: bool) -> LocalId {

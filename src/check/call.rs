@@ -97,7 +97,7 @@ impl<'a> Body<'_, 'a> {
         let count = declared.type_params.len();
         let known: Vec<TypeId> = self.env.iter().take(count).map(|(_, ty)| *ty).collect();
         let receiver = if self.c.decls.functions[method.0 as usize].is_instance {
-            let local = self.lookup(Symbol::new("self"))?;
+            let local = self.lookup(self.c.names.self_name)?;
             Some(self.local_expr(local, written.name_span))
         } else {
             None
@@ -215,6 +215,7 @@ impl<'a> Body<'_, 'a> {
             let formula = self.frame().name;
             self.error(Code::E0704, written.name_span, format!("Formula '{formula}' cannot use '{name}'"));
         }
+        let first_variable = self.vars.len();
         let (types, result) = self.instantiate_row(method, receiver_ty, receiver.is_some(), written.name_span);
         let called = Called {
             name,
@@ -226,6 +227,7 @@ impl<'a> Body<'_, 'a> {
         let hint = result.zip(written.expected);
         let Some((before, mut values)) = self.arguments(&called, written.args, hint) else {
             self.last_call = LastCall::Effect;
+            self.silence_since(first_variable);
             return Expr { kind: ExprKind::Zero, ty: result.map(|_| types::UNKNOWN), span };
         };
         self.check_function_arguments(&values, written.args);

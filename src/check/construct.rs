@@ -25,14 +25,20 @@ impl<'a> Body<'_, 'a> {
                 self.error(Code::E0506, written.name_span, message);
                 return None;
             }
-            return Some(self.lower_types(written.type_args));
+            let args = self.lower_types(written.type_args);
+            self.bound_checks.push((decl, args.clone(), written.name_span));
+            return Some(args);
         }
         let open = |param: &super::decls::TypeParam| Origin::TypeArgument {
             param: param.name.to_string(),
             of: name.to_string(),
         };
         let origins: Vec<Origin> = params.iter().map(open).collect();
-        Some(origins.into_iter().map(|origin| self.fresh(written.name_span, origin)).collect())
+        let args: Vec<TypeId> = origins.into_iter().map(|origin| self.fresh(written.name_span, origin)).collect();
+        if !args.is_empty() {
+            self.bound_checks.push((decl, args.clone(), written.name_span));
+        }
+        Some(args)
     }
 
     /// `Vec2(1.0, 2.0)`.
@@ -66,7 +72,10 @@ impl<'a> Body<'_, 'a> {
             optional: fields.len(),
             span: written.name_span,
         };
-        let Some(slots) = self.match_arguments(&called, written.args) else { return self.drop_args(written) };
+        let Some(slots) = self.match_arguments(&called, written.args) else {
+            self.silence(ty);
+            return self.drop_args(written);
+        };
         let hint = (!env.is_empty()).then_some(ty).zip(written.expected);
         let (before, values) = self.evaluate(&called, written.args, &slots, hint);
         let mut filled = Vec::new();
@@ -172,7 +181,10 @@ impl<'a> Body<'_, 'a> {
             optional: 0,
             span: written.name_span,
         };
-        let Some((before, values)) = self.arguments(&called, written.args, None) else { return unknown(span) };
+        let Some((before, values)) = self.arguments(&called, written.args, None) else {
+            self.silence(ty);
+            return unknown(span);
+        };
         self.last_call = super::stmt::LastCall::Pure { name: sig.name, changes: false };
         let call = make(ExprKind::Case { case, args: Vec::new() }, ty, span);
         self.with_arguments(call, values, 0, before)
@@ -196,7 +208,10 @@ impl<'a> Body<'_, 'a> {
             optional: 0,
             span: written.name_span,
         };
-        let Some((_, values)) = self.arguments(&called, written.args, None) else { return unknown(span) };
+        let Some((_, values)) = self.arguments(&called, written.args, None) else {
+            self.silence(ty);
+            return unknown(span);
+        };
         self.last_call = super::stmt::LastCall::Pure { name: Symbol::new(name), changes: false };
         make(ExprKind::Case { case, args: values }, ty, span)
     }
@@ -256,7 +271,10 @@ impl<'a> Body<'_, 'a> {
         if let Some(expected) = written.expected {
             self.expect_result(ty, expected);
         }
-        let Some((before, values)) = self.arguments(&called, written.args, None) else { return unknown(written.span) };
+        let Some((before, values)) = self.arguments(&called, written.args, None) else {
+            self.silence(ty);
+            return unknown(written.span);
+        };
         let function = RuntimeFunction::ArrayFill;
         let call = make(ExprKind::Runtime { function, args: values }, ty, written.span);
         if before.is_empty() {

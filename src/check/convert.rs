@@ -22,6 +22,13 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(crate) fn mismatch(&mut self, value: &Expr, target: TypeId, span: Span) {
+        if let (Type::Handle(from), Type::Handle(to)) =
+            (self.shape(value.ty.unwrap_or(types::UNKNOWN)).clone(), self.shape(target).clone())
+        {
+            let (from, to) = (self.library_name(from), self.library_name(to));
+            self.error(Code::E1105, span, format!("Handle of library '{from}' passed to library '{to}'"));
+            return;
+        }
         let expected = self.type_name(target);
         let found = match value.ty {
             Some(_) if matches!(value.kind, ExprKind::Nil) => "nil".to_owned(),
@@ -38,6 +45,14 @@ impl<'a> Body<'_, 'a> {
             _ => {}
         }
         self.report(diagnostic);
+        if let Some(ty) = value.ty {
+            self.silence(ty);
+        }
+        self.silence(target);
+    }
+
+    fn library_name(&self, library: Option<crate::types::LibraryId>) -> &'static str {
+        library.map_or("the program", |library| self.c.sources.libraries[library.0 as usize].name.as_str())
     }
 
     pub(crate) fn try_convert(&mut self, value: Expr, target: TypeId) -> Result<Expr, Expr> {

@@ -120,7 +120,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn self_value(&mut self, span: Span) -> Expr {
-        match self.lookup(Symbol::new("self")) {
+        match self.lookup(self.c.names.self_name) {
             Some(local) => self.local_expr(local, span),
             None => {
                 self.error(Code::E0407, span, "Undeclared identifier 'self'");
@@ -175,7 +175,7 @@ impl<'a> Body<'_, 'a> {
     pub(crate) fn own_field(&mut self, name: Symbol, span: Span) -> Option<Expr> {
         let owner = self.owner?;
         let index = *self.c.decls.types[owner.0 as usize].field_index.get(&name)?;
-        let receiver = self.lookup(Symbol::new("self"))?;
+        let receiver = self.lookup(self.c.names.self_name)?;
         let base = self.local_expr(receiver, span);
         Some(self.field_at(base, index, span))
     }

@@ -20,6 +20,12 @@ impl Body<'_, '_> {
         for (ty, span) in std::mem::take(&mut self.key_checks) {
             self.check_key_type(ty, span);
         }
+        for (decl, args, span) in std::mem::take(&mut self.bound_checks) {
+            let args: Vec<TypeId> = args.into_iter().map(|arg| self.resolve(arg)).collect();
+            if args.iter().all(|arg| self.c.is_concrete(*arg)) {
+                super::traits::check_type_bounds(self.c, decl, &args, span);
+            }
+        }
         let targets = self.targets();
         let declared = &self.c.decls.functions[self.function.0 as usize];
         let isolated = declared.isolated;

@@ -7,7 +7,7 @@ use super::Checker;
 use super::body::{Body, Frame};
 use super::decls::FnId;
 use super::fast_map::FastMap;
-use super::types::TypeEnv;
+use super::types::{TypeEnv, parts};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, Definition, FuncId};
 use crate::source::{Span, Symbol};
@@ -47,7 +47,7 @@ pub(crate) fn check_bodies(checker: &mut Checker) {
         if !super::traits::check_bounds(checker, request.function, &request.args, request.span) {
             continue;
         }
-        elaborate(checker, request.function, request.args, request.id, request.depth);
+        elaborate(checker, request);
     }
 }
 
@@ -63,12 +63,13 @@ fn generic_check(checker: &mut Checker, id: FnId) {
     }
 }
 
-fn elaborate(checker: &mut Checker, id: FnId, args: Vec<TypeId>, func: FuncId, depth: u32) {
+fn elaborate(checker: &mut Checker, request: super::instances::Request) {
+    let super::instances::Request { function: id, args, id: func, depth, span } = request;
     let function = &checker.decls.functions[id.0 as usize];
     let env: TypeEnv = function.type_params.iter().map(|param| param.name).zip(args.iter().copied()).collect();
     let name = display_name(checker, id, &args);
     let mut body = new_body(checker, id, env, depth);
-    body.instance = (!args.is_empty()).then(|| name.clone());
+    body.instance = (!args.is_empty()).then(|| (name.clone(), span));
     let (finished, lambdas) = body.run();
     let mut finished = finished;
     finished.name = name;
@@ -120,6 +121,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         captures: Vec::new(),
         result,
         loops: Vec::new(),
+        handle_closures: Vec::new(),
     };
     Body {
         c: checker,
@@ -142,6 +144,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         lambdas: Vec::new(),
         moved: Vec::new(),
         key_checks: Vec::new(),
+        bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
     }
 }
@@ -153,7 +156,7 @@ impl<'a> Body<'_, 'a> {
         let params = self.c.decls.functions[self.function.0 as usize].params.clone();
         let formula = self.in_formula();
         if let Some(self_ty) = self.self_ty {
-            let name = Symbol::new("self");
+            let name = self.c.names.self_name;
             let local = self.add_local(name, self_ty, ast.self_param.unwrap_or(ast.name.span), true);
             self.bind_name(name, local);
             self.frame().params.push(local);
@@ -182,8 +185,11 @@ impl<'a> Body<'_, 'a> {
 }
 
 /// Puts the program together.
-pub(crate) fn into_program(mut checker: Checker, entry: FuncId) -> ir::Program {
-    let definitions = definitions(&mut checker);
+pub(crate) fn into_program(
+    mut checker: Checker,
+    definitions: BTreeMap<TypeId, Definition>,
+    entry: FuncId,
+) -> ir::Program {
     let missing = |index| move || crate::bug!("function {index} was never elaborated");
     let functions = std::mem::take(&mut checker.instances.functions);
     let functions =
@@ -199,14 +205,27 @@ pub(crate) fn into_program(mut checker: Checker, entry: FuncId) -> ir::Program {
 }
 
 /// Members of every user type and Result that occurs; looking at one can bring more.
-fn definitions(checker: &mut Checker) -> BTreeMap<TypeId, Definition> {
+pub(crate) fn definitions(checker: &mut Checker) -> BTreeMap<TypeId, Definition> {
+    let mut depths: Vec<u32> = Vec::new();
     let mut definitions = BTreeMap::new();
     let mut index = 0;
     while index < checker.types.len() {
         let id = TypeId(index as u32);
         index += 1;
+        let inner = parts(checker.types.get(id)).into_iter().map(|part| depths[part.0 as usize]).max();
+        depths.push(inner.map_or(0, |depth| depth + 1));
         if !checker.is_concrete(id) {
             continue;
+        }
+        if depths[id.0 as usize] > MAX_DEPTH {
+            // A type whose members are instances of itself with ever larger arguments.
+            if let Type::User { decl, .. } = *checker.types.get(id) {
+                let span = checker.decls.types[decl.0 as usize].ast.map(|ast| ast.name.span);
+                if let Some(span) = span {
+                    checker.error(Code::E0812, span, "Generic instantiation is too deep");
+                    break;
+                }
+            }
         }
         let definition = match checker.types.get(id).clone() {
             Type::Result(value, error) => {

@@ -61,6 +61,7 @@ impl<'a> Body<'_, 'a> {
         let (params, isolated) = (declared.params.clone(), declared.isolated);
         let type_params = declared.type_params.clone();
         self.check_call_kind(kind, name.as_str(), name_span);
+        let first_variable = self.vars.len();
         let Some(type_args) = self.type_args(function, known, explicit, name_span) else {
             args.iter().for_each(|arg| drop(self.expr_or_nothing(&arg.value, None)));
             return unknown(span);
@@ -79,6 +80,7 @@ impl<'a> Body<'_, 'a> {
         let hint = result.filter(|_| !type_params.is_empty()).zip(expected);
         let Some((before, mut values)) = self.arguments(&called, args, hint) else {
             self.set_last_call(kind, name);
+            self.silence_since(first_variable);
             return result.map_or_else(|| Expr { kind: ExprKind::Zero, ty: None, span }, |_| unknown(span));
         };
         if kind == FunctionKind::Task || isolated {

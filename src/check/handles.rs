@@ -9,9 +9,9 @@ use super::decls::FnId;
 use super::properties::Contains;
 use crate::ast::{self, ExprKind as Ast};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{Expr, LocalId};
+use crate::ir::{Expr, ExprKind, LocalId};
 use crate::source::Span;
-use crate::types::FunctionKind;
+use crate::types::{self, FunctionKind};
 
 const MESSAGE: &str = "Task cannot access parent func's FFI handle";
 
@@ -63,7 +63,7 @@ impl<'a> Body<'_, 'a> {
         for (index, value) in values.iter().enumerate() {
             let Some(ty) = value.ty else { continue };
             let ty = self.resolve(ty);
-            if !self.c.contains(ty, Contains::Handle) {
+            if !self.c.contains(ty, Contains::Handle) && !self.captures_handle(value) {
                 continue;
             }
             // Values are in parameter order; an argument with the same place in the source names itself.
@@ -77,6 +77,19 @@ impl<'a> Body<'_, 'a> {
             found = true;
         }
         found
+    }
+
+    /// A lambda made here, or held by a variable of this body, that captures a handle.
+    pub(crate) fn captures_handle(&mut self, value: &Expr) -> bool {
+        match &value.kind {
+            ExprKind::Closure { captures, .. } => captures.iter().any(|captured| {
+                let ty = self.resolve(captured.ty.unwrap_or(types::UNKNOWN));
+                self.c.contains(ty, Contains::Handle) || self.captures_handle(captured)
+            }),
+            ExprKind::Convert { operand, .. } => self.captures_handle(operand),
+            ExprKind::Local(local) => self.frame().handle_closures.contains(local),
+            _ => false,
+        }
     }
 
     /// A task lambda must not capture a handle.

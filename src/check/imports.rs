@@ -5,7 +5,7 @@
 
 use super::decls::{Entity, ScopeId, already_declared};
 use super::{CheckOptions, Checker};
-use crate::ast::{DirectiveKind, Header, Replace};
+use crate::ast::{DirectiveKind, Header, Ident, Replace};
 use crate::diagnostics::Code;
 use crate::resolve::{UnitId, UnitKind};
 
@@ -15,6 +15,12 @@ pub(crate) fn link(checker: &mut Checker, options: &CheckOptions) {
     let mut scope = 0;
     for unit in &sources.units {
         for file in &unit.files {
+            for (index, import) in file.imports.iter().enumerate() {
+                let earlier = file.imports[..index].iter().find(|other| other.binding == import.binding);
+                if let Some(earlier) = earlier.filter(|earlier| earlier.unit != import.unit) {
+                    already_declared(checker, Ident { name: import.binding, span: import.span }, earlier.span);
+                }
+            }
             for header in &file.ast.headers {
                 match header {
                     Header::Import(_) => {}

@@ -23,6 +23,7 @@ impl<'a> Body<'_, 'a> {
             captures: Vec::new(),
             result: None,
             loops: Vec::new(),
+            handle_closures: Vec::new(),
         });
         let mark = self.enter_block();
         let mut params: Vec<TypeId> = Vec::new();

@@ -30,12 +30,14 @@ impl<'a> Body<'_, 'a> {
         let mut ends = Vec::new();
         let mut falls = false;
         let mut after_nil = false;
-        let mut done = false;
+        let (mut done, mut faulty) = (false, false);
         let before = self.moved.clone();
         for arm in arms {
             let pat = self.pattern(&arm.pattern, ty, after_nil);
             after_nil |= matches!(pat, Pat::Nil);
-            if !self.is_useful(&rows, &pat, ty) {
+            let fits = !matches!(pat, Pat::Unknown(_));
+            faulty |= !fits;
+            if fits && !self.is_useful(&rows, &pat, ty) {
                 self.error(Code::W0604, arm.pattern.span, "Case is never reached");
             }
             let mark = self.enter_block();
@@ -55,7 +57,9 @@ impl<'a> Body<'_, 'a> {
                 ends.push(std::mem::take(&mut self.moved));
             }
             self.leave_block(mark);
-            rows.push(pat);
+            if fits {
+                rows.push(pat);
+            }
             let test = tests.into_iter().reduce(|left, right| {
                 make(ExprKind::And(Box::new(left), Box::new(right)), types::BOOL, arm.pattern.span)
             });
@@ -68,7 +72,7 @@ impl<'a> Body<'_, 'a> {
                 }
             }
         }
-        let exhaustive = self.check_cover(&rows, ty, scrutinee.span);
+        let exhaustive = faulty || self.check_cover(&rows, ty, scrutinee.span);
         self.moved.clear();
         if !exhaustive {
             self.moved = before;
@@ -96,9 +100,6 @@ impl<'a> Body<'_, 'a> {
 
     /// Says which cases are missing; true when none is.
     fn check_cover(&mut self, rows: &[Pat], ty: types::TypeId, span: Span) -> bool {
-        if rows.iter().any(|row| matches!(row, Pat::Unknown(_))) {
-            return true;
-        }
         if !self.is_useful(rows, &Pat::Any, ty) {
             return true;
         }

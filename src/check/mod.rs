@@ -50,7 +50,7 @@ mod unify;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir;
 use crate::resolve::Sources;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Span, Symbol};
 use crate::types::TypeTable;
 use decls::Decls;
 use instances::Instances;
@@ -73,11 +73,12 @@ pub fn check_program(sources: &Sources, options: &CheckOptions, diagnostics: &mu
     functions::check_bodies(&mut checker);
     let entry = main_function::entry(&mut checker);
     handles::report_uncalled_tasks(&mut checker);
+    let entry = entry.filter(|_| !checker.diagnostics.has_errors())?;
+    let definitions = functions::definitions(&mut checker);
     if checker.diagnostics.has_errors() {
         return None;
     }
-    let entry = entry?;
-    Some(functions::into_program(checker, entry))
+    Some(functions::into_program(checker, definitions, entry))
 }
 
 /// What all phases of checking share.
@@ -90,10 +91,17 @@ pub(crate) struct Checker<'a> {
     pub(crate) decls: Decls<'a>,
     pub(crate) instances: Instances,
     pub(crate) externs: Vec<ir::Extern>,
+    pub(crate) names: Names,
     pub(crate) printing: bool,
     pub(crate) debugging: bool,
     /// Files with syntax errors: only their declarations are used (15.4).
     broken_files: Vec<FileId>,
+}
+
+/// Names that come up often; interning takes a lock.
+pub(crate) struct Names {
+    pub(crate) temp: Symbol,
+    pub(crate) self_name: Symbol,
 }
 
 impl<'a> Checker<'a> {
@@ -115,6 +123,7 @@ impl<'a> Checker<'a> {
             decls: Decls::default(),
             instances: Instances::default(),
             externs: Vec::new(),
+            names: Names { temp: Symbol::new("$t"), self_name: Symbol::new("self") },
             printing: true,
             debugging: false,
             broken_files,

@@ -161,6 +161,8 @@ impl<'a> Body<'_, 'a> {
             diagnostic = diagnostic.help("write String.from(…) for the text of a value");
         }
         self.report(diagnostic);
+        self.silence(l);
+        self.silence(r);
         unknown(op_span)
     }
 

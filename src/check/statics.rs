@@ -228,8 +228,15 @@ impl<'a> Body<'_, 'a> {
                 self.effect_in_formula("an atomic", written.span);
                 return self.unsupported(written.span, "atomics");
             }
-            ("Result", "ok") => return self.make_result(0, "Result.ok", written),
-            ("Result", "err") => return self.make_result(1, "Result.err", written),
+            ("Result", "ok" | "err") => {
+                let mut written = written;
+                if let [_, _] = type_args {
+                    let args = self.lower_types(type_args);
+                    written.expected = Some(self.c.types.intern(types::Type::Result(args[0], args[1])));
+                }
+                let ok = name.name.as_str() == "ok";
+                return self.make_result(u32::from(!ok), if ok { "Result.ok" } else { "Result.err" }, written);
+            }
             ("List" | "Array" | "Map" | "Set", "new") => {
                 return self.construct_collection(Symbol::new(owner), Written { type_args, ..written });
             }

@@ -213,10 +213,9 @@ impl<'a> Body<'_, 'a> {
                     };
                     self.error(Code::W0601, expr.span, message);
                 }
+                LastCall::Builtin(name) if matches!(name.as_str(), "close" | "writeln") => {}
                 LastCall::Other(name) | LastCall::Builtin(name) if matches!(self.shape(ty), Type::Result(..)) => {
-                    if !matches!(name.as_str(), "close" | "writeln") {
-                        self.error(Code::W0602, expr.span, format!("Result value of '{name}' is ignored"));
-                    }
+                    self.error(Code::W0602, expr.span, format!("Result value of '{name}' is ignored"));
                 }
                 _ => {}
             },

@@ -7,7 +7,7 @@ use super::Checker;
 use super::args::Called;
 use super::body::{Body, unknown};
 use super::call::Written;
-use super::decls::{FnId, TraitId};
+use super::decls::{FnId, TraitId, TypeParam};
 use super::functions::display_name;
 use crate::ast::Ident;
 use crate::diagnostics::{Code, Diagnostic};
@@ -18,6 +18,19 @@ use crate::types::{self, FunctionKind, Type, TypeId, display::type_name};
 /// Whether every type argument satisfies its bounds; says so where one does not.
 pub(crate) fn check_bounds(checker: &mut Checker, function: FnId, args: &[TypeId], span: Span) -> bool {
     let params = checker.decls.functions[function.0 as usize].type_params.clone();
+    let instance = display_name(checker, function, args);
+    bounds_hold(checker, &params, args, &instance, span)
+}
+
+/// The same for the type arguments of a user type.
+pub(crate) fn check_type_bounds(checker: &mut Checker, decl: types::DeclId, args: &[TypeId], span: Span) -> bool {
+    let params = checker.decls.types[decl.0 as usize].type_params.clone();
+    let ty = checker.user_type(decl, args.to_vec());
+    let instance = type_name(&checker.types, ty);
+    bounds_hold(checker, &params, args, &instance, span)
+}
+
+fn bounds_hold(checker: &mut Checker, params: &[TypeParam], args: &[TypeId], instance: &str, span: Span) -> bool {
     let mut satisfied = true;
     for (param, &arg) in params.iter().zip(args) {
         for &bound in &param.bounds {
@@ -26,7 +39,6 @@ pub(crate) fn check_bounds(checker: &mut Checker, function: FnId, args: &[TypeId
             let trait_name = checker.decls.traits[bound.0 as usize].ast.name.name;
             let shown = type_name(&checker.types, arg);
             let message = format!("Type '{shown}' does not satisfy trait '{trait_name}': missing method '{missing}'");
-            let instance = display_name(checker, function, args);
             checker
                 .report(Diagnostic::new(Code::E0810, span, message).note(format!("needed by the instance {instance}")));
         }

@@ -138,6 +138,25 @@ impl Body<'_, '_> {
         }
     }
 
+    /// After a fault: what this type leaves open is unknown, so that nothing more is said about it.
+    pub(crate) fn silence(&mut self, ty: TypeId) {
+        let ty = self.resolve(ty);
+        if !self.c.has_variable(ty) {
+            return;
+        }
+        match self.c.types.get(ty).clone() {
+            Type::Variable(id) => self.vars[id as usize].solution = Some(types::UNKNOWN),
+            other => super::types::parts(&other).into_iter().for_each(|part| self.silence(part)),
+        }
+    }
+
+    /// After a fault in a call: the variables it brought are unknown.
+    pub(crate) fn silence_since(&mut self, first: usize) {
+        for variable in &mut self.vars[first..] {
+            variable.solution.get_or_insert(types::UNKNOWN);
+        }
+    }
+
     /// The common type of elements, map values or ternary branches (3.4); they are converted to it afterwards.
     pub(crate) fn join(&mut self, left: TypeId, right: TypeId) -> Option<TypeId> {
         let (left, right) = (self.shallow(left), self.shallow(right));

@@ -3,6 +3,7 @@
 mod archive;
 mod builds;
 mod cli;
+mod corpus;
 mod manifest;
 mod native_build;
 mod native_privatise;
