@@ -34,21 +34,24 @@ impl<'ctx> Body<'_, 'ctx> {
 
     fn aggregate_of(&mut self, ty: TypeId, values: &[Value<'ctx>]) -> Value<'ctx> {
         let places = self.field_places(ty);
-        if self.codegen.layout(ty).boxed {
+        if self.codegen.layout(ty).boxed && !values.iter().all(is_constant_value) {
             let object = self.new_object(ty);
             for (place, &value) in places.iter().zip(values) {
                 self.store_slot(place.ty, self.emit.offset(object, BOX_OFFSET + u64::from(place.offset)), value);
             }
             return object.into();
         }
-        let BasicTypeEnum::StructType(struct_type) = self.codegen.slot_type(ty) else {
+        let BasicTypeEnum::StructType(struct_type) = self.codegen.content_type(ty) else {
             crate::bug!("{} is not a struct", self.codegen.type_name(ty))
         };
         let mut aggregate = struct_type.get_poison();
         for (index, (place, &value)) in places.iter().zip(values).enumerate() {
             aggregate = self.emit.insert(aggregate, self.to_slot(place.ty, value), index as u32);
         }
-        aggregate.into()
+        match self.codegen.layout(ty).boxed {
+            true => self.codegen.static_value(ty, aggregate).as_pointer_value().into(),
+            false => aggregate.into(),
+        }
     }
 
     /// An object of a boxed type, with its fields still to be stored.
@@ -153,6 +156,16 @@ impl<'ctx> Body<'_, 'ctx> {
         let count = self.emit.types.int(count as i64);
         let args = [self.fiber.into(), memory.into(), count.into(), self.codegen.descriptor(ty).into()];
         self.runtime_value(function, &args)
+    }
+}
+
+fn is_constant_value(value: &Value<'_>) -> bool {
+    match value {
+        Value::IntValue(value) => value.is_const(),
+        Value::FloatValue(value) => value.is_const(),
+        Value::PointerValue(value) => value.is_const(),
+        Value::StructValue(value) => value.is_const(),
+        _ => false,
     }
 }
 

@@ -19,13 +19,14 @@ use std::mem::offset_of;
 const CODE_OFFSET: u64 = offset_of!(coex_runtime::abi::ClosureObject, code) as u64;
 
 impl<'ctx> Body<'_, 'ctx> {
-    pub(super) fn call(&mut self, func: FuncId, args: &[Expr]) -> Option<Value<'ctx>> {
+    pub(super) fn call(&mut self, func: FuncId, args: &[Expr], span: Span) -> Option<Value<'ctx>> {
         let mut operands: Vec<Value<'ctx>> = vec![self.fiber.into()];
         if self.codegen.graph.is_lambda(func) {
             // Nothing is captured, or it could not be called without its closure.
             operands.push(self.emit.types.ptr.const_null().into());
         }
         operands.extend(self.values(args));
+        self.at_place(span);
         self.result(self.emit.call(self.codegen.function(func), &operands))
     }
 
@@ -33,7 +34,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.codegen.mark_call(call).try_as_basic_value().basic()
     }
 
-    pub(super) fn call_value(&mut self, callee: &Expr, args: &[Expr]) -> Option<Value<'ctx>> {
+    pub(super) fn call_value(&mut self, callee: &Expr, args: &[Expr], span: Span) -> Option<Value<'ctx>> {
         let Type::Function { params, result, .. } = self.codegen.program.types.get(self.type_of(callee)) else {
             crate::bug!("call of a value that is no function in {}", self.ir.name)
         };
@@ -41,6 +42,7 @@ impl<'ctx> Body<'_, 'ctx> {
         let closure = self.reference(callee);
         let mut operands: Vec<Value<'ctx>> = vec![self.fiber.into(), closure.into()];
         operands.extend(self.values(args));
+        self.at_place(span);
         let code = self.emit.load_ptr(self.emit.offset(closure, CODE_OFFSET));
         let operands: Vec<_> = operands.into_iter().map(Into::into).collect();
         self.result(built(self.emit.builder.build_indirect_call(signature, code, &operands, "")))

@@ -1,12 +1,13 @@
 //! Who calls whom, as far as code generation cares.
 //!
-//! In: the program. Out: which functions may call themselves again (they check the stack), and which are lambdas
-//! (they take their closure). Deliberately not here: inlining, reachability.
+//! In: the program. Out: which functions may call themselves again (they check the stack), which are lambdas (they take
+//! their closure), which end soon (loops around them look for polls less often). Deliberately not here: inlining, reachability.
 
 use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, Stmt, StmtKind};
 
 pub(super) struct CallGraph {
     recursive: Vec<bool>,
+    bounded: Vec<bool>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
 }
@@ -18,17 +19,20 @@ impl CallGraph {
             calls: vec![Vec::new(); count + 1],
             branching: vec![false; count],
             lambda: vec![false; count],
+            loops: vec![false; count],
             current: 0,
         };
         for (index, function) in program.functions.iter().enumerate() {
             edges.current = index;
-            visit_block(&function.body, &mut |expr| edges.note(expr));
+            visit_block(&function.body, &mut |node| edges.note(node));
         }
         for calls in &mut edges.calls {
             calls.sort_unstable();
             calls.dedup();
         }
-        CallGraph { recursive: in_cycles(&edges.calls), branching: edges.branching, lambda: edges.lambda }
+        let recursive = in_cycles(&edges.calls);
+        let bounded = bounded(&edges, &recursive);
+        CallGraph { recursive, bounded, branching: edges.branching, lambda: edges.lambda }
     }
 
     /// The function lies on a cycle of calls.
@@ -42,6 +46,20 @@ impl CallGraph {
         self.branching[func.0 as usize]
     }
 
+    /// One round through these statements takes a limited time: no loops, no calls that may take long.
+    pub(super) fn is_bounded(&self, block: &Block) -> bool {
+        let mut bounded = true;
+        visit_block(block, &mut |node| match node {
+            Node::Loop => bounded = false,
+            Node::Expr(expr) => match &expr.kind {
+                ExprKind::Call { func, .. } => bounded &= self.bounded[func.0 as usize],
+                ExprKind::CallValue { .. } | ExprKind::CallExtern { .. } => bounded = false,
+                _ => {}
+            },
+        });
+        bounded
+    }
+
     /// The function is only ever called through a closure, which it takes as a parameter.
     pub(super) fn is_lambda(&self, func: FuncId) -> bool {
         self.lambda[func.0 as usize]
@@ -53,17 +71,24 @@ struct Edges {
     calls: Vec<Vec<usize>>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
+    /// The function has a loop, or calls C.
+    loops: Vec<bool>,
     current: usize,
 }
 
 impl Edges {
-    fn note(&mut self, expr: &Expr) {
+    fn note(&mut self, node: Node<'_>) {
         let through_value = self.calls.len() - 1;
+        let Node::Expr(expr) = node else {
+            self.loops[self.current] = true;
+            return;
+        };
         match &expr.kind {
             ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
             ExprKind::Arithmetic { left, right, .. } => {
                 self.branching[self.current] |= self.calls_itself(left) && self.calls_itself(right);
             }
+            ExprKind::CallExtern { .. } => self.loops[self.current] = true,
             ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
             ExprKind::FunctionValue(func) => self.calls[through_value].push(func.0 as usize),
             ExprKind::Closure { func, .. } => {
@@ -76,6 +101,25 @@ impl Edges {
 
     fn calls_itself(&self, expr: &Expr) -> bool {
         matches!(expr.kind, ExprKind::Call { func, .. } if func.0 as usize == self.current)
+    }
+}
+
+/// Functions without loops and recursion that call only such functions, and nothing through values.
+fn bounded(edges: &Edges, recursive: &[bool]) -> Vec<bool> {
+    let through_value = edges.calls.len() - 1;
+    let mut bounded: Vec<bool> = (0..through_value).map(|func| !edges.loops[func] && !recursive[func]).collect();
+    bounded.push(false);
+    loop {
+        let mut changed = false;
+        for func in 0..through_value {
+            if bounded[func] && edges.calls[func].iter().any(|&callee| !bounded[callee]) {
+                bounded[func] = false;
+                changed = true;
+            }
+        }
+        if !changed {
+            return bounded;
+        }
     }
 }
 
@@ -124,13 +168,19 @@ fn in_cycles(edges: &[Vec<usize>]) -> Vec<bool> {
     cyclic
 }
 
-fn visit_block(block: &Block, visit: &mut impl FnMut(&Expr)) {
+/// What a walk meets.
+enum Node<'n> {
+    Expr(&'n Expr),
+    Loop,
+}
+
+fn visit_block(block: &Block, visit: &mut impl FnMut(Node<'_>)) {
     for stmt in block {
         visit_stmt(stmt, visit);
     }
 }
 
-fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(&Expr)) {
+fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(Node<'_>)) {
     match &stmt.kind {
         StmtKind::Assign { value, .. } | StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
             visit_expr(value, visit)
@@ -143,10 +193,12 @@ fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(&Expr)) {
             visit_block(otherwise, visit);
         }
         StmtKind::While { condition, body } => {
+            visit(Node::Loop);
             visit_expr(condition, visit);
             visit_block(body, visit);
         }
         StmtKind::For { iteration, body } => {
+            visit(Node::Loop);
             visit_iteration(iteration, visit);
             visit_block(body, visit);
         }
@@ -154,7 +206,7 @@ fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(&Expr)) {
     }
 }
 
-fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(&Expr)) {
+fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(Node<'_>)) {
     match iteration {
         Iteration::Range { start, end, step, .. } => {
             visit_expr(start, visit);
@@ -173,8 +225,8 @@ fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(&Expr)) {
 }
 
 /// Visits the expression and everything in it.
-pub(super) fn visit_expr(expr: &Expr, visit: &mut impl FnMut(&Expr)) {
-    visit(expr);
+fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
+    visit(Node::Expr(expr));
     match &expr.kind {
         ExprKind::Closure { captures: items, .. }
         | ExprKind::Call { args: items, .. }

@@ -3,6 +3,7 @@
 //! In: two operands of one type. Out: a bool. Scalars, and small tuples and records of them, are compared in line; all
 //! else goes to the runtime with the type's descriptor. Deliberately not here: canonical order (runtime).
 
+use super::OptLevel;
 use super::emit::Value;
 use super::function::Body;
 use super::layout::{Form, Presence};
@@ -53,17 +54,13 @@ impl<'ctx> Body<'_, 'ctx> {
         }
     }
 
-    /// The same object is equal to itself without looking.
     fn equal_strings(&mut self, left: PointerValue<'ctx>, right: PointerValue<'ctx>) -> IntValue<'ctx> {
-        let same = self.emit.same_address(left, right);
-        let (from, differ, end) = (self.emit.block(), self.new_block(), self.new_block());
-        self.emit.branch(same, end, differ);
-        self.emit.at(differ);
-        let equal = self.runtime_value(RuntimeFunction::StringEqual, &[left.into(), right.into()]);
-        let from_call = self.emit.block();
-        self.emit.jump(end);
-        self.emit.at(end);
-        self.emit.phi(&[(self.bit(true).into(), from), (equal, from_call)]).into_int_value()
+        let args = [left.into(), right.into()];
+        match self.codegen.options.opt {
+            OptLevel::Debug => self.runtime_value(RuntimeFunction::StringEqual, &args),
+            _ => self.fast_string_equal(&args),
+        }
+        .into_int_value()
     }
 
     fn is_inline_comparable(&self, ty: TypeId) -> bool {

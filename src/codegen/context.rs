@@ -5,9 +5,10 @@
 //! Deliberately not here: instructions.
 
 use super::call_graph::CallGraph;
+use super::debug_info::DebugInfo;
 use super::emit::{Emit, Scalars, Value};
 use super::layout::{Form, Layout, Layouts, Presence};
-use super::{CodegenError, CodegenOptions, LibraryBinding, descriptors, literals, types_table};
+use super::{CodegenError, CodegenOptions, LibraryBinding, OptLevel, descriptors, literals, types_table};
 use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
@@ -31,6 +32,7 @@ pub(super) struct Codegen<'a, 'ctx> {
     pub(super) bindings: &'a [Binding],
     pub(super) options: &'a CodegenOptions,
     pub(super) graph: CallGraph,
+    pub(super) debug: Option<DebugInfo<'ctx>>,
     pub(super) attributes: Attributes,
     pub(super) rows: RefCell<types_table::Rows>,
     pub(super) descriptors: RefCell<descriptors::Descriptors<'ctx>>,
@@ -90,6 +92,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             bindings,
             options,
             graph: CallGraph::new(program),
+            debug: None,
             attributes: Attributes::new(context),
             rows: RefCell::default(),
             descriptors: RefCell::default(),
@@ -103,6 +106,12 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             error: RefCell::default(),
         };
         codegen.functions = codegen.declare_functions();
+        if options.debug_info {
+            let file = program.function(program.entry).span.file;
+            let name = &sources.file(file).name;
+            let optimised = options.opt != OptLevel::Debug;
+            codegen.debug = Some(DebugInfo::new(&codegen.module, codegen.types, name, optimised));
+        }
         codegen
     }
 

@@ -39,6 +39,12 @@ impl<'ctx> Body<'_, 'ctx> {
         if !self.codegen.layout(ty).boxed {
             return aggregate.into();
         }
+        if args.is_empty() {
+            return self.codegen.static_case(ty, case, aggregate).into();
+        }
+        if aggregate.is_const() {
+            return self.codegen.static_value(ty, aggregate).as_pointer_value().into();
+        }
         let object = self.new_object(ty);
         self.emit.store(self.emit.offset(object, BOX_OFFSET), aggregate);
         object.into()

@@ -81,8 +81,8 @@ impl<'ctx> Body<'_, 'ctx> {
             }
             ExprKind::Math { op, operand } => self.math(*op, operand),
 
-            ExprKind::Call { func, args } => return self.call(*func, args),
-            ExprKind::CallValue { callee, args } => return self.call_value(callee, args),
+            ExprKind::Call { func, args } => return self.call(*func, args, expr.span),
+            ExprKind::CallValue { callee, args } => return self.call_value(callee, args, expr.span),
             ExprKind::CallExtern { callee, args } => return self.call_extern(*callee, args, expr.span),
             ExprKind::Runtime { function, args } => return self.runtime_expr(*function, args, expr.ty, expr.span),
 

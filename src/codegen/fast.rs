@@ -48,6 +48,14 @@ impl<'ctx> Body<'_, 'ctx> {
         }
     }
 
+    /// Identity and lengths decide most comparisons in line.
+    pub(super) fn fast_string_equal(&mut self, args: &[Value<'ctx>]) -> Value<'ctx> {
+        let types = self.emit.types;
+        let signature = types.i1.fn_type(&[types.ptr.into(), types.ptr.into()], false);
+        let fast = self.codegen.fast_path("coex_fast_string_equal", signature);
+        self.emit.call(fast, args).try_as_basic_value().unwrap_basic()
+    }
+
     /// `xs[i]`: the element's address, or null for what the runtime shall decide.
     fn element(
         &mut self,

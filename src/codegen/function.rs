@@ -11,6 +11,7 @@ use crate::types::{FunctionKind, TypeId};
 use coex_runtime::abi::offset;
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
+use inkwell::debug_info::DIScope;
 use inkwell::intrinsics::Intrinsic;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{BasicValue, FunctionValue, IntValue, PointerValue};
@@ -26,6 +27,8 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) loops: Vec<LoopTargets<'ctx>>,
     /// The function runs under a root of its own.
     pub(super) has_root: bool,
+    /// Where places of debug information belong to.
+    pub(super) scope: Option<DIScope<'ctx>>,
     /// Builds allocas, at the end of the entry block.
     entry: Emit<'ctx>,
     /// Where the code begins, behind the allocas.
@@ -71,6 +74,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
 pub(super) fn define<'a, 'ctx>(codegen: &'a Codegen<'a, 'ctx>, id: FuncId) {
     let ir = codegen.program.function(id);
     let mut body = Body::open(codegen, ir, codegen.function(id));
+    body.describe_function();
     body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
     body.locals = ir.locals.iter().map(|local| body.alloca(codegen.slot_type(local.ty))).collect();
     body.prologue(id);
@@ -102,6 +106,7 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             locals: Vec::new(),
             loops: Vec::new(),
             has_root: false,
+            scope: None,
             entry,
             start,
             free_temporaries: Vec::new(),

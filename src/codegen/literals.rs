@@ -24,6 +24,8 @@ pub(super) struct Literals<'ctx> {
     /// Empty collections by type id, zero values of boxed types by type.
     empties: HashMap<u32, GlobalValue<'ctx>>,
     zeros: HashMap<TypeId, GlobalValue<'ctx>>,
+    /// Cases without payload of boxed enums.
+    cases: HashMap<(TypeId, u32), PointerValue<'ctx>>,
 }
 
 impl<'ctx> Codegen<'_, 'ctx> {
@@ -75,6 +77,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
     fn make_static(&self, global: GlobalValue<'ctx>, value: Value<'ctx>) {
         global.set_linkage(inkwell::module::Linkage::Private);
         global.set_constant(true);
+        global.set_unnamed_addr(true);
         global.set_alignment(8);
         global.set_initializer(&value);
     }
@@ -149,11 +152,25 @@ impl<'ctx> Codegen<'_, 'ctx> {
         if !layout.boxed {
             return content.into();
         }
-        let head = self.types.int(static_header(self.row(RowKey::Object(ty))) as i64);
-        let object = self.context.const_struct(&[head.into(), content.into()], false);
-        let global = self.static_object("zero", object);
+        let global = self.static_value(ty, content);
         self.literals.borrow_mut().zeros.insert(ty, global);
         global.as_pointer_value().as_basic_value_enum()
+    }
+
+    /// A constant value of a boxed type.
+    pub(super) fn static_value(&self, ty: TypeId, content: StructValue<'ctx>) -> GlobalValue<'ctx> {
+        let head = self.types.int(static_header(self.row(RowKey::Object(ty))) as i64);
+        self.static_object("object", self.context.const_struct(&[head.into(), content.into()], false))
+    }
+
+    /// A case without payload of a boxed enum; every value of it is the same object.
+    pub(super) fn static_case(&self, ty: TypeId, case: u32, content: StructValue<'ctx>) -> PointerValue<'ctx> {
+        if let Some(&known) = self.literals.borrow().cases.get(&(ty, case)) {
+            return known;
+        }
+        let object = self.static_value(ty, content).as_pointer_value();
+        self.literals.borrow_mut().cases.insert((ty, case), object);
+        object
     }
 }
 

@@ -11,8 +11,22 @@ use crate::ir::{Block, Expr, Iteration, LocalId, RuntimeFunction};
 use crate::types::{Type, TypeId};
 use coex_runtime::abi::{ArrayObject, ListObject, MapIter, offset};
 use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
 use inkwell::values::{BasicValue, IntValue, PointerValue};
 use std::mem::{offset_of, size_of};
+
+/// Rounds between two looks at `poll` when each is short.
+const CHUNK: i64 = 4096;
+
+/// Where rounds lead to.
+struct Back<'ctx> {
+    /// After the last one.
+    end: BasicBlock<'ctx>,
+    /// At a `break`.
+    exit: BasicBlock<'ctx>,
+    /// Every round looks for polls.
+    poll: bool,
+}
 
 impl<'ctx> Body<'_, 'ctx> {
     pub(super) fn while_loop(&mut self, condition: &Expr, body: &Block) {
@@ -30,12 +44,7 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     /// Lowers the body and goes to `next`, where building continues.
-    fn body_of_loop(
-        &mut self,
-        body: &Block,
-        next: inkwell::basic_block::BasicBlock<'ctx>,
-        exit: inkwell::basic_block::BasicBlock<'ctx>,
-    ) {
+    fn body_of_loop(&mut self, body: &Block, next: BasicBlock<'ctx>, exit: BasicBlock<'ctx>) {
         self.loops.push(LoopTargets { next, exit });
         self.block(body);
         self.loops.pop();
@@ -91,11 +100,11 @@ impl<'ctx> Body<'_, 'ctx> {
             None => self.emit.types.int(1),
         };
         let rounds = self.range_rounds(start, end, step);
-        self.counted_loop(rounds, |this, index| {
-            let moved = built(this.emit.builder.build_int_mul(index, step, ""));
+        let is_unit = step.get_sign_extended_constant() == Some(1);
+        self.counted_loop(rounds, body, |this, index| {
+            let moved = if is_unit { index } else { built(this.emit.builder.build_int_mul(index, step, "")) };
             let value = this.emit.add(start, moved);
             this.set_local(local, value.into());
-            this.block(body);
         });
     }
 
@@ -120,28 +129,57 @@ impl<'ctx> Body<'_, 'ctx> {
         emit.select(some, whole, zero)
     }
 
-    /// `count` rounds with an index from 0; `round` builds one.
-    fn counted_loop(&mut self, count: IntValue<'ctx>, round: impl FnOnce(&mut Self, IntValue<'ctx>)) {
-        let types = self.emit.types;
-        let index_slot = self.alloca(types.i64.into());
-        self.emit.store(index_slot, types.int(0));
-        let (head, inside, next, exit) = (self.new_block(), self.new_block(), self.new_block(), self.new_block());
+    /// `count` rounds with an index from 0; `enter` assigns the loop's locals. When a round ends soon, the loop is cut into
+    /// chunks that look for polls once, which leaves the inner loop to LLVM's vectoriser.
+    fn counted_loop(&mut self, count: IntValue<'ctx>, body: &Block, enter: impl FnOnce(&mut Self, IntValue<'ctx>)) {
+        let index_slot = self.alloca(self.emit.types.i64.into());
+        self.emit.store(index_slot, self.emit.types.int(0));
+        let exit = self.new_block();
+        if !self.codegen.graph.is_bounded(body) {
+            self.rounds(index_slot, count, body, enter, Back { end: exit, exit, poll: true });
+            return self.emit.at(exit);
+        }
+        let (chunk, chunk_end) = (self.new_block(), self.new_block());
+        self.emit.jump(chunk);
+        self.emit.at(chunk);
+        let done = self.emit.load_int(index_slot);
+        let rest = self.emit.sub(count, done);
+        let long = self.emit.compare(IntPredicate::UGT, rest, self.emit.types.int(CHUNK));
+        let rounds = self.emit.select(long, self.emit.types.int(CHUNK), rest);
+        let limit = self.emit.add(done, rounds);
+        self.rounds(index_slot, limit, body, enter, Back { end: chunk_end, exit, poll: false });
+        self.emit.at(chunk_end);
+        let done = self.emit.load_int(index_slot);
+        self.poll();
+        let more = self.emit.compare(IntPredicate::ULT, done, count);
+        self.emit.branch(more, chunk, exit);
+        self.emit.at(exit);
+    }
+
+    /// Rounds from the index in the slot up to `limit`, then to `back.end`.
+    fn rounds(
+        &mut self,
+        index_slot: PointerValue<'ctx>,
+        limit: IntValue<'ctx>,
+        body: &Block,
+        enter: impl FnOnce(&mut Self, IntValue<'ctx>),
+        back: Back<'ctx>,
+    ) {
+        let [head, inside, next] = std::array::from_fn(|_| self.new_block());
         self.emit.jump(head);
         self.emit.at(head);
         let index = self.emit.load_int(index_slot);
-        let more = self.emit.compare(IntPredicate::ULT, index, count);
-        self.emit.branch(more, inside, exit);
+        let more = self.emit.compare(IntPredicate::ULT, index, limit);
+        self.emit.branch(more, inside, back.end);
         self.emit.at(inside);
-        self.loops.push(LoopTargets { next, exit });
-        round(self, index);
-        self.loops.pop();
-        self.emit.jump(next);
-        self.emit.at(next);
-        let following = built(self.emit.builder.build_int_nuw_add(index, types.int(1), ""));
+        enter(self, index);
+        self.body_of_loop(body, next, back.exit);
+        let following = built(self.emit.builder.build_int_nuw_add(index, self.emit.types.int(1), ""));
         self.emit.store(index_slot, following);
-        self.poll();
+        if back.poll {
+            self.poll();
+        }
         self.emit.jump(head);
-        self.emit.at(exit);
     }
 
     fn element_type(&self, ty: TypeId) -> TypeId {
@@ -157,10 +195,9 @@ impl<'ctx> Body<'_, 'ctx> {
         let len = self.emit.load_int(self.emit.offset(array, offset_of!(ArrayObject, len) as u64));
         let data = self.emit.load_ptr(self.emit.offset(array, offset_of!(ArrayObject, data) as u64));
         let stride = self.codegen.layout(element).slot.size;
-        self.counted_loop(len, |this, index| {
+        self.counted_loop(len, body, |this, index| {
             let value = this.load_slot(element, this.emit.element(data, index, stride));
             this.set_local(local, value);
-            this.block(body);
         });
         self.fake_use(array);
     }
@@ -176,10 +213,10 @@ impl<'ctx> Body<'_, 'ctx> {
         let (done_slot, index_slot) = (self.alloca(types.i64.into()), self.alloca(types.i64.into()));
         let count_memory = self.temporary(8);
         self.emit.store(done_slot, types.int(0));
-        let [leaf, rounds, inside, next, leaf_end, exit] = std::array::from_fn(|_| self.new_block());
-
+        let [leaf, leaf_end, exit] = std::array::from_fn(|_| self.new_block());
         let any = self.emit.is_not_zero(len);
         self.emit.branch(any, leaf, exit);
+
         self.emit.at(leaf);
         let done = self.emit.load_int(done_slot);
         let descriptor = self.codegen.descriptor(ty);
@@ -187,23 +224,11 @@ impl<'ctx> Body<'_, 'ctx> {
         let data = self.runtime_value(RuntimeFunction::ListLeaf, &args).into_pointer_value();
         let count = self.emit.load_int(count_memory.address);
         self.emit.store(index_slot, types.int(0));
-        self.emit.jump(rounds);
-
-        self.emit.at(rounds);
-        let index = self.emit.load_int(index_slot);
-        let more = self.emit.compare(IntPredicate::ULT, index, count);
-        self.emit.branch(more, inside, leaf_end);
-        self.emit.at(inside);
-        let value = self.load_slot(element, self.emit.element(data, index, stride));
-        self.set_local(local, value);
-        self.loops.push(LoopTargets { next, exit });
-        self.block(body);
-        self.loops.pop();
-        self.emit.jump(next);
-        self.emit.at(next);
-        let following = built(self.emit.builder.build_int_nuw_add(index, types.int(1), ""));
-        self.emit.store(index_slot, following);
-        self.emit.jump(rounds);
+        let enter = |this: &mut Self, index| {
+            let value = this.load_slot(element, this.emit.element(data, index, stride));
+            this.set_local(local, value);
+        };
+        self.rounds(index_slot, count, body, enter, Back { end: leaf_end, exit, poll: false });
 
         self.emit.at(leaf_end);
         let done = self.emit.add(done, count);

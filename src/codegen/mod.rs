@@ -15,6 +15,7 @@ mod call_graph;
 mod compare;
 mod context;
 mod convert;
+mod debug_info;
 mod descriptors;
 mod embedded;
 mod emit;

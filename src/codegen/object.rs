@@ -81,6 +81,9 @@ pub(super) fn finish(
     log: &DiagnosticLog,
 ) -> Result<Output, CodegenError> {
     let (module, options) = (&codegen.module, codegen.options);
+    if let Some(debug) = &codegen.debug {
+        debug.finish();
+    }
     if options.verify || cfg!(debug_assertions) {
         module.verify().map_err(|error| CodegenError::Llvm(error.to_string()))?;
     }

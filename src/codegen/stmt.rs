@@ -15,6 +15,7 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     fn stmt(&mut self, stmt: &Stmt) {
+        self.at_place(stmt.span);
         match &stmt.kind {
             StmtKind::Assign { local, value } => {
                 let value = self.value(value);

@@ -66,3 +66,16 @@ fn panics(program: &Program, name: &str, what: &str) {
         assert_eq!(output.status.code(), Some(101), "{opt:?}");
     }
 }
+
+/// LLVM text with debug information.
+fn described(program: &Program, opt: OptLevel) -> String {
+    let options = CodegenOptions { opt, emit: Emit::Llvm, debug_info: true, verify: true, ..CodegenOptions::default() };
+    let output = compile(program, &sources(), &[], &[], &options).expect("the program compiles");
+    String::from_utf8(output.bytes).expect("LLVM text is UTF-8")
+}
+
+fn same_twice(program: &Program) {
+    for opt in [OptLevel::Debug, OptLevel::O2] {
+        assert_eq!(object(program, opt, Emit::Object), object(program, opt, Emit::Object));
+    }
+}

@@ -1,7 +1,7 @@
 //! One program per construct.
 
 use super::build::*;
-use super::{panics, prints};
+use super::{OptLevel, described, panics, prints, same_twice};
 use crate::ir::*;
 use crate::types::{BOOL, BYTE, FLOAT, FunctionKind, INT, STRING, Type, TypeTable};
 use std::collections::BTreeMap;
@@ -312,4 +312,67 @@ fn bad_conversions_panic() {
     let operand = Box::new(float(f64::NAN));
     main.show(expr(INT, ExprKind::Convert { conversion: Conversion::FloatToInt, operand }));
     panics(&main_only(TypeTable::default(), main), "nan", "float out of int range");
+}
+
+#[test]
+fn loops_that_call_poll_each_round() {
+    let mut slow = Func::new("slow", Some(INT));
+    let n = slow.param("n", INT);
+    let i = slow.local("i", INT);
+    let iteration = Iteration::Range { local: i, start: int(0), end: slow.get(n), step: None };
+    slow.push(stmt(StmtKind::For { iteration, body: vec![] }));
+    slow.push(ret(slow.get(n)));
+    let mut main = Func::new("main", None);
+    let (i, total) = (main.local("i", INT), main.local("total", INT));
+    for (end, called) in [(10_000, false), (100, true)] {
+        main.set(total, int(0));
+        let value = if called { call(INT, FuncId(0), vec![main.get(i)]) } else { main.get(i) };
+        let body = vec![stmt(StmtKind::Assign { local: total, value: add(main.get(total), value) })];
+        let iteration = Iteration::Range { local: i, start: int(0), end: int(end), step: None };
+        main.push(stmt(StmtKind::For { iteration, body }));
+        main.show(main.get(total));
+    }
+    prints(&program(TypeTable::default(), BTreeMap::new(), vec![slow, main]), "polls", "49995000\n4950\n");
+}
+
+#[test]
+fn leaves_loops_early() {
+    let mut types = TypeTable::default();
+    let array = types.array(INT);
+    let mut main = Func::new("main", None);
+    let (x, last) = (main.local("x", INT), main.local("last", INT));
+    let items = expr(array, ExprKind::ArrayLiteral((0..20).map(int).collect()));
+    let body = vec![
+        stmt(StmtKind::Assign { local: last, value: main.get(x) }),
+        stmt(StmtKind::If {
+            arms: vec![(equal(main.get(x), int(13)), vec![stmt(StmtKind::Break)])],
+            otherwise: vec![],
+        }),
+    ];
+    main.push(stmt(StmtKind::For { iteration: Iteration::Array { local: x, array: items }, body }));
+    main.show(main.get(last));
+    prints(&main_only(types, main), "early", "13\n");
+}
+
+#[test]
+fn debug_information_names_functions_and_lines() {
+    let mut helper = Func::new("helper", Some(INT));
+    helper.push(ret(int(4)));
+    let mut main = Func::new("main", None);
+    main.show(call(INT, FuncId(0), vec![]));
+    let program = program(TypeTable::default(), BTreeMap::new(), vec![helper, main]);
+    for opt in [OptLevel::Debug, OptLevel::O2] {
+        let text = described(&program, opt);
+        assert!(text.contains("DISubprogram(name: \"main\""), "{text}");
+        assert!(text.contains("DILocation(line: 1"), "{text}");
+    }
+}
+
+#[test]
+fn the_same_program_gives_the_same_object() {
+    let mut types = TypeTable::default();
+    let list = types.list(STRING);
+    let mut main = Func::new("main", None);
+    main.show(expr(list, ExprKind::ListLiteral(vec![text("a"), text("b")])));
+    same_twice(&main_only(types, main));
 }
