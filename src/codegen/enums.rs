@@ -39,7 +39,7 @@ impl<'ctx> Body<'_, 'ctx> {
         if !self.codegen.layout(ty).boxed {
             return aggregate.into();
         }
-        if args.is_empty() {
+        if words.cases[case as usize].is_empty() {
             return self.codegen.static_case(ty, case, aggregate).into();
         }
         if aggregate.is_const() {

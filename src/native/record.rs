@@ -196,6 +196,7 @@ mod tests {
             functions: BTreeMap::from([("f".to_owned(), function)]),
             link_args: vec!["-lz".to_owned()],
             uses_stdio: true,
+            system_headers: Default::default(),
             report: IsolationReport {
                 tier: "instance".to_owned(),
                 members: vec![MemberReport { name: "m".to_owned(), size: 4, file: String::new(), line: 0 }],
