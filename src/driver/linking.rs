@@ -41,8 +41,10 @@ pub fn link_program(
     let objects: Vec<PathBuf> = libraries.iter().map(|library| library.object.clone()).collect();
     let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
     let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
+    let private = store.scratch().map_err(cache_fault)?;
     let mut print = |words: &[String]| log.commands.push(link::command::shown(words));
-    link::link(&linker, object, &parts, &session.output, &mut print).map_err(|error| located(&error, externs))
+    link::link(&linker, object, &parts, private.path(), &session.output, &mut print)
+        .map_err(|error| located(&error, externs))
 }
 
 /// A symbol that nobody defines is shown where the program declares it.

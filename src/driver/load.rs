@@ -313,15 +313,15 @@ impl<'l> Loader<'l> {
         }
         let library = library::load(path, &shown, Some(request.span), self.source_map, self.diagnostics)?;
         for unit in &library.manifest.units {
-            let isolation = &unit.isolation;
-            if matches!(isolation.value, Isolation::Confined | Isolation::Process) {
-                let message = format!(
-                    "Not supported by this version: isolation \"{}\"",
-                    if isolation.value == Isolation::Confined { "confined" } else { "process" }
-                );
-                self.diagnostics.push(Diagnostic::new(Code::E0001, isolation.span, message));
-                return None;
-            }
+            let (what, span) = match unit.isolation.value {
+                Isolation::Confined => ("isolation = \"confined\"", unit.isolation.span),
+                Isolation::Process => ("isolation = \"process\"", unit.isolation.span),
+                Isolation::Shared | Isolation::Instance if unit.threads => ("threads = true", unit.id.span),
+                Isolation::Shared | Isolation::Instance => continue,
+            };
+            let message = format!("Not supported by this version: {what}");
+            self.diagnostics.push(Diagnostic::new(Code::E0001, span, message));
+            return None;
         }
         Some(library)
     }

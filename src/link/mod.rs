@@ -15,7 +15,7 @@ pub mod linker;
 pub mod start_files;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,11 +33,13 @@ pub enum Output {
     Unchanged,
 }
 
-/// Links `program` and `inputs` into `output`. `print` gets the command line before it runs.
+/// Links `program` and `inputs` into `output`. `private` is a directory that nobody else writes to; `print` gets the
+/// command line before it runs.
 pub fn link(
     linker: &Linker,
     program: &[u8],
     inputs: &LinkInputs,
+    private: &Path,
     output: &Path,
     print: &mut dyn FnMut(&[String]),
 ) -> Result<Output, LinkError> {
@@ -45,12 +47,12 @@ pub fn link(
     if output.is_dir() {
         return Err(LinkError::CannotWrite { path: output.to_owned(), reason: "it is a directory".to_owned() });
     }
-    let object = Scratch::beside(&std::env::temp_dir().join("coex-program.o"));
-    fs::write(&object.path, program).map_err(|error| LinkError::cannot_write(&object.path, &error))?;
+    let object = private.join("program.o");
+    fs::write(&object, program).map_err(|error| LinkError::cannot_write(&object, &error))?;
     let executable = Scratch::beside(output);
     // The linker says only that it cannot write; creating the file first gives the system's own reason.
-    fs::File::create(&executable.path).map_err(refuse)?;
-    let arguments = command::arguments(linker, inputs, &object.path, &executable.path);
+    executable.create().map_err(refuse)?;
+    let arguments = command::arguments(linker, inputs, &object, &executable.path);
     print(&arguments);
     run(linker, &arguments, output)?;
     settle(&executable.path, output).map_err(refuse)
@@ -66,7 +68,7 @@ pub fn place(bytes: &[u8], output: &Path) -> Result<Output, LinkError> {
         return Ok(Output::Unchanged);
     }
     let scratch = Scratch::beside(output);
-    fs::write(&scratch.path, bytes).map_err(refuse)?;
+    scratch.create().and_then(|mut file| file.write_all(bytes)).map_err(refuse)?;
     fs::set_permissions(&scratch.path, fs::Permissions::from_mode(0o755 & !umask())).map_err(refuse)?;
     fs::rename(&scratch.path, output).map_err(refuse)?;
     Ok(Output::Written)
@@ -84,8 +86,8 @@ fn run(linker: &Linker, arguments: &[String], output: &Path) -> Result<(), LinkE
 }
 
 fn settle(new: &Path, output: &Path) -> io::Result<Output> {
-    let bytes = fs::read(new)?;
-    if is_executable_with(output, &bytes) {
+    let has_same_size = fs::metadata(output).is_ok_and(|old| fs::metadata(new).is_ok_and(|new| new.len() == old.len()));
+    if has_same_size && is_executable_with(output, &fs::read(new)?) {
         return Ok(Output::Unchanged);
     }
     fs::rename(new, output)?;
@@ -119,6 +121,14 @@ impl Scratch {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let process = std::process::id();
         Scratch { path: path.with_file_name(format!(".{name}.{process}-{count}.tmp")) }
+    }
+}
+
+impl Scratch {
+    /// Never through a link that somebody has put there.
+    fn create(&self) -> io::Result<fs::File> {
+        let _ = fs::remove_file(&self.path);
+        fs::File::options().write(true).create_new(true).open(&self.path)
     }
 }
 
