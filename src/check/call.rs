@@ -233,7 +233,8 @@ impl<'a> Body<'_, 'a> {
         self.check_function_arguments(&values, written.args);
         self.last_call = match () {
             () if !method.pure_ => LastCall::Builtin(Symbol::new(name)),
-            () if result.is_none() => LastCall::Effect,
+            // Methods that look at their receiver may run a function with effects.
+            () if result.is_none() || (receiver.is_some() && !method.changes) => LastCall::Effect,
             () => LastCall::Pure { name: Symbol::new(name), changes: method.changes },
         };
         let mut receiver = receiver;

@@ -68,7 +68,8 @@ impl<'a> Body<'_, 'a> {
         match (self.c.types.get(from).clone(), self.c.types.get(to).clone()) {
             (Type::Unknown, _) | (_, Type::Unknown) => {
                 // One mistake, one message: what is open follows it.
-                self.unify(from, to);
+                self.silence(from);
+                self.silence(to);
                 Ok(Expr { ty: Some(types::UNKNOWN), ..value })
             }
             (Type::Variable(_), _) | (_, Type::Variable(_)) => self.same(value, to),

@@ -409,7 +409,7 @@ impl<'a> Body<'_, 'a> {
         let Some(result) = self.frame().result else {
             let value = self.expr_or_nothing(otherwise, None);
             match (&value.kind, value.ty) {
-                (ExprKind::Nil, Some(nil)) => drop(self.unify(nil, types::INT)),
+                (ExprKind::Nil, Some(nil)) => self.silence(nil),
                 (_, None) => leave.push(Stmt { kind: StmtKind::Expr(value), span }),
                 _ => {
                     let name = self.frame().name;

@@ -219,19 +219,27 @@ impl<'a> Body<'_, 'a> {
                 }
                 _ => {}
             },
-            Ast::Ternary { exit: true, .. } | Ast::LlvmIr(_) | Ast::Error | Ast::Ternary { .. } => {}
             Ast::Binary { op, .. } => {
                 let diagnostic = plain(op.as_str().to_owned());
                 self.report(diagnostic);
             }
-            Ast::Name(name) => {
-                let diagnostic = plain(name.to_string());
+            Ast::Unary { .. } => {
+                let diagnostic = plain("operator".to_owned());
                 self.report(diagnostic);
             }
-            _ => {
-                let diagnostic = plain("expression".to_owned());
+            Ast::Int(_)
+            | Ast::Float(_)
+            | Ast::Bool(_)
+            | Ast::Str(_)
+            | Ast::Tuple(_)
+            | Ast::List(_)
+            | Ast::Set(_)
+            | Ast::Map(_) => {
+                let diagnostic = plain("literal".to_owned());
                 self.report(diagnostic);
             }
+            // Reading a variable may join a task.
+            _ => {}
         }
     }
 

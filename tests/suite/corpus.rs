@@ -25,12 +25,12 @@ fn programs(name: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Directories named `modules` hold what other cases import.
+/// Directories named `lib` hold what other cases import.
 fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "modules") {
+            if path.file_name().is_some_and(|name| name != "lib") {
                 collect(&path, found);
             }
         } else if path.extension().is_some_and(|extension| extension == "coex") {
