@@ -18,6 +18,7 @@
 
 use core::ptr::null_mut;
 
+use super::object::{self, Plan};
 use crate::abi::TypeInfo;
 
 pub(crate) const BLOCK_SHIFT: usize = 15;
@@ -112,6 +113,8 @@ pub(crate) struct Heap {
     pub(crate) runs: Vec<Run>,
     pub(crate) types: *const TypeInfo,
     pub(crate) type_count: u32,
+    /// One for each row of the type table, made by the first collection.
+    pub(crate) plans: Vec<Plan>,
     pub(crate) statistics: Statistics,
     machine_asked: bool,
     huge_pages_advised: bool,
@@ -142,6 +145,7 @@ impl Heap {
             runs: Vec::new(),
             types: core::ptr::null(),
             type_count: 0,
+            plans: Vec::new(),
             statistics: Statistics {
                 collections: 0,
                 total_bytes: 0,
@@ -185,6 +189,14 @@ impl Heap {
         if self.base != 0 {
             // SAFETY: the reservation, to the end of the mark stack; its slack for alignment stays.
             unsafe { libc::munmap(self.base as *mut _, self.mark_stack as usize + self.bytes / 2 - self.base) };
+        }
+    }
+
+    pub(crate) fn make_plans(&mut self) {
+        if self.plans.is_empty() && self.type_count > 0 {
+            // SAFETY: the table of the program has `type_count` rows.
+            let rows = unsafe { core::slice::from_raw_parts(self.types, self.type_count as usize) };
+            self.plans = rows.iter().map(object::plan).collect();
         }
     }
 

@@ -187,6 +187,7 @@ unsafe extern "C" fn collect_from(fiber: *mut u8, stack_pointer: *mut u8) {
         (*fiber).limit = null_mut();
         heap.overflow = (0, 0);
         heap.pending = (0, 0);
+        heap.make_plans();
         heap.prepare_marking();
 
         let mut marker = Marker::new(heap);

@@ -4,7 +4,8 @@
 //! object is alive.
 
 use crate::abi::{
-    ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, MapNode, Shape, StringObject, TypeInfo,
+    ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, LARGE_OBJECT_BYTES, MapNode, Shape,
+    StringObject, TypeInfo,
 };
 
 #[inline]
@@ -15,6 +16,32 @@ pub(crate) fn type_of(header: u64) -> u32 {
 #[inline]
 pub(crate) fn aux_of(header: u64) -> usize {
     (header >> HEADER_AUX_SHIFT) as usize
+}
+
+/// A `Fixed` type in two words: what marking asks most.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// 0: look into the type table.
+    pub(crate) size: u32,
+    /// Bit n: word n is a reference.
+    pub(crate) words: u64,
+}
+
+pub(crate) fn plan(info: &TypeInfo) -> Plan {
+    let none = Plan { size: 0, words: 0 };
+    if info.shape != Shape::Fixed || info.size as u64 > LARGE_OBJECT_BYTES {
+        return none;
+    }
+    let mut words = 0;
+    for index in 0..info.pointer_count as usize {
+        // SAFETY: the table has `pointer_count` offsets.
+        let offset = unsafe { *info.pointers.add(index) };
+        if offset >= 512 || offset % 8 != 0 {
+            return none;
+        }
+        words |= 1 << (offset / 8);
+    }
+    Plan { size: round(info.size as usize) as u32, words }
 }
 
 #[inline]
@@ -93,8 +120,13 @@ pub(crate) unsafe fn for_each_reference(
                 }
             }
             Shape::Elements => {
-                if !offsets.is_empty() {
-                    let first = object + ELEMENTS_OFFSET as usize;
+                let first = object + ELEMENTS_OFFSET as usize;
+                if offsets == [0] && info.element_size == 8 {
+                    // Lists of references, and their inner nodes.
+                    for index in 0..aux_of(header) {
+                        visit((first as *mut usize).add(index));
+                    }
+                } else if !offsets.is_empty() {
                     visit_rows(first, aux_of(header), info.element_size as usize, offsets, &mut visit);
                 }
             }
