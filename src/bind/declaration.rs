@@ -40,6 +40,17 @@ pub fn parse_declaration(text: &str) -> Result<(String, CSignature), String> {
     }
 }
 
+/// A type alone: `uint16_t`, `struct node *`.
+pub(super) fn parse_type(text: &str) -> Result<CType, String> {
+    let mut reader = Reader { tokens: tokens(text)?, next: 0 };
+    let base = reader.base_type()?;
+    let ty = reader.pointers(base);
+    match reader.peek() {
+        None => Ok(ty),
+        Some(rest) => Err(format!("'{rest}' behind the type")),
+    }
+}
+
 fn tokens(text: &str) -> Result<Vec<String>, String> {
     let mut list = Vec::new();
     let mut rest = text.trim_start();

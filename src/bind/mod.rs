@@ -8,9 +8,11 @@ mod agree;
 mod declaration;
 mod plan;
 mod prototypes;
+mod structs;
 
 pub use declaration::parse_declaration;
 pub use plan::{Binding, Failure, Owner, ParamPlan, ResultPlan, SuccessPlan};
+pub use structs::{FieldPlan, Scalar, StructField, StructPlan};
 
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir::{Extern, Ownership, Program};
@@ -126,9 +128,6 @@ fn mismatch(
         plan::Fault::CannotCross(ty) => {
             let message = format!("Type '{}' cannot cross the foreign boundary", type_name(&program.types, *ty));
             Diagnostic::new(Code::E1102, external.span, message)
-        }
-        plan::Fault::NotBuilt(what) => {
-            Diagnostic::new(Code::E0001, external.span, format!("Not supported by this version: {what}"))
         }
         plan::Fault::Rule(text) => Diagnostic::new(
             Code::E1107,

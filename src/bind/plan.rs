@@ -3,6 +3,7 @@
 //! In: an extern and the C signature that counts. Out: one plan a parameter and one for the result, or a [`Fault`].
 //! Deliberately not here: messages (`super`), instructions (codegen).
 
+use super::structs::{StructPlan, struct_plan};
 use super::{is_byte_buffer, long};
 use crate::ir::{ErrorRule, Extern, ExternParam, Ownership, Program};
 use crate::native::{CSignature, CType};
@@ -50,6 +51,8 @@ pub enum ParamPlan {
         token: bool,
         nullable: bool,
     },
+    /// By value.
+    Struct(StructPlan),
     OutInt {
         bits: u32,
         signed: bool,
@@ -99,12 +102,15 @@ pub enum SuccessPlan {
     Bytes {
         array: bool,
     },
-    /// NULL and 0 are nil if nullable, else the nil handle. `release`: link name of the function that releases handles still open when the instance ends.
+    /// NULL and 0 are nil if nullable, else the nil handle. `release`: link name of the function that releases handles
+    /// still open when the instance ends.
     Handle {
         token: bool,
         nullable: bool,
         release: Option<String>,
     },
+    /// By value.
+    Struct(StructPlan),
 }
 
 /// Who frees a returned string.
@@ -131,7 +137,6 @@ pub enum Failure {
 pub(super) enum Fault {
     Mismatch(String),
     CannotCross(TypeId),
-    NotBuilt(&'static str),
     Rule(String),
     MissingHelper(String),
 }
@@ -208,13 +213,20 @@ fn param_plan(
         (Type::Handle(_), CType::Pointer { .. }) => ParamPlan::Handle { token: false, nullable: false },
         (Type::Handle(_), CType::Int { bits: 64, .. }) => ParamPlan::Handle { token: true, nullable: false },
         (Type::Optional(inner), _) => return optional_param(program, param.ty, *inner, c).ok_or_else(differs)?,
-        (Type::User { .. }, _) => return Err(Fault::NotBuilt("C structs by value")),
+        (Type::User { .. }, _) => ParamPlan::Struct(by_value(program, param.ty, c)?),
         (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float | Type::String | Type::Handle(_), _) => {
             return Err(differs());
         }
         _ => return Err(Fault::CannotCross(param.ty)),
     };
     Ok(plan)
+}
+
+fn by_value(program: &Program, ty: TypeId, c: &CType) -> Result<StructPlan, Fault> {
+    match struct_plan(program, ty, c) {
+        Some(plan) => plan.map_err(Fault::Mismatch),
+        None => Err(Fault::CannotCross(ty)),
+    }
 }
 
 /// `string?` and `handle?`; the outer `None` is a mismatch with C.
@@ -312,7 +324,7 @@ fn success_plan(
         (Type::Bool, CType::Int { bits, .. }) => SuccessPlan::Bool { bits: *bits },
         (Type::Bool, CType::Bool) => SuccessPlan::Bool { bits: 8 },
         (Type::Float, CType::Float { bits: bits @ (32 | 64), .. }) => SuccessPlan::Float { bits: *bits },
-        (Type::User { .. }, _) => return Err(Fault::NotBuilt("C structs by value")),
+        (Type::User { .. }, _) => SuccessPlan::Struct(by_value(program, ty, c)?),
         (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float, _) => return Err(differs()),
         _ => return Err(Fault::CannotCross(ty)),
     })
@@ -345,7 +357,7 @@ pub(super) fn default_signature(program: &Program, external: &Extern) -> CSignat
     CSignature { result, params, variadic: false }
 }
 
-fn default_type(program: &Program, ty: TypeId) -> CType {
+pub(super) fn default_type(program: &Program, ty: TypeId) -> CType {
     let pointer = |to: CType| CType::Pointer { to: Box::new(to), is_const: false };
     let int = |bits, signed, name: &str| CType::Int { bits, signed, name: name.to_owned() };
     match program.types.get(ty) {
@@ -357,6 +369,7 @@ fn default_type(program: &Program, ty: TypeId) -> CType {
         Type::String => pointer(int(8, true, "char")),
         Type::Optional(inner) => default_type(program, *inner),
         Type::List(_) | Type::Array(_) => pointer(CType::Opaque("coex_bytes".to_owned())),
+        Type::User { name, .. } => CType::Opaque(name.to_string()),
         _ => pointer(CType::Void),
     }
 }

@@ -132,9 +132,13 @@ pub struct Run {
     #[command(flatten)]
     pub common: Common,
 
-    /// The program's main file, then the program's own arguments.
-    #[arg(value_name = "FILE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub words: Vec<OsString>,
+    /// The program's main file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The program's own arguments.
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

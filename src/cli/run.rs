@@ -12,8 +12,7 @@ use crate::driver::Product;
 use crate::native::store::{Key, cache_directory};
 
 pub(super) fn run(arguments: &Run) -> u8 {
-    let Some((file, own)) = arguments.words.split_first() else { return exit::USAGE };
-    let file = Path::new(file);
+    let (file, own) = (arguments.file.as_path(), &arguments.arguments);
     let Some(output) = output_path(file, arguments) else {
         output::talk("error[E1403]: Cannot use the cache directory '~/.coex/cache': HOME is not set\n");
         return exit::TOOL;

@@ -32,7 +32,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.aggregate_of(ty, &values)
     }
 
-    fn aggregate_of(&mut self, ty: TypeId, values: &[Value<'ctx>]) -> Value<'ctx> {
+    pub(super) fn aggregate_of(&mut self, ty: TypeId, values: &[Value<'ctx>]) -> Value<'ctx> {
         let places = self.field_places(ty);
         if self.codegen.layout(ty).boxed && !values.iter().all(is_constant_value) {
             let object = self.new_object(ty);
@@ -66,7 +66,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.field_of(ty, base, index)
     }
 
-    fn field_of(&mut self, ty: TypeId, base: Value<'ctx>, index: u32) -> Value<'ctx> {
+    pub(super) fn field_of(&mut self, ty: TypeId, base: Value<'ctx>, index: u32) -> Value<'ctx> {
         let place = self.field_places(ty)[index as usize];
         match base {
             Value::PointerValue(object) => {

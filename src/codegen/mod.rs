@@ -7,6 +7,7 @@
 //! Reading order: [`layout`] (values in memory), [`context`] (the module), [`function`], [`stmt`] and [`expr`] (bodies),
 //! [`runtime_calls`], [`descriptors`] and [`types_table`] (what the runtime knows of types), [`start`], [`object`].
 
+mod abi;
 mod aggregate;
 mod alloc;
 mod arith;

@@ -3,7 +3,7 @@
 //! In: the parameters of the extern's function. Out: C values in order. Whatever C sees behind a pointer is a copy in the
 //! instance's arena. Deliberately not here: results.
 
-use super::Foreign;
+use super::{CValue, Foreign};
 use crate::bind::ParamPlan;
 use crate::codegen::emit::{Value, built};
 use crate::codegen::function::parameter;
@@ -24,7 +24,7 @@ pub(super) struct Out<'ctx> {
 }
 
 pub(super) struct Arguments<'ctx> {
-    pub(super) values: Vec<Value<'ctx>>,
+    pub(super) values: Vec<CValue<'ctx>>,
     pub(super) outs: Vec<Out<'ctx>>,
 }
 
@@ -46,7 +46,8 @@ impl<'ctx> Foreign<'_, 'ctx> {
     fn argument(&mut self, index: usize, plan: &ParamPlan, given: Value<'ctx>, arguments: &mut Arguments<'ctx>) {
         match plan {
             ParamPlan::Int { bits, signed, c_name } => {
-                let value = self.narrow(index, given.into_int_value(), *bits, *signed, c_name);
+                let name = self.external.params[index].name.as_str();
+                let value = self.narrow(name, given.into_int_value(), *bits, *signed, c_name);
                 arguments.values.push(value.into());
             }
             ParamPlan::Bool { bits } => {
@@ -60,7 +61,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
                     value =
                         built(self.body.emit.builder.build_float_trunc(given.into_float_value(), single, "")).into();
                 }
-                arguments.values.push(value);
+                arguments.values.push(value.into());
             }
             ParamPlan::String { nullable } => {
                 let copy = self.string_copy(given.into_pointer_value(), *nullable);
@@ -69,12 +70,16 @@ impl<'ctx> Foreign<'_, 'ctx> {
             ParamPlan::Handle { token, nullable } => {
                 let handle = if *nullable { self.handle_or_nil(index, given) } else { given };
                 let value = self.handle(handle, *token);
-                arguments.values.push(value);
+                arguments.values.push(value.into());
             }
             ParamPlan::Buffer { array, length_bits } => {
                 let (memory, len) = self.buffer_copy(given.into_pointer_value(), *array);
                 arguments.values.push(memory.into());
                 arguments.values.push(self.length(len, *length_bits).into());
+            }
+            ParamPlan::Struct(plan) => {
+                let ty = self.external.params[index].ty;
+                self.struct_argument(ty, plan, given, &mut arguments.values);
             }
             ParamPlan::OutBuffer { array, length_bits, .. } => {
                 let variable = given.into_pointer_value();
@@ -95,7 +100,14 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     /// The value in C's width (at least a register of 32 bits); a value that changes on the way panics.
-    fn narrow(&self, index: usize, value: IntValue<'ctx>, bits: u32, signed: bool, c_name: &str) -> IntValue<'ctx> {
+    pub(super) fn narrow(
+        &self,
+        name: &str,
+        value: IntValue<'ctx>,
+        bits: u32,
+        signed: bool,
+        c_name: &str,
+    ) -> IntValue<'ctx> {
         let emit = &self.body.emit;
         let types = emit.types;
         let value = emit.resize(value, types.i64);
@@ -111,7 +123,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         } else {
             emit.compare(IntPredicate::UGE, value, types.int(1 << bits))
         };
-        let name = self.text(self.external.params[index].name.as_str());
+        let name = self.text(name);
         self.panic_when(unfit, RuntimeFunction::PanicArgumentRange, &[name, self.text(c_name)]);
         if bits >= 64 { value } else { emit.resize(value, types.i32) }
     }
@@ -163,7 +175,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     /// The C pointer behind a handle, or the token itself. The function that releases handles closes its argument
     /// first, so that it is not released a second time.
-    fn handle(&self, handle: Value<'ctx>, token: bool) -> Value<'ctx> {
+    pub(super) fn handle(&self, handle: Value<'ctx>, token: bool) -> Value<'ctx> {
         let args = [self.body.fiber.into(), self.instance.into(), handle];
         let unwrap: Vec<_> = args.iter().copied().chain([self.site.into()]).collect();
         let pointer = self.body.runtime_value(RuntimeFunction::HandleUnwrap, &unwrap);

@@ -15,6 +15,7 @@
 mod arguments;
 mod protocol;
 mod results;
+mod structs;
 
 use super::OptLevel;
 use super::context::Codegen;
@@ -26,6 +27,20 @@ use crate::types::FunctionKind;
 use inkwell::attributes::AttributeLoc;
 use inkwell::values::{FunctionValue, IntValue, PointerValue};
 use std::cell::Cell;
+
+/// One argument as C gets it.
+#[derive(Clone, Copy)]
+struct CValue<'ctx> {
+    value: Value<'ctx>,
+    /// The value is the address of a struct of so many bytes, whose copy travels on the stack.
+    on_stack: Option<u64>,
+}
+
+impl<'ctx, T: Into<Value<'ctx>>> From<T> for CValue<'ctx> {
+    fn from(value: T) -> CValue<'ctx> {
+        CValue { value: value.into(), on_stack: None }
+    }
+}
 
 /// Gives every mentioned extern its body.
 pub(super) fn define(codegen: &Codegen<'_, '_>) {
@@ -91,7 +106,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         let arguments = self.arguments();
         self.flush_prints();
         self.enter();
-        let result = self.call_c(&self.binding.symbol, &self.binding.signature.result, &arguments.values);
+        let result = self.call_extern(arguments.values.clone());
         self.keep_errno();
         let value = self.result(result);
         self.copy_outs(&arguments.outs, result);

@@ -3,8 +3,9 @@
 //! In: C values. Out: the C result, with errno kept in the instance. Offsets come from the runtime's `abi`.
 //! Deliberately not here: copies of values.
 
-use super::Foreign;
+use super::{CValue, Foreign};
 use crate::bind::ResultPlan;
+use crate::codegen::abi;
 use crate::codegen::emit::{Value, built};
 use crate::ir::{ErrorRule, RuntimeFunction};
 use crate::native::CType;
@@ -14,9 +15,8 @@ use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
 use inkwell::values::{FunctionValue, IntValue, PointerValue};
 
-/// Integer and floating arguments that fit in registers (x86-64 psABI 3.2.3).
-const INTEGER_REGISTERS: usize = 6;
-const FLOAT_REGISTERS: usize = 8;
+/// Room for a result at the start of a block: two registers.
+const RESULT_BYTES: u64 = 16;
 
 impl<'ctx> Foreign<'_, 'ctx> {
     /// `root.instances[library]`, made by the runtime at the first call.
@@ -149,8 +149,18 @@ impl<'ctx> Foreign<'_, 'ctx> {
     // ---------------------------------------------------------------------------------------------- the thunk
 
     /// Calls a C function on the system stack; its result in its C width, or nothing.
-    pub(super) fn call_c(&self, symbol: &str, result: &CType, values: &[Value<'ctx>]) -> Option<Value<'ctx>> {
+    pub(super) fn call_c(&self, symbol: &str, result: &CType, values: &[CValue<'ctx>]) -> Option<Value<'ctx>> {
         let result = self.c_result_type(result);
+        self.call_as(symbol, result, values)
+    }
+
+    /// The same for a result that LLVM's type describes best: a small struct in registers.
+    pub(super) fn call_as(
+        &self,
+        symbol: &str,
+        result: Option<BasicTypeEnum<'ctx>>,
+        values: &[CValue<'ctx>],
+    ) -> Option<Value<'ctx>> {
         let target = self.c_function(symbol, result, values);
         if self.fits_registers(values) {
             return self.through_thunk(target, result, values);
@@ -158,9 +168,10 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.through_block(symbol, target, result, values)
     }
 
-    fn fits_registers(&self, values: &[Value<'ctx>]) -> bool {
-        let floats = values.iter().filter(|value| value.is_float_value()).count();
-        floats <= FLOAT_REGISTERS && values.len() - floats <= INTEGER_REGISTERS
+    fn fits_registers(&self, values: &[CValue<'ctx>]) -> bool {
+        let floats = values.iter().filter(|value| value.value.is_float_value()).count();
+        let in_memory = values.iter().any(|value| value.on_stack.is_some());
+        !in_memory && floats <= abi::FLOAT_REGISTERS && values.len() - floats <= abi::INTEGER_REGISTERS
     }
 
     /// `None` for void.
@@ -181,7 +192,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         &self,
         symbol: &str,
         result: Option<BasicTypeEnum<'ctx>>,
-        values: &[Value<'ctx>],
+        values: &[CValue<'ctx>],
     ) -> FunctionValue<'ctx> {
         let module = &self.body.codegen.module;
         module
@@ -189,8 +200,8 @@ impl<'ctx> Foreign<'_, 'ctx> {
             .unwrap_or_else(|| module.add_function(symbol, self.function_type(result, values), None))
     }
 
-    fn function_type(&self, result: Option<BasicTypeEnum<'ctx>>, values: &[Value<'ctx>]) -> FunctionType<'ctx> {
-        let params: Vec<_> = values.iter().map(|value| value.get_type().into()).collect();
+    fn function_type(&self, result: Option<BasicTypeEnum<'ctx>>, values: &[CValue<'ctx>]) -> FunctionType<'ctx> {
+        let params: Vec<_> = values.iter().map(|value| value.value.get_type().into()).collect();
         match result {
             Some(result) => result.fn_type(&params, false),
             None => self.body.emit.types.void.fn_type(&params, false),
@@ -202,7 +213,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         &self,
         target: FunctionValue<'ctx>,
         result: Option<BasicTypeEnum<'ctx>>,
-        values: &[Value<'ctx>],
+        values: &[CValue<'ctx>],
     ) -> Option<Value<'ctx>> {
         let codegen = self.body.codegen;
         let types = self.body.emit.types;
@@ -210,11 +221,11 @@ impl<'ctx> Foreign<'_, 'ctx> {
             .module
             .get_function("coex_foreign_thunk")
             .unwrap_or_else(|| codegen.module.add_function("coex_foreign_thunk", types.void.fn_type(&[], false), None));
-        let mut operands: Vec<Value<'ctx>> =
+        let mut operands: Vec<CValue<'ctx>> =
             vec![self.body.fiber.into(), target.as_global_value().as_pointer_value().into()];
         operands.extend_from_slice(values);
         let ty = self.function_type(result, &operands);
-        let operands: Vec<_> = operands.into_iter().map(Into::into).collect();
+        let operands: Vec<_> = operands.into_iter().map(|operand| operand.value.into()).collect();
         let thunk = thunk.as_global_value().as_pointer_value();
         let call = built(self.body.emit.builder.build_indirect_call(ty, thunk, &operands, ""));
         let nest = codegen.context.create_enum_attribute(Attribute::get_named_enum_kind_id("nest"), 0);
@@ -223,18 +234,18 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     /// Arguments on the stack would stay on the task's: they travel in a block, and a shim on the system stack makes
-    /// the call. The block lies in the arena, word 0 is for the result.
+    /// the call. The block lies in the arena, its first words are for the result.
     fn through_block(
         &self,
         symbol: &str,
         target: FunctionValue<'ctx>,
         result: Option<BasicTypeEnum<'ctx>>,
-        values: &[Value<'ctx>],
+        values: &[CValue<'ctx>],
     ) -> Option<Value<'ctx>> {
         let emit = &self.body.emit;
-        let block = self.arena_bytes(emit.types.int(8 * (values.len() as i64 + 1)));
-        for (index, &value) in values.iter().enumerate() {
-            emit.store(emit.offset(block, 8 * (index as u64 + 1)), value);
+        let block = self.arena_bytes(emit.types.int(8 * (values.len() as i64) + RESULT_BYTES as i64));
+        for (index, value) in values.iter().enumerate() {
+            emit.store(emit.offset(block, 8 * index as u64 + RESULT_BYTES), value.value);
         }
         let shim = self.shim(symbol, target, result, values);
         self.through_thunk(shim, None, &[block.into()]);
@@ -246,7 +257,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         symbol: &str,
         target: FunctionValue<'ctx>,
         result: Option<BasicTypeEnum<'ctx>>,
-        values: &[Value<'ctx>],
+        values: &[CValue<'ctx>],
     ) -> FunctionValue<'ctx> {
         let codegen = self.body.codegen;
         let name = format!("shim.{symbol}");
@@ -259,11 +270,24 @@ impl<'ctx> Foreign<'_, 'ctx> {
         let emit = codegen.emit();
         emit.at(codegen.context.append_basic_block(shim, ""));
         let block = crate::codegen::function::parameter(shim, 0).into_pointer_value();
-        let load = |(index, value): (usize, &Value<'ctx>)| {
-            emit.load(value.get_type(), emit.offset(block, 8 * (index as u64 + 1)))
+        let load = |(index, value): (usize, &CValue<'ctx>)| {
+            emit.load(value.value.get_type(), emit.offset(block, 8 * index as u64 + RESULT_BYTES))
         };
         let args: Vec<_> = values.iter().enumerate().map(load).collect();
         let call = emit.call(target, &args);
+        for (index, value) in values.iter().enumerate() {
+            let Some(bytes) = value.on_stack else { continue };
+            // The callee finds a copy of the struct itself among the arguments on the stack.
+            let ty = types.i8.array_type(bytes as u32);
+            let kind = Attribute::get_named_enum_kind_id("byval");
+            let attribute = codegen.context.create_type_attribute(kind, ty.into());
+            call.add_attribute(AttributeLoc::Param(index as u32), attribute);
+            target.add_attribute(AttributeLoc::Param(index as u32), attribute);
+            let kind = Attribute::get_named_enum_kind_id("align");
+            let attribute = codegen.context.create_enum_attribute(kind, 8);
+            call.add_attribute(AttributeLoc::Param(index as u32), attribute);
+            target.add_attribute(AttributeLoc::Param(index as u32), attribute);
+        }
         if let (Some(_), Some(value)) = (result, call.try_as_basic_value().basic()) {
             emit.store(block, value);
         }

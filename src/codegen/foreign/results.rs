@@ -91,6 +91,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
                 let handle = self.wrapped_handle(c, *token, release.as_deref());
                 if *nullable { self.nil_or_handle(ty, handle) } else { handle }
             }
+            SuccessPlan::Struct(plan) => self.struct_result(ty, plan, c),
             SuccessPlan::Nothing | SuccessPlan::True => crate::bug!("a result that carries nothing"),
         }
     }
