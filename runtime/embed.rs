@@ -1,8 +1,9 @@
 //! Build script of `coexc`: builds what programs are linked with and hands it to the compiler.
 //!
-//! In: the sources of `coex-runtime` and the toolchain that builds the compiler. Out: three environment variables for
+//! In: the sources of `coex-runtime` and the toolchain that builds the compiler. Out: four environment variables for
 //! `env!`: `COEX_RUNTIME_ARCHIVE` (path of the static archive), `COEX_FAST_BITCODE` (path of the fast paths as LLVM
-//! bitcode), `COEX_BUILD_ID` (hash of every source of the compiler and the runtime; part of every cache key).
+//! bitcode), `COEX_BUILD_ID` (hash of every source of the compiler and the runtime; part of the key of a program),
+//! `COEX_NATIVE_ID` (hash of the sources that decide what a C library becomes; part of the key of a library).
 //! Deliberately not here: the system's LLVM, which `llvm-sys` finds by itself.
 
 use std::collections::hash_map::DefaultHasher;
@@ -27,7 +28,9 @@ fn main() {
     let bitcode = build_fast_paths(&out_dir);
     println!("cargo::rustc-env=COEX_RUNTIME_ARCHIVE={}", archive.display());
     println!("cargo::rustc-env=COEX_FAST_BITCODE={}", bitcode.display());
-    println!("cargo::rustc-env=COEX_BUILD_ID={}", build_id());
+    println!("cargo::rustc-env=COEX_BUILD_ID={}", hash_of(&["Cargo.toml", "Cargo.lock", "src", "runtime"]));
+    let native = ["Cargo.lock", "src/native", "runtime/include", "runtime/src/abi.rs"];
+    println!("cargo::rustc-env=COEX_NATIVE_ID={}", hash_of(&native));
 }
 
 /// Ends the build with a text that a reader of cargo's output finds.
@@ -103,10 +106,15 @@ fn run(mut command: Command, complaint: &str) {
 }
 
 /// 128 bits over names and contents, in sorted order. The standard hasher has fixed keys; nobody attacks this hash.
-fn build_id() -> String {
-    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("Cargo.lock")];
-    collect(Path::new("src"), &mut files);
-    collect(Path::new("runtime"), &mut files);
+fn hash_of(paths: &[&str]) -> String {
+    let mut files = Vec::new();
+    for path in paths.iter().map(Path::new) {
+        if path.is_dir() {
+            collect(path, &mut files);
+        } else {
+            files.push(path.to_owned());
+        }
+    }
     files.sort();
     let (mut low, mut high) = (DefaultHasher::new(), DefaultHasher::new());
     high.write_u8(1);

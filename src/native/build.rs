@@ -8,7 +8,6 @@ use coex_runtime::abi;
 
 use super::compile::{self, Compiled, FFI_HEADER};
 use super::error::NativeError;
-use super::files::FileFact;
 use super::headers::HeaderFacts;
 use super::key::{KeyInputs, SCHEMA, explain};
 use super::pass::{self, PassError, PassInput, PassOutput};
@@ -33,7 +32,7 @@ pub fn build_library(
 ) -> Result<NativeLibrary, NativeError> {
     validate(sources)?;
     let system = system::resolve(cache, toolchain, sources)?;
-    let plan = Plan::new(toolchain, cache, sources, options, system)?;
+    let plan = Plan::new(toolchain, sources, options, system);
     let mut notes = Vec::new();
     let mut reason = match recall(cache, &plan, &mut notes)? {
         Recalled::Hit(library) => return Ok(*library),
@@ -54,27 +53,6 @@ pub fn build_library(
     library.cache = CacheOutcome::Miss(reason);
     library.notes = notes;
     Ok(library)
-}
-
-/// Hash of this compiler's own bytes, for keys of the store. Read once; later checked by time and size.
-pub fn compiler_identity(cache: &Store) -> Result<String, NativeError> {
-    let fault = |error: std::io::Error| NativeError::Cache {
-        directory: cache.directory().display().to_string(),
-        reason: format!("the compiler's own file cannot be read: {error}"),
-    };
-    let path = std::env::current_exe().map_err(fault)?;
-    let key = Key::of(&[b"compiler 1", path.as_os_str().as_encoded_bytes()]);
-    if let Lookup::Hit(entry) = cache.lookup(&key)?
-        && let Some(fact) = FileFact::read(&mut codec::Reader::new(&entry.meta))
-        && fact.holds()
-    {
-        return Ok(fact.hash);
-    }
-    let fact = FileFact::of(&path).map_err(fault)?;
-    let mut writer = codec::Writer::default();
-    fact.write(&mut writer);
-    cache.publish(&key, &writer.finish(), &[])?;
-    Ok(fact.hash)
 }
 
 fn validate(sources: &LibrarySources<'_>) -> Result<(), NativeError> {
@@ -109,13 +87,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(
-        toolchain: &Toolchain,
-        cache: &Store,
-        sources: &LibrarySources<'_>,
-        options: &NativeOptions,
-        system: SystemAnswer,
-    ) -> Result<Plan, NativeError> {
+    fn new(toolchain: &Toolchain, sources: &LibrarySources<'_>, options: &NativeOptions, system: SystemAnswer) -> Plan {
         let target = options.target.clone().unwrap_or_else(host_triple);
         let cpu = options.cpu.clone().unwrap_or_else(|| baseline_cpu(&target).to_owned());
         let flags: Vec<Vec<String>> =
@@ -135,7 +107,7 @@ impl Plan {
         }
         let inputs = KeyInputs {
             schema: SCHEMA,
-            compiler: compiler_identity(cache)?,
+            compiler: env!("COEX_NATIVE_ID").to_owned(),
             clang: std::iter::once(toolchain.identity.clone()).chain(include_dirs).collect(),
             library: [sources.name, sources.version],
             target: target.clone(),
@@ -159,7 +131,7 @@ impl Plan {
         let short_key = key.hex()[..16].to_owned();
         let latest = Key::of(&[b"latest 1", sources.name.as_bytes(), inputs.optimisation.concat().as_bytes()]);
         let fields = inputs.fields();
-        Ok(Plan { key, short_key, fields, latest, flags, system, target, cpu, symbols, tier, limits })
+        Plan { key, short_key, fields, latest, flags, system, target, cpu, symbols, tier, limits }
     }
 
     /// Why this key is new: the first input that differs from the last build of a library of this name.

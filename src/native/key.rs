@@ -7,7 +7,7 @@
 //! | input | why |
 //! |---|---|
 //! | schema | the meaning of the entry's text |
-//! | compiler | this compiler's own bytes: the pass is part of it |
+//! | compiler | the sources of this module, of the ABI and of `coex_ffi.h`, and the versions of all crates |
 //! | clang | the real compiler's bytes, and where it looks for headers |
 //! | library | name and version stand in symbol names and in the descriptor |
 //! | target, cpu | machine code |

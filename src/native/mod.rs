@@ -24,7 +24,7 @@ mod symbols;
 mod system;
 pub mod toolchain;
 
-pub use build::{build_library, compiler_identity};
+pub use build::build_library;
 pub use error::NativeError;
 pub use signature::{CField, CFunction, CSignature, CType};
 pub use sources::{

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::codec::{Reader, Writer};
+use super::compile::ENVIRONMENT;
 use super::error::NativeError;
 use super::files::{FileFact, stamp};
 use super::store::{Key, Lookup, Store};
@@ -77,7 +78,10 @@ pub(super) fn find_program(name: &OsString, path: &OsString) -> Option<PathBuf> 
 }
 
 fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> {
-    let key = Key::of(&[b"toolchain 1", clang.as_os_str().as_encoded_bytes()]);
+    // These change where clang looks.
+    let paths = ENVIRONMENT.map(|name| std::env::var_os(name).unwrap_or_default());
+    let [first, second] = [&paths[0], &paths[1]].map(|value| value.as_encoded_bytes());
+    let key = Key::of(&[b"toolchain 1", clang.as_os_str().as_encoded_bytes(), first, second]);
     if let Lookup::Hit(entry) = cache.lookup(&key)?
         && let Some(toolchain) = read(clang, &entry.meta)
         && toolchain.files.iter().all(FileFact::holds)

@@ -225,3 +225,26 @@ int g(void) { return puts(\"x\"); }\n";
         );
     }
 }
+
+/// A gigabyte of state is possible, more than two are not.
+#[test]
+fn more_state_than_an_instance_can_have_is_refused() {
+    let error = failure(&TestLibrary::new(&[("a.c", "static char s[3LL << 30];\nint f(int n) { return s[n]++; }\n")], &["f"]));
+    assert!(error.to_string().contains("bytes of variables are more than an instance can have"), "{error}");
+}
+
+/// A stranger's sources must not show the user's files in error messages.
+#[test]
+fn sources_cannot_read_the_users_files() {
+    if coexc::native::sandbox::landlock_version() == 0 {
+        return;
+    }
+    let secret = std::env::temp_dir().join(format!("coex-secret-{}", std::process::id()));
+    fs::write(&secret, "very secret words\n").expect("a file");
+    let text = format!("#include \"{}\"\nint f(void) {{ return 1; }}\n", secret.display());
+    let error = failure(&TestLibrary::new(&[("a.c", &text)], &["f"]));
+    fs::remove_file(secret).expect("the file");
+    assert_eq!(error.code(), Code::E1114);
+    assert!(!error.to_string().contains("very secret words"), "{error}");
+    assert!(error.to_string().contains("Permission denied"), "{error}");
+}
