@@ -59,7 +59,7 @@ impl Parser<'_> {
             // A declaration longer than a chunk stays whole.
             let first_behind = declarations.get(next).copied().unwrap_or(end);
             let last_inside = next.checked_sub(1).map_or(start, |index| declarations[index]);
-            let stop = if first_behind == end && end - start <= CHUNK || last_inside <= start {
+            let stop = if (first_behind == end && end - start <= CHUNK) || last_inside <= start {
                 first_behind
             } else {
                 last_inside

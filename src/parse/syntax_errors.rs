@@ -32,17 +32,29 @@ fn shown(text: &str, token: Token) -> String {
 pub(super) fn describe(file: FileId, text: &str, tokens: &[Token], fault: &Fault) -> Diagnostic {
     let token = tokens[fault.token];
     let mut diagnostic = Diagnostic::new(Code::E0201, Span::new(file, token.start, token.end), unexpected(text, token));
-    if token.kind == kind::STRAY {
-        return diagnostic.label("no token begins like this");
-    }
     let before = fault.token.checked_sub(1).map_or(kind::EOF, |index| tokens[index].kind);
-    if let Some(expected) = expected(&fault.message, before) {
+    if token.kind == kind::STRAY {
+        diagnostic = diagnostic.label("no token begins like this");
+    } else if let Some(expected) = expected(&fault.message, before) {
         diagnostic = diagnostic.label(format!("expected {expected}"));
     }
-    if before == kind::ASSIGN && token.kind == kind::ASSIGN {
-        diagnostic = diagnostic.help("equality is written '=='");
+    match help(text, token, before) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     }
-    diagnostic
+}
+
+/// Hints for those who come from other languages.
+fn help(text: &str, token: Token, before: u8) -> Option<&'static str> {
+    let first = text.as_bytes().get(token.start as usize);
+    match (token.kind, first) {
+        (kind::STRAY, Some(b'&')) => Some("write 'and'"),
+        (kind::STRAY, Some(b'|')) => Some("write 'or'"),
+        (kind::BANG, _) => Some("write 'not'"),
+        (kind::LBRACE, _) => Some("a block begins with ':' or a new line and ends with '~'"),
+        (kind::ASSIGN, _) if before == kind::ASSIGN => Some("equality is written '=='"),
+        _ => None,
+    }
 }
 
 /// What the runtime expected, as far as it can be said in a few words.
@@ -56,6 +68,10 @@ fn expected(message: &str, before: u8) -> Option<String> {
         }
         if has("'int'") && has("'json'") {
             return Some("a type".to_owned());
+        }
+        // Behind the header of a block: its opener was optional, so the runtime does not name it.
+        if has("CLOSE") && !has("SEP") {
+            return Some("':' or a new line".to_owned());
         }
         if !named.is_empty() && named.len() <= 5 {
             return Some(named.join(" or "));

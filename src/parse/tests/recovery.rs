@@ -70,10 +70,14 @@ fn faults_name_what_was_expected() {
     super::parse_module(crate::source::FileId(0), "func main()\n x = * 3\n~", &mut diagnostics);
     let list = diagnostics.into_sorted();
     assert_eq!(list[0].label.as_deref(), Some("expected an expression"));
+    let mut diagnostics = crate::diagnostics::Diagnostics::default();
+    super::parse_module(crate::source::FileId(0), "func main()\n if a && b\n ~\n~", &mut diagnostics);
+    let list = diagnostics.into_sorted();
+    assert_eq!((list.len(), list[0].helps.clone()), (1, vec!["write 'and'".to_owned()]));
 }
 
 #[test]
 fn at_most_fifty_faults() {
-    let text = format!("func main()\n{}~", "x = * 3\n".repeat(500));
+    let text = format!("func main()\n{}~", "x = * 3\n".repeat(120));
     assert_eq!(parse(&text).1.len(), 50);
 }
