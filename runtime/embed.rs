@@ -24,7 +24,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=RUSTC");
 
     check_llvm_of_rustc();
-    let archive = build_archive(&out_dir);
+    let archive = without_debug_information(&out_dir, build_archive(&out_dir));
     let bitcode = build_fast_paths(&out_dir);
     println!("cargo::rustc-env=COEX_RUNTIME_ARCHIVE={}", archive.display());
     println!("cargo::rustc-env=COEX_FAST_BITCODE={}", bitcode.display());
@@ -80,6 +80,21 @@ fn build_archive(out_dir: &Path) -> PathBuf {
     target_dir.join(profile).join("libcoex_runtime.a")
 }
 
+/// Debug information of Rust's own library would make every program ten times its size. Without a tool that removes it
+/// the archive is used as it is.
+fn without_debug_information(out_dir: &Path, archive: PathBuf) -> PathBuf {
+    let stripped = out_dir.join("libcoex_runtime.a");
+    let beside_llvm = env::var_os("LLVM_SYS_221_PREFIX").map(|prefix| Path::new(&prefix).join("bin/llvm-strip"));
+    let known = ["llvm-strip-22", "llvm-strip", "strip"].map(PathBuf::from);
+    for tool in beside_llvm.into_iter().chain(known) {
+        let status = Command::new(tool).arg("--strip-debug").arg("-o").arg(&stripped).arg(&archive).output();
+        if status.is_ok_and(|output| output.status.success()) {
+            return stripped;
+        }
+    }
+    archive
+}
+
 /// Unoptimised on purpose (`no-prepopulate-passes`): the fast paths are optimised where they are inlined.
 fn build_fast_paths(out_dir: &Path) -> PathBuf {
     let bitcode = out_dir.join("coex_fast.bc");
@@ -105,7 +120,7 @@ fn run(mut command: Command, complaint: &str) {
     }
 }
 
-/// 128 bits over names and contents, in sorted order. The standard hasher has fixed keys; nobody attacks this hash.
+/// 128 bits over the profile, and names and contents in sorted order. The standard hasher has fixed keys; nobody attacks this hash.
 fn hash_of(paths: &[&str]) -> String {
     let mut files = Vec::new();
     for path in paths.iter().map(Path::new) {
@@ -118,6 +133,10 @@ fn hash_of(paths: &[&str]) -> String {
     files.sort();
     let (mut low, mut high) = (DefaultHasher::new(), DefaultHasher::new());
     high.write_u8(1);
+    // A compiler for development carries another archive.
+    for hasher in [&mut low, &mut high] {
+        hasher.write(variable("PROFILE").as_encoded_bytes());
+    }
     for file in files {
         let contents = fs::read(&file).unwrap_or_default();
         for hasher in [&mut low, &mut high] {

@@ -67,7 +67,7 @@ pub fn cache_fault(error: CacheError) -> Fault {
 /// clang is asked once for each of its identities, and again when the system's files have moved.
 fn start_files(store: &Store, log: &mut Log) -> Result<StartFiles, Fault> {
     let toolchain = find_toolchain(store).map_err(|error| Box::new(error.to_diagnostic()))?;
-    let key = Key::of(&[b"start-files-1", toolchain.identity.as_bytes()]);
+    let key = Key::of(&[b"start-files-2", toolchain.identity.as_bytes()]);
     match store.lookup(&key).map_err(cache_fault)? {
         Lookup::Hit(entry) => {
             if let Some(files) = StartFiles::from_text(&entry.meta).filter(StartFiles::exist) {

@@ -21,7 +21,8 @@ pub struct StartFiles {
 
 /// Runs clang once; nothing is linked.
 pub fn ask(clang: &Path) -> Result<StartFiles, LinkError> {
-    let arguments = ["-###", "-pie", "-o", OUTPUT, "-Wl,coex-inputs"];
+    // The shared libgcc would only cost time at every start.
+    let arguments = ["-###", "-pie", "-static-libgcc", "-o", OUTPUT, "-Wl,coex-inputs"];
     let output = Command::new(clang).args(arguments).env("LC_ALL", "C").output();
     let output =
         output.map_err(|error| LinkError::CannotRun { linker: clang.to_owned(), reason: error.to_string() })?;
