@@ -1,29 +1,17 @@
-/* The same loops in C, through pointers that the compiler cannot see through. */
+/* The same loops in C, through pointers that the compiler cannot see through: calls_plain WHAT COUNT. */
 #include "calls/ffi/src/calls.h"
 
 #include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
 
-static int64_t (*volatile add)(int64_t, int64_t) = bench_add;
-static int64_t (*volatile next)(int64_t, int64_t) = bench_next;
-
-static double now(void)
+int main(int argc, char **argv)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-int main(void)
-{
-    int64_t x = 0, count = 100000000;
-    double start = now();
+    if (argc != 3)
+        return 2;
+    int64_t (*volatile call)(int64_t, int64_t) = strcmp(argv[1], "add") == 0 ? bench_add : bench_next;
+    int64_t x = 0, count = atoll(argv[2]);
     for (int64_t i = 0; i < count; i++)
-        x = add(x, i);
-    printf("add %f\n", (now() - start) / (double)count);
-    start = now();
-    for (int64_t i = 0; i < count; i++)
-        x = next(x, i);
-    printf("next %f\n", (now() - start) / (double)count);
-    printf("sum %lld\n", (long long)x);
+        x = call(x, i);
+    printf("%lld\n", (long long)x);
 }
