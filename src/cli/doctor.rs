@@ -4,6 +4,7 @@
 
 use super::{exit, output};
 use crate::link::find_linker;
+use crate::native::sandbox::landlock_version;
 use crate::native::{Store, find_toolchain};
 
 pub(super) fn doctor() -> u8 {
@@ -23,6 +24,10 @@ pub(super) fn doctor() -> u8 {
     match find_linker(std::env::var_os("PATH").as_deref()) {
         Ok(linker) => report.line(true, "linker", &linker.path.display().to_string()),
         Err(error) => report.line(false, "linker", &error.to_string()),
+    }
+    match landlock_version() {
+        0 => report.line(true, "sandbox", "the kernel has no landlock: clang runs unconfined"),
+        version => report.line(true, "sandbox", &format!("landlock {version}")),
     }
     // Only libraries with system dependencies need it.
     match std::process::Command::new("pkg-config").arg("--version").output() {

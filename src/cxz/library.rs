@@ -3,7 +3,7 @@
 //! In: a path. Out: a [`Library`] whose manifest is checked and whose listed files exist. An unpacked directory is held
 //! to the rules of an archive. Deliberately not here: finding libraries (`search`), and compiling anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use super::{glob, manifest};
 use crate::cxz::manifest::{Manifest, Unit};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::source::{SourceMap, Span};
+
+/// No honest manifest comes near.
+const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
 pub struct Library {
@@ -59,7 +62,13 @@ pub fn from_files(
     diagnostics: &mut Diagnostics,
 ) -> Option<Library> {
     let stem = origin.file_stem().map_or_else(|| display.to_owned(), |stem| stem.to_string_lossy().into_owned());
-    let text = match std::str::from_utf8(&files["manifest.toml"]) {
+    let bytes = &files["manifest.toml"];
+    if bytes.len() > MAX_MANIFEST_BYTES {
+        let message = format!("Manifest of '{stem}' is not valid: it is larger than 1 MiB");
+        diagnostics.push(Diagnostic::without_place(Code::E1408, message));
+        return None;
+    }
+    let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("Manifest of '{stem}' is not valid: byte {} is not UTF-8", error.valid_up_to());
@@ -138,15 +147,9 @@ impl Library {
 
     /// The C files of a unit, patterns expanded, each once, in the order of the manifest.
     pub fn unit_sources(&self, unit: &Unit) -> Vec<String> {
-        let mut list: Vec<String> = Vec::new();
-        for pattern in &unit.source {
-            for path in self.matching(&pattern.value) {
-                if !list.iter().any(|known| known == path) {
-                    list.push(path.to_owned());
-                }
-            }
-        }
-        list
+        let mut seen = BTreeSet::new();
+        let files = unit.source.iter().flat_map(|pattern| self.matching(&pattern.value));
+        files.filter(|path| seen.insert(*path)).map(str::to_owned).collect()
     }
 
     /// Every file below `ffi/src`, by its path relative to it.

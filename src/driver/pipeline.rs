@@ -181,6 +181,8 @@ fn link(
     let linked = linking::link_program(session, &store, object, natives, externs, &mut inputs, &mut record.log);
     let output = linked.map_err(|fault| record.fail(fault))?;
     linking::keep_program(session, &store, &inputs, record)?;
+    // After the work, at most once a day; a cache that cannot be tidied now will be tidied another time.
+    let _ = store.gc_if_due();
     Ok(Product::Executable { output, replay: None })
 }
 

@@ -54,7 +54,9 @@ impl LinkError {
         if !symbols.is_empty() {
             return LinkError::Undefined { symbols };
         }
-        if let Some(line) = text.lines().find(|line| line.contains("No space left") || line.contains("fallocate")) {
+        if let Some(line) =
+            text.lines().find(|line| ["No space left", "Disk full", "fallocate"].iter().any(|text| line.contains(text)))
+        {
             return LinkError::CannotWrite { path: output.to_owned(), reason: line.to_owned() };
         }
         LinkError::Failed { linker: linker.to_owned(), path: output.to_owned(), output: text.trim_end().to_owned() }

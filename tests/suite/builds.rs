@@ -238,7 +238,7 @@ fn stages_can_be_looked_at() {
         assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{stage}");
         assert!(!sandbox.path("hello").exists(), "{stage}");
     }
-    for (kind, mark) in [("ast", "Module"), ("ir", "main"), ("llvm", "define"), ("asm", ".text")] {
+    for (kind, mark) in [("ast", "func main"), ("ir", "main"), ("llvm", "define"), ("asm", ".text")] {
         for words in [&["emit", kind, "hello.coex"][..], &["build", &format!("--emit={kind}"), "hello.coex"]] {
             let run = sandbox.coexc(words);
             assert_eq!(run.status, 0, "{}", run.stderr);

@@ -98,6 +98,9 @@ fn not_toml() {
     );
     assert!(parse("").1[0].contains("table 'library' is missing"));
     assert!(parse("\u{0}").1[0].starts_with("E1408"));
+    for deep in ["a = ".to_owned() + &"[".repeat(200_000), "[".repeat(200_000), "a.".repeat(100_000)] {
+        assert!(parse(&deep).1[0].starts_with("E1408"));
+    }
 }
 
 #[test]
