@@ -3,8 +3,6 @@
 //! In: arguments. Out: an exit status; asked-for data on standard output, talk on standard error. Reading order:
 //! [`args`] (what can be asked), then one file a command. Deliberately not here: anything that compiles.
 
-#![expect(clippy::disallowed_methods, reason = "the command line reads the environment and writes files")]
-
 pub mod args;
 mod build;
 mod cache;

@@ -4,8 +4,6 @@
 //! standard error. Reading order: [`session`] (what is asked), [`pipeline`] (the phases), [`load`] (reading), the rest.
 //! Deliberately not here: options and printing (`cli`), and any phase.
 
-#![expect(clippy::disallowed_methods, reason = "reading sources and writing outputs is this module's work")]
-
 mod facts;
 mod imports;
 pub mod inputs;

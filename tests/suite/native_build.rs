@@ -229,7 +229,8 @@ int g(void) { return puts(\"x\"); }\n";
 /// A gigabyte of state is possible, more than two are not.
 #[test]
 fn more_state_than_an_instance_can_have_is_refused() {
-    let error = failure(&TestLibrary::new(&[("a.c", "static char s[3LL << 30];\nint f(int n) { return s[n]++; }\n")], &["f"]));
+    let error =
+        failure(&TestLibrary::new(&[("a.c", "static char s[3LL << 30];\nint f(int n) { return s[n]++; }\n")], &["f"]));
     assert!(error.to_string().contains("bytes of variables are more than an instance can have"), "{error}");
 }
 

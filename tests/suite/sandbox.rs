@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     root: PathBuf,
 }
 
 /// What a run of a tool gave.
-pub struct Ran {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Sandbox {
-    pub fn new() -> Sandbox {
+    pub(crate) fn new() -> Sandbox {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let root = std::env::temp_dir().join(format!("coex-test-{}-{count}", std::process::id()));
@@ -25,22 +25,22 @@ impl Sandbox {
         Sandbox { root }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("parent")).expect("directory");
         fs::write(&path, content).expect("file");
         path
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(&self.root).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -48,16 +48,16 @@ impl Sandbox {
         command
     }
 
-    pub fn coexc(&self, words: &[&str]) -> Ran {
+    pub(crate) fn coexc(&self, words: &[&str]) -> Ran {
         ran(self.command(env!("CARGO_BIN_EXE_coexc")).args(words))
     }
 
-    pub fn coex(&self, words: &[&str]) -> Ran {
+    pub(crate) fn coex(&self, words: &[&str]) -> Ran {
         ran(self.command(env!("CARGO_BIN_EXE_coex")).args(words))
     }
 
     /// An unpacked library directory.
-    pub fn library(&self, directory: &str, name: &str) {
+    pub(crate) fn library(&self, directory: &str, name: &str) {
         self.write(
             &format!("{directory}/manifest.toml"),
             format!("[library]\nname = \"{name}\"\nversion = \"1.0.0\"\nsource = [\"{name}.coex\"]\n"),
@@ -72,7 +72,7 @@ impl Drop for Sandbox {
     }
 }
 
-pub fn ran(command: &mut Command) -> Ran {
+pub(crate) fn ran(command: &mut Command) -> Ran {
     let output: Output = command.output().expect("runs");
     Ran {
         status: output.status.code().unwrap_or(-1),

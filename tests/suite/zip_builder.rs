@@ -2,35 +2,35 @@
 
 /// An entry with its local header and its central record, which agree until a test changes one.
 #[derive(Clone)]
-pub struct Entry {
-    pub local: Header,
-    pub central: Header,
-    pub data: Vec<u8>,
+pub(crate) struct Entry {
+    pub(crate) local: Header,
+    pub(crate) central: Header,
+    pub(crate) data: Vec<u8>,
     /// Bytes behind the data: a descriptor, or a gap.
-    pub tail: Vec<u8>,
-    pub made_by: u16,
-    pub attributes: u32,
-    pub comment: Vec<u8>,
-    pub disk: u16,
+    pub(crate) tail: Vec<u8>,
+    pub(crate) made_by: u16,
+    pub(crate) attributes: u32,
+    pub(crate) comment: Vec<u8>,
+    pub(crate) disk: u16,
     /// Added to the true offset of the local header.
-    pub offset_shift: i64,
+    pub(crate) offset_shift: i64,
     /// Leave it out of the central directory.
-    pub hidden: bool,
+    pub(crate) hidden: bool,
 }
 
 #[derive(Clone)]
-pub struct Header {
-    pub name: Vec<u8>,
-    pub flags: u16,
-    pub method: u16,
-    pub crc32: u32,
-    pub compressed: u32,
-    pub size: u32,
-    pub extra: Vec<u8>,
+pub(crate) struct Header {
+    pub(crate) name: Vec<u8>,
+    pub(crate) flags: u16,
+    pub(crate) method: u16,
+    pub(crate) crc32: u32,
+    pub(crate) compressed: u32,
+    pub(crate) size: u32,
+    pub(crate) extra: Vec<u8>,
 }
 
 impl Entry {
-    pub fn stored(name: &[u8], content: &[u8]) -> Entry {
+    pub(crate) fn stored(name: &[u8], content: &[u8]) -> Entry {
         let header = Header {
             name: name.to_vec(),
             flags: 1 << 11,
@@ -54,7 +54,7 @@ impl Entry {
         }
     }
 
-    pub fn deflated(name: &[u8], content: &[u8]) -> Entry {
+    pub(crate) fn deflated(name: &[u8], content: &[u8]) -> Entry {
         let mut stream = flate2::Compress::new(flate2::Compression::best(), false);
         let mut data = Vec::with_capacity(content.len() + 100);
         stream.compress_vec(content, &mut data, flate2::FlushCompress::Finish).expect("compresses");
@@ -67,13 +67,13 @@ impl Entry {
         entry
     }
 
-    pub fn both(&mut self, change: impl Fn(&mut Header)) {
+    pub(crate) fn both(&mut self, change: impl Fn(&mut Header)) {
         change(&mut self.local);
         change(&mut self.central);
     }
 
     /// As writers to pipes do it: sizes and checksum follow the data.
-    pub fn with_descriptor(mut self, signature: bool) -> Entry {
+    pub(crate) fn with_descriptor(mut self, signature: bool) -> Entry {
         self.both(|header| header.flags |= 1 << 3);
         (self.local.crc32, self.local.compressed, self.local.size) = (0, 0, 0);
         if signature {
@@ -88,27 +88,27 @@ impl Entry {
 
 /// The end record's fields; `None` means the true value.
 #[derive(Default, Clone)]
-pub struct End {
-    pub disk: u16,
-    pub directory_disk: u16,
-    pub count_here: Option<u16>,
-    pub count: Option<u16>,
-    pub directory_size: Option<u32>,
-    pub directory_start: Option<u32>,
-    pub comment: Vec<u8>,
+pub(crate) struct End {
+    pub(crate) disk: u16,
+    pub(crate) directory_disk: u16,
+    pub(crate) count_here: Option<u16>,
+    pub(crate) count: Option<u16>,
+    pub(crate) directory_size: Option<u32>,
+    pub(crate) directory_start: Option<u32>,
+    pub(crate) comment: Vec<u8>,
     /// Overrides the length of the comment.
-    pub comment_len: Option<u16>,
+    pub(crate) comment_len: Option<u16>,
 }
 
-pub fn manifest() -> Entry {
+pub(crate) fn manifest() -> Entry {
     Entry::stored(b"manifest.toml", b"[library]\nname = \"a\"\nversion = \"1.0.0\"\n")
 }
 
-pub fn build(entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn build(entries: &[Entry]) -> Vec<u8> {
     build_with(entries, &End::default())
 }
 
-pub fn build_with(entries: &[Entry], end: &End) -> Vec<u8> {
+pub(crate) fn build_with(entries: &[Entry], end: &End) -> Vec<u8> {
     let (mut bytes, mut directory, mut count) = (Vec::new(), Vec::new(), 0_u16);
     for entry in entries {
         let offset = bytes.len() as i64 + entry.offset_shift;
@@ -158,12 +158,12 @@ fn common(header: &Header, bytes: &mut Vec<u8>) {
     bytes.extend((header.extra.len() as u16).to_le_bytes());
 }
 
-pub fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     crc.sum()
 }
 
-pub fn extra_field(id: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn extra_field(id: u16, data: &[u8]) -> Vec<u8> {
     [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes()[..], data].concat()
 }
