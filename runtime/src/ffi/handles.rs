@@ -67,6 +67,7 @@ static PROGRAM: Global<FullInstance> = Global::new(FullInstance {
     },
     library_index: 0,
     id_row: 0,
+    first_unit: 0,
     root: null_mut(),
     next: null_mut(),
     arguments: super::arena::Chunks::new(),

@@ -29,6 +29,8 @@ pub(crate) struct FullInstance {
     pub(crate) library_index: u32,
     /// Row of the id table; stays with the slot.
     pub(crate) id_row: u32,
+    /// Where the slot's run begins; stays as well.
+    pub(crate) first_unit: u32,
     pub(crate) root: *mut Root,
     /// List of free slots, or of dead instances.
     pub(crate) next: *mut FullInstance,
@@ -48,25 +50,43 @@ pub(crate) struct FullInstance {
 
 pub(crate) const DATA_OFFSET: usize = (size_of::<FullInstance>() + 63) & !63;
 
-/// Slots of one library. Slots are reused, never returned, so that stale ids can always be looked at.
+/// Slots of one library, which are reused. Slots that fill a run of their own go back to the pool when several are free.
 struct Slab {
     library: *const LibraryDescriptor,
     free: *mut FullInstance,
     live: u64,
+    /// Free slots, where each has a run of its own of `run_units`; 0 units where slots share runs.
+    free_count: u32,
+    run_units: u32,
+}
+
+const FREE_LARGE_SLOTS: u32 = 4;
+
+impl Slab {
+    const fn new(library: *const LibraryDescriptor) -> Slab {
+        Slab { library, free: null_mut(), live: 0, free_count: 0, run_units: 0 }
+    }
 }
 
 struct Instances {
     slabs: Vec<Slab>,
-    /// Every slot that ever was; ids are row + generation.
+    /// Every slot; ids are row + generation. Null for slots that went back to the pool.
     ids: Vec<*mut FullInstance>,
+    free_rows: Vec<u32>,
     generation: u64,
     live: u64,
     /// Instances whose code crashed, to be freed when nothing of theirs runs.
     dead: *mut FullInstance,
 }
 
-static INSTANCES: Global<Instances> =
-    Global::new(Instances { slabs: Vec::new(), ids: Vec::new(), generation: 0, live: 0, dead: null_mut() });
+static INSTANCES: Global<Instances> = Global::new(Instances {
+    slabs: Vec::new(),
+    ids: Vec::new(),
+    free_rows: Vec::new(),
+    generation: 0,
+    live: 0,
+    dead: null_mut(),
+});
 
 fn instances() -> &'static mut Instances {
     // SAFETY: stage 1 has one mutator thread.
@@ -77,7 +97,7 @@ const ID_ROW_BITS: u32 = 24;
 
 /// The number that C code knows an instance by; above 0.
 pub(crate) fn id(instance: *mut FullInstance) -> i64 {
-    // SAFETY: slots are never unmapped.
+    // SAFETY: the caller names a live instance.
     unsafe { ((*instance).public.generation << ID_ROW_BITS | u64::from((*instance).id_row)) as i64 }
 }
 
@@ -85,7 +105,10 @@ pub(crate) fn id(instance: *mut FullInstance) -> i64 {
 pub(crate) fn by_id(id: i64) -> Option<*mut FullInstance> {
     let row = id as u64 & ((1 << ID_ROW_BITS) - 1);
     let instance = *instances().ids.get(row as usize)?;
-    // SAFETY: slots are never unmapped.
+    if instance.is_null() {
+        return None;
+    }
+    // SAFETY: a slot of a slab, live or free.
     unsafe {
         let live = (*instance).public.generation == id as u64 >> ID_ROW_BITS
             && (*instance).public.state == instance_state::LIVE;
@@ -119,7 +142,7 @@ pub(crate) unsafe fn create(
         let all = instances();
         all.generation += 1;
         let base = instance.cast::<u8>().add(DATA_OFFSET);
-        let id_row = (*instance).id_row;
+        let FullInstance { id_row, first_unit, .. } = *instance;
         instance.write(FullInstance {
             public: Instance {
                 base,
@@ -132,6 +155,7 @@ pub(crate) unsafe fn create(
             },
             library_index,
             id_row,
+            first_unit,
             root,
             next: null_mut(),
             arguments: Chunks::new(),
@@ -173,22 +197,23 @@ unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<*mu
     // SAFETY: a descriptor.
     let library = unsafe { &*library };
     while all.slabs.len() <= index as usize {
-        all.slabs.push(Slab { library: core::ptr::null(), free: null_mut(), live: 0 });
+        all.slabs.push(Slab::new(core::ptr::null()));
     }
     let slab = &mut all.slabs[index as usize];
     if !core::ptr::eq(slab.library, library) {
-        *slab = Slab { library, free: null_mut(), live: 0 };
+        *slab = Slab::new(library);
     }
     if library.max_instances != 0 && slab.live >= library.max_instances {
         return Err(Exhausted::LibraryInstances);
     }
     if slab.free.is_null() {
         // SAFETY: fresh memory of the pool.
-        unsafe { carve(slab, &mut all.ids, library)? };
+        unsafe { carve(slab, &mut all.ids, &mut all.free_rows, library)? };
     }
     let instance = slab.free;
     // SAFETY: a free slot.
     slab.free = unsafe { (*instance).next };
+    slab.free_count = slab.free_count.saturating_sub(1);
     slab.live += 1;
     all.live += 1;
     Ok(instance)
@@ -198,6 +223,7 @@ unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<*mu
 unsafe fn carve(
     slab: &mut Slab,
     ids: &mut Vec<*mut FullInstance>,
+    free_rows: &mut Vec<u32>,
     library: &LibraryDescriptor,
 ) -> Result<(), Exhausted> {
     let align = (library.align as usize).max(64).next_power_of_two();
@@ -210,16 +236,25 @@ unsafe fn carve(
     let start = units().address(first);
     let end = start + count * UNIT_BYTES;
     let mut base = (start + DATA_OFFSET).next_multiple_of(align);
+    let fills_run = base + stride + library.total_size as usize > end;
+    slab.run_units = if fills_run { count as u32 } else { 0 };
     while base + library.total_size as usize <= end {
         let instance = (base - DATA_OFFSET) as *mut FullInstance;
+        let row = free_rows.pop().unwrap_or(ids.len() as u32);
         // SAFETY: within the run; the header of a free slot says that nothing lives here.
         unsafe {
             (*instance).public.generation = 0;
             (*instance).public.state = instance_state::DEAD;
-            (*instance).id_row = ids.len() as u32;
+            (*instance).id_row = row;
+            (*instance).first_unit = first as u32;
             (*instance).next = slab.free;
         }
-        ids.push(instance);
+        if row as usize == ids.len() {
+            ids.push(instance);
+        } else {
+            ids[row as usize] = instance;
+        }
+        slab.free_count += 1;
         slab.free = instance;
         base += stride;
     }
@@ -281,10 +316,17 @@ unsafe fn recycle(instance: *mut FullInstance) {
         (*instance).manual.free_all();
         let all = instances();
         let slab = &mut all.slabs[(*instance).library_index as usize];
-        (*instance).next = slab.free;
-        slab.free = instance;
         slab.live -= 1;
         all.live -= 1;
+        if slab.run_units != 0 && slab.free_count >= FREE_LARGE_SLOTS {
+            all.ids[(*instance).id_row as usize] = null_mut();
+            all.free_rows.push((*instance).id_row);
+            units().give((*instance).first_unit as usize, slab.run_units as usize);
+            return;
+        }
+        (*instance).next = slab.free;
+        slab.free = instance;
+        slab.free_count += 1;
     }
 }
 

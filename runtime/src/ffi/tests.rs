@@ -60,7 +60,7 @@ type Functions = [unsafe extern "C" fn(); 1];
 static CONSTRUCTORS: Functions = [constructor];
 static DESTRUCTORS: Functions = [destructor];
 
-struct Libraries([*const LibraryDescriptor; 2]);
+struct Libraries([*const LibraryDescriptor; 3]);
 // SAFETY: constant data.
 unsafe impl Sync for Libraries {}
 struct Descriptor(LibraryDescriptor);
@@ -92,12 +92,20 @@ const fn descriptor(name: *const c_char, with_code: bool) -> LibraryDescriptor {
 
 static COUNTER: Descriptor = Descriptor(descriptor(c"counter".as_ptr(), true));
 static PLAIN: Descriptor = Descriptor(descriptor(c"plain".as_ptr(), false));
-static LIBRARIES: Libraries = Libraries([&raw const COUNTER.0, &raw const PLAIN.0]);
+/// Every slot fills a run of its own, behind an unusual alignment.
+static HUGE: Descriptor = Descriptor({
+    let mut huge = descriptor(c"huge".as_ptr(), false);
+    huge.total_size = 1 << 20;
+    huge.align = 32 << 10;
+    huge.max_instances = 0;
+    huge
+});
+static LIBRARIES: Libraries = Libraries([&raw const COUNTER.0, &raw const PLAIN.0, &raw const HUGE.0]);
 static INFO: ProgramInfo = ProgramInfo {
     abi_version: ABI_VERSION,
     type_count: TYPES.len() as u32,
     types: TYPES.as_ptr(),
-    library_count: 2,
+    library_count: 3,
     libraries: LIBRARIES.0.as_ptr(),
     entry: null(),
 };
@@ -116,16 +124,16 @@ fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
 #[repr(C)]
 struct TaskRoot {
     root: Root,
-    instances: [*mut Instance; 2],
+    instances: [*mut Instance; 3],
 }
 
 /// A root as compiled code has it in its frame.
 unsafe fn in_root(fiber: *mut Fiber, body: impl FnOnce()) {
     let mut frame =
-        TaskRoot { root: Root { parent: null_mut(), library_count: 77, instances: [] }, instances: [16 as *mut _; 2] };
+        TaskRoot { root: Root { parent: null_mut(), library_count: 77, instances: [] }, instances: [16 as *mut _; 3] };
     // SAFETY: the frame lives until the root ends.
     unsafe {
-        root::coex_root_enter(fiber, (&raw mut frame).cast(), 2);
+        root::coex_root_enter(fiber, (&raw mut frame).cast(), 3);
         body();
         root::coex_root_leave(fiber);
     }
@@ -308,6 +316,37 @@ fn instances_are_limited_and_ids_go_stale() {
             });
             assert_eq!(api::coex_ffi_instance_valid(id), 1);
             assert_eq!(api::coex_ffi_instance_count(), 1);
+        }
+    });
+}
+
+#[test]
+fn large_slots_go_back_to_the_pool() {
+    unsafe fn nest(fiber: *mut Fiber, depth: usize) {
+        if depth > 0 {
+            // SAFETY: the running fiber.
+            unsafe {
+                in_root(fiber, || {
+                    let instance = get(fiber, 2);
+                    assert!(((*instance).public.base as usize).is_multiple_of(32 << 10));
+                    let id = instance::id(instance);
+                    nest(fiber, depth - 1);
+                    assert_eq!(instance::by_id(id), Some(instance));
+                });
+            }
+        }
+    }
+    with_libraries(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let before = units::units().used;
+            let id = instance::id(get(fiber, 2));
+            for _ in 0..10 {
+                nest(fiber, 20);
+            }
+            let kept = (units::units().used - before) << units::UNIT_SHIFT;
+            assert!(kept < 8 << 20, "{kept}");
+            assert!(instance::by_id(id).is_some() && instance::by_id(id + (1 << 24)).is_none());
         }
     });
 }

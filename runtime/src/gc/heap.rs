@@ -365,6 +365,8 @@ impl Heap {
                     self.bytes
                 }
             };
+            // The rest is for stacks, foreign code, and the system: better a panic than to be killed.
+            let memory = memory - memory / 8;
             self.limit = (memory.min(self.bytes) >> BLOCK_SHIFT).max(self.limit.min(self.bytes >> BLOCK_SHIFT));
         }
         wanted <= self.limit
