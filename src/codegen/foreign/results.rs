@@ -17,6 +17,8 @@ use std::mem::offset_of;
 const OK: u32 = 0;
 const ERR: u32 = 1;
 const RESOURCE_EXHAUSTED: &str = "ResourceExhausted";
+/// `COEX_FFI_RESOURCE_EXHAUSTED` of `coex_ffi.h`, negated like every error of the rule `negative`.
+const EXHAUSTED_CODE: i64 = 100;
 
 impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn result(&mut self, c: Option<Value<'ctx>>) -> Option<Value<'ctx>> {
@@ -258,7 +260,6 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     fn failure_by_rule(&self, rule: ErrorRule, failure: &Failure, c: Option<Value<'ctx>>) -> Value<'ctx> {
         let emit = &self.body.emit;
-        let fiber = self.body.fiber.into();
         // NULL says nothing of the reason but what errno holds.
         let by_errno = matches!(rule, ErrorRule::Errno | ErrorRule::Null);
         let code = match (rule, c) {
@@ -268,6 +269,29 @@ impl<'ctx> Foreign<'_, 'ctx> {
             (ErrorRule::Nonzero, Some(Value::IntValue(result))) => self.wide_result(result),
             _ => self.widen(self.current_errno().into_int_value(), true),
         };
+        if let Failure::Code = failure {
+            return code.into();
+        }
+        if !matches!(rule, ErrorRule::Negative) {
+            return self.failure_text(failure, by_errno, code);
+        }
+        // The wrapper may say itself that resources are exhausted.
+        let is_exhausted = emit.compare(IntPredicate::EQ, code, emit.types.int(EXHAUSTED_CODE));
+        let (exhausted, other, end) = (self.body.new_block(), self.body.new_block(), self.body.new_block());
+        emit.branch(is_exhausted, exhausted, other);
+        emit.at(exhausted);
+        emit.jump(end);
+        emit.at(other);
+        let text = self.failure_text(failure, by_errno, code);
+        let other_in = emit.block();
+        emit.jump(end);
+        emit.at(end);
+        emit.phi(&[(self.text(RESOURCE_EXHAUSTED), exhausted), (text, other_in)])
+    }
+
+    /// The text of an error that has a code.
+    fn failure_text(&self, failure: &Failure, by_errno: bool, code: IntValue<'ctx>) -> Value<'ctx> {
+        let fiber = self.body.fiber.into();
         match failure {
             Failure::Code => code.into(),
             Failure::Text { error_text: Some(symbol) } => {
