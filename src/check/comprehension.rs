@@ -9,6 +9,9 @@ use crate::ir::{self, Expr, ExprKind, LocalId, RuntimeFunction, Stmt, StmtKind};
 use crate::source::Span;
 use crate::types::{self, Type, TypeId};
 
+/// What the innermost loop does.
+type Inner<'f, B> = Box<dyn FnOnce(&mut B, &mut ir::Block) + 'f>;
+
 impl<'a> Body<'_, 'a> {
     pub(crate) fn list_comprehension(
         &mut self,
@@ -108,13 +111,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// Nested loops, the first clause outermost. A box, so that the closure types of the recursion stay finite.
-    fn clauses(
-        &mut self,
-        clauses: &'a [Clause],
-        span: Span,
-        out: &mut ir::Block,
-        inner: Box<dyn FnOnce(&mut Self, &mut ir::Block) + '_>,
-    ) {
+    fn clauses(&mut self, clauses: &'a [Clause], span: Span, out: &mut ir::Block, inner: Inner<'_, Self>) {
         let Some((clause, rest)) = clauses.split_first() else { return inner(self, out) };
         let walk = self.walk(&clause.iterable, &clause.binder);
         self.for_loop(walk, &clause.binder, span, out, |this, body| match &clause.filter {

@@ -23,7 +23,7 @@ enum Constructor {
 impl Body<'_, '_> {
     pub(crate) fn is_useful(&mut self, rows: &[Pat], pat: &Pat, ty: TypeId) -> bool {
         let rows: Vec<Vec<Pat>> = rows.iter().map(|row| vec![row.clone()]).collect();
-        self.useful(&rows, &[pat.clone()], &[ty])
+        self.useful(&rows, std::slice::from_ref(pat), &[ty])
     }
 
     fn useful(&mut self, rows: &[Vec<Pat>], query: &[Pat], tys: &[TypeId]) -> bool {

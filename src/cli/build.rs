@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::args::{Build, Check, Common, EmitKind, MessageFormat, StageName};
+use super::args::{Build, Check, Common, MessageFormat, StageName};
 use super::output::{self, Style};
 use super::{emit, exit};
 use crate::diagnostics::json;

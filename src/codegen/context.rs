@@ -8,7 +8,7 @@ use super::call_graph::CallGraph;
 use super::debug_info::DebugInfo;
 use super::emit::{Emit, Scalars, Value};
 use super::layout::{Form, Layout, Layouts, Presence};
-use super::{CodegenError, CodegenOptions, LibraryBinding, OptLevel, descriptors, literals, types_table};
+use super::{CodegenOptions, LibraryBinding, OptLevel, descriptors, literals, types_table};
 use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
@@ -45,7 +45,6 @@ pub(super) struct Codegen<'a, 'ctx> {
     slot_types: Vec<OnceCell<BasicTypeEnum<'ctx>>>,
     functions: Vec<FunctionValue<'ctx>>,
     runtime: RefCell<HashMap<RuntimeFunction, FunctionValue<'ctx>>>,
-    error: RefCell<Option<CodegenError>>,
 }
 
 /// Attributes that are used more than once.
@@ -103,7 +102,6 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             slot_types: vec![OnceCell::new(); program.types.len()],
             functions: Vec::new(),
             runtime: RefCell::default(),
-            error: RefCell::default(),
         };
         codegen.functions = codegen.declare_functions();
         if options.debug_info {
@@ -117,17 +115,6 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
 
     pub(super) fn emit(&self) -> Emit<'ctx> {
         Emit::new(self.context, self.types)
-    }
-
-    // -------------------------------------------------------------------------------------------------- errors
-
-    /// Keeps the first error; the lowering goes on with poison and its result is thrown away.
-    pub(super) fn report(&self, error: CodegenError) {
-        self.error.borrow_mut().get_or_insert(error);
-    }
-
-    pub(super) fn take_error(&self) -> Option<CodegenError> {
-        self.error.borrow_mut().take()
     }
 
     // --------------------------------------------------------------------------------------------------- types

@@ -181,6 +181,6 @@ pub(super) fn static_header(type_id: u32) -> u64 {
 
 const _: () = {
     // `empty` relies on these words being zero for an empty collection.
-    assert!(offset_of!(ListObject, len) == 16 && size_of::<ListObject>() % 8 == 0);
-    assert!(size_of::<ArrayObject>() % 8 == 0 && size_of::<MapObject>() % 8 == 0);
+    assert!(offset_of!(ListObject, len) == 16 && size_of::<ListObject>().is_multiple_of(8));
+    assert!(size_of::<ArrayObject>().is_multiple_of(8) && size_of::<MapObject>().is_multiple_of(8));
 };

@@ -43,7 +43,7 @@ pub use embedded::{FAST_BITCODE, RUNTIME_ARCHIVE};
 
 use crate::bind::Binding;
 use crate::ir::Program;
-use crate::source::{SourceMap, Span};
+use crate::source::SourceMap;
 use context::Codegen;
 use inkwell::context::Context;
 use std::fmt;
@@ -100,8 +100,6 @@ pub struct Output {
 
 #[derive(Debug)]
 pub enum CodegenError {
-    /// The construct is not supported by this version.
-    NotBuilt { what: String, span: Span },
     /// LLVM does not know the processor.
     UnknownCpu(String),
     /// LLVM refused what it was given: a defect of the compiler, or of inline assembly.
@@ -111,7 +109,6 @@ pub enum CodegenError {
 impl fmt::Display for CodegenError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CodegenError::NotBuilt { what, .. } => write!(formatter, "Not supported by this version: {what}"),
             CodegenError::UnknownCpu(name) => write!(formatter, "unknown processor '{name}'"),
             CodegenError::Llvm(text) => write!(formatter, "LLVM: {text}"),
         }
@@ -141,8 +138,5 @@ pub fn compile(
     descriptors::define_all(&codegen);
     let (types, type_count) = types_table::define(&codegen);
     start::define(&codegen, types, type_count);
-    if let Some(error) = codegen.take_error() {
-        return Err(error);
-    }
     object::finish(&codegen, &machine, &log)
 }

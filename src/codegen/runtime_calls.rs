@@ -116,7 +116,7 @@ impl<'ctx> Body<'_, 'ctx> {
         let mut temporaries = Vec::new();
         for pass in function.params() {
             let operand = match pass {
-                Pass::Fiber => self.fiber.into(),
+                Pass::Fiber => self.fiber,
                 Pass::Type => self.codegen.descriptor(self.operand_type(function, args.first().and_then(|arg| arg.ty))),
                 Pass::ResultType => self.codegen.descriptor(self.operand_type(function, ty)),
                 Pass::Site => self.codegen.site(span),

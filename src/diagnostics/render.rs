@@ -131,7 +131,7 @@ impl SourceCode for Excerpted<'_> {
 
 impl<'a> Shown<'a> {
     fn new(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Shown<'a> {
-        let aside = |kind| move |text: &'a String| Aside { text, kind: kind };
+        let aside = |kind| move |text: &'a String| Aside { text, kind };
         let mut asides = Vec::new();
         for (span, text) in &diagnostic.secondary {
             asides.push(Aside { text, kind: AsideKind::Place(Excerpted::new(*span, sources)) });

@@ -19,9 +19,9 @@ use crate::native::{NativeError, NativeLibrary, Store, find_toolchain};
 static RUNTIME: &[u8] = include_bytes!(env!("COEX_RUNTIME_ARCHIVE"));
 
 /// A fault of the machine, with its own text.
-pub type Fault = Box<Diagnostic>;
+pub(super) type Fault = Box<Diagnostic>;
 
-pub fn link_program(
+pub(super) fn link_program(
     session: &Session,
     store: &Store,
     object: &[u8],
@@ -56,11 +56,11 @@ fn located(error: &LinkError, externs: &[Extern]) -> Fault {
     fault
 }
 
-pub fn link_fault(error: &LinkError) -> Fault {
+pub(super) fn link_fault(error: &LinkError) -> Fault {
     Box::new(error.to_diagnostic())
 }
 
-pub fn cache_fault(error: CacheError) -> Fault {
+pub(super) fn cache_fault(error: CacheError) -> Fault {
     Box::new(NativeError::from(error).to_diagnostic())
 }
 
@@ -96,7 +96,12 @@ fn runtime_archive(store: &Store) -> Result<PathBuf, CacheError> {
 }
 
 /// Keeps a finished program for the next build. Only warnings can be left at this point.
-pub fn keep_program(session: &Session, store: &Store, inputs: &Inputs, record: &mut Record) -> Result<(), Failure> {
+pub(super) fn keep_program(
+    session: &Session,
+    store: &Store,
+    inputs: &Inputs,
+    record: &mut Record,
+) -> Result<(), Failure> {
     let Ok(program) = std::fs::read(&session.output) else { return Ok(()) };
     let warnings = record.diagnostics.sorted();
     let key = output_cache::key(session);

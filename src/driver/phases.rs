@@ -6,8 +6,8 @@ use super::session::{Emit, OptLevel, Session, Switch};
 use crate::ast::Module;
 use crate::bind;
 use crate::check::{self, CheckOptions};
-use crate::codegen::{self, CodegenError, CodegenOptions, LibraryBinding};
-use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::codegen::{self, CodegenOptions, LibraryBinding};
+use crate::diagnostics::Diagnostics;
 use crate::ir::Program;
 use crate::native::NativeLibrary;
 use crate::parse;
@@ -54,8 +54,7 @@ pub(super) fn codegen(
     externs: &[bind::Binding],
     session: &Session,
     sources: &SourceMap,
-    diagnostics: &mut Diagnostics,
-) -> Option<Vec<u8>> {
+) -> Vec<u8> {
     let binding = |native: &NativeLibrary| LibraryBinding {
         descriptor_symbol: native.descriptor_symbol.clone(),
         uses_stdio: native.uses_stdio,
@@ -79,12 +78,7 @@ pub(super) fn codegen(
         ..CodegenOptions::default()
     };
     match codegen::compile(program, sources, &libraries, externs, &options) {
-        Ok(output) => Some(output.bytes),
-        Err(CodegenError::NotBuilt { what, span }) => {
-            let message = format!("Not supported by this version: {what}");
-            diagnostics.push(Diagnostic::new(Code::E0001, span, message));
-            None
-        }
+        Ok(output) => output.bytes,
         Err(error) => crate::bug!("{error}"),
     }
 }

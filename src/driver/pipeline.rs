@@ -50,6 +50,7 @@ pub struct Record {
 }
 
 impl Record {
+    #[expect(clippy::boxed_local, reason = "faults travel boxed, since results carry them")]
     fn fail(&mut self, fault: Fault) -> Failure {
         self.diagnostics.push(*fault);
         Failure::Reported
@@ -152,9 +153,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     record.timings.begin(Stage::Codegen);
-    let object = phases::codegen(&program, &natives, &bindings, session, &record.sources, &mut record.diagnostics);
-    record.require_no_errors()?;
-    let Some(object) = object else { return Err(Failure::Reported) };
+    let object = phases::codegen(&program, &natives, &bindings, session, &record.sources);
     if session.emit != Emit::Executable {
         return Ok(Product::Emitted(object));
     }

@@ -196,7 +196,6 @@ mod tests {
             functions: BTreeMap::from([("f".to_owned(), function)]),
             link_args: vec!["-lz".to_owned()],
             uses_stdio: true,
-            system_headers: Default::default(),
             report: IsolationReport {
                 tier: "instance".to_owned(),
                 members: vec![MemberReport { name: "m".to_owned(), size: 4, file: String::new(), line: 0 }],
@@ -205,6 +204,7 @@ mod tests {
                 relocations: 1,
                 symbols: BTreeMap::from([("puts".to_owned(), SymbolClass::Stdio)]),
             },
+            system_headers: Default::default(),
             cache: CacheOutcome::Hit,
             notes: Vec::new(),
             commands: Vec::new(),

@@ -234,7 +234,7 @@ impl Rewriter<'_> {
                 self.emit(token, kind);
                 self.in_annotation = true;
             }
-            _ if kind >= kind::FORMULA && kind <= kind::CONST => self.keyword(index, kind),
+            _ if (kind::FORMULA..=kind::CONST).contains(&kind) => self.keyword(index, kind),
             _ => self.emit(token, kind),
         }
     }
