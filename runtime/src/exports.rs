@@ -240,6 +240,19 @@ runtime_functions! {
     /// Address of the next entry (the value follows the key at `map_value_offset`), or null. Type is the Map's or Set's.
     MapIterNext "coex_map_iter_next" (Pointer, Pointer) -> Ref;
 
+    // ------------------------------------------------------------------ changes in place: slot, list, array, map, set
+    /// A number that was never given before; not 0. See the pass `edit_tokens`.
+    EditToken "coex_edit_token" () -> Int;
+    /// As the functions without `Owned`; parts that carry the token (last argument) are changed in place.
+    ListAppendOwned "coex_list_append_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    ListSetOwned "coex_list_set_owned" (Fiber, Ref, Int, Value, Int, Type, Site) -> Ref;
+    ArrayAppendOwned "coex_array_append_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    ArraySetOwned "coex_array_set_owned" (Fiber, Ref, Int, Value, Int, Type, Site) -> Ref;
+    MapSetOwned "coex_map_set_owned" (Fiber, Ref, Value, Value, Int, Type) -> Ref;
+    MapRemoveOwned "coex_map_remove_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    SetAddOwned "coex_set_add_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    SetRemoveOwned "coex_set_remove_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+
     // ------------------------------------------------------------------ string: string
     StringLen "coex_string_len" (Ref) -> Int;
     StringGet "coex_string_get" (Fiber, Ref, Int, Site) -> Int;

@@ -66,7 +66,18 @@ pub unsafe extern "C" fn coex_set_add(
     value: *const u8,
     ty: *const TypeDesc,
 ) -> *mut MapObject {
-    inserted(fiber, set, value, ptr::null(), ty)
+    inserted(fiber, set, value, ptr::null(), 0, ty)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_set_add_owned(
+    fiber: *mut Fiber,
+    set: *mut MapObject,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut MapObject {
+    inserted(fiber, set, value, ptr::null(), token, ty)
 }
 
 #[unsafe(no_mangle)]
@@ -76,7 +87,18 @@ pub unsafe extern "C" fn coex_set_remove(
     value: *const u8,
     ty: *const TypeDesc,
 ) -> *mut MapObject {
-    removed(fiber, set, value, ty)
+    removed(fiber, set, value, 0, ty)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_set_remove_owned(
+    fiber: *mut Fiber,
+    set: *mut MapObject,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut MapObject {
+    removed(fiber, set, value, token, ty)
 }
 
 #[unsafe(no_mangle)]

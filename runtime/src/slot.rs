@@ -114,6 +114,11 @@ pub fn fresh_token() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+#[unsafe(no_mangle)]
+pub extern "C" fn coex_edit_token() -> i64 {
+    fresh_token() as i64
+}
+
 #[inline]
 pub unsafe fn aux(object: *const u8) -> u32 {
     (object.cast::<u64>().read() >> HEADER_AUX_SHIFT) as u32

@@ -135,10 +135,26 @@ pub unsafe extern "C" fn coex_array_set(
     ty: *const TypeDesc,
     site: *const Site,
 ) -> *mut ArrayObject {
+    coex_array_set_owned(fiber, array, index, value, 0, ty, site)
+}
+
+/// An array that carries the token has its buffer for itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_array_set_owned(
+    fiber: *mut Fiber,
+    array: *mut ArrayObject,
+    index: i64,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ArrayObject {
     let Some(position) = resolve_index(index, (*array).len) else { fail_index(fiber, site, index, (*array).len) };
     let element = argument(ty, 0);
     let size = (*element).size as usize;
-    let changed = copied(fiber, array, element);
+    let owned = token != 0 && (*array).owner == token as u64;
+    let changed = if owned { array } else { copied(fiber, array, element) };
+    (*changed).owner = token as u64;
     copy(size, value, (*changed).data.add(position * size));
     changed
 }
@@ -176,6 +192,30 @@ pub unsafe extern "C" fn coex_array_append(
     ty: *const TypeDesc,
 ) -> *mut ArrayObject {
     extended(fiber, array, value, 1, argument(ty, 0))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_array_append_owned(
+    fiber: *mut Fiber,
+    array: *mut ArrayObject,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ArrayObject {
+    let (element, base) = (argument(ty, 0), (*array).base);
+    let size = (*element).size as usize;
+    if token != 0 && (*array).owner == token as u64 && !base.is_null() && (*base).owner < aux(base.cast()) as u64 {
+        // The buffer is this array's alone, so it begins with it and ends at the last slot taken.
+        copy(size, value, (*array).data.add((*array).len as usize * size));
+        (*base).owner += 1;
+        (*array).len += 1;
+        return array;
+    }
+    let longer = extended(fiber, array, value, 1, element);
+    if (*longer).base != base {
+        (*longer).owner = token as u64;
+    }
+    longer
 }
 
 #[unsafe(no_mangle)]

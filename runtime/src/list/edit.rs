@@ -4,8 +4,10 @@
 //! O(log n); what moves elements costs the number of elements moved.
 
 use super::build::Tree;
-use super::{Builder, empty, leaf_bits, new_elements, new_list, slot, slots, tail_offset};
-use crate::abi::{Fiber, ListObject, Site, TypeDesc};
+use super::{
+    Builder, empty, leaf_bits, leaf_token, mark_leaf, new_elements, new_list, slot, slots, tail_offset, taken,
+};
+use crate::abi::{Elements, Fiber, ListObject, Site, TypeDesc};
 use crate::slot::{argument, aux, copy, fail, fail_index, keep, resolve_index, resolve_slice};
 use core::ptr;
 
@@ -29,6 +31,59 @@ pub(super) unsafe fn truncate(fiber: *mut Fiber, list: *mut ListObject, size: us
     new_list(fiber, count, tree.depth, tree.root, tail)
 }
 
+/// The list with these parts: `list` itself if the token owns it, else a new one.
+unsafe fn with_parts(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    len: usize,
+    tree: Tree,
+    tail: *mut Elements,
+    token: u64,
+) -> *mut ListObject {
+    if token != 0 && (*list).owner == token {
+        (*list).len = len as i64;
+        (*list).depth = tree.depth;
+        (*list).root = tree.root;
+        (*list).tail = tail;
+        return list;
+    }
+    let list = new_list(fiber, len, tree.depth, tree.root, tail);
+    (*list).owner = token;
+    list
+}
+
+unsafe fn set(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    position: usize,
+    value: *const u8,
+    element: *const TypeDesc,
+    token: u64,
+) -> *mut ListObject {
+    let (size, len) = ((*element).size as usize, (*list).len as usize);
+    let bits = leaf_bits(size);
+    let offset = tail_offset(list, bits);
+    let inside = position & ((1 << bits) - 1);
+    let old = slot(list, size, position - inside);
+    let old_leaf = old.sub(crate::abi::ELEMENTS_OFFSET as usize).cast::<Elements>().cast_mut();
+    if token != 0 && (*list).owner == token && leaf_token(old_leaf) == token {
+        copy(size, value, slots(old_leaf).add(inside * size));
+        return list;
+    }
+    let in_tail = position >= offset;
+    let in_use = if in_tail { len - offset } else { 1 << bits };
+    let leaf = new_elements(fiber, element, aux(old_leaf.cast()) as usize, in_use);
+    mark_leaf(leaf, in_use, token);
+    ptr::copy_nonoverlapping(old, slots(leaf), in_use * size);
+    copy(size, value, slots(leaf).add(inside * size));
+    let mut tree = Tree { root: (*list).root, depth: (*list).depth };
+    if in_tail {
+        return with_parts(fiber, list, len, tree, leaf, token);
+    }
+    tree.replace(fiber, position >> bits, leaf, token);
+    with_parts(fiber, list, len, tree, (*list).tail, token)
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_list_set(
     fiber: *mut Fiber,
@@ -38,25 +93,21 @@ pub unsafe extern "C" fn coex_list_set(
     ty: *const TypeDesc,
     site: *const Site,
 ) -> *mut ListObject {
+    coex_list_set_owned(fiber, list, index, value, 0, ty, site)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_set_owned(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    index: i64,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut ListObject {
     let Some(position) = resolve_index(index, (*list).len) else { fail_index(fiber, site, index, (*list).len) };
-    let element = argument(ty, 0);
-    let size = (*element).size as usize;
-    let bits = leaf_bits(size);
-    let offset = tail_offset(list, bits);
-    let inside = position & ((1 << bits) - 1);
-    let in_tail = position >= offset;
-    let taken = if in_tail { (*list).len as usize - offset } else { 1 << bits };
-    let old = slot(list, size, position - inside);
-    let capacity = if in_tail { aux((*list).tail.cast()) as usize } else { taken };
-    let leaf = new_elements(fiber, element, capacity, taken);
-    ptr::copy_nonoverlapping(old, slots(leaf), taken * size);
-    copy(size, value, slots(leaf).add(inside * size));
-    if in_tail {
-        return new_list(fiber, (*list).len as usize, (*list).depth, (*list).root, leaf);
-    }
-    let mut tree = Tree { root: (*list).root, depth: (*list).depth };
-    tree.replace(fiber, position >> bits, leaf, 0);
-    new_list(fiber, (*list).len as usize, tree.depth, tree.root, (*list).tail)
+    set(fiber, list, position, value, argument(ty, 0), token as u64)
 }
 
 #[unsafe(no_mangle)]
@@ -66,30 +117,48 @@ pub unsafe extern "C" fn coex_list_append(
     value: *const u8,
     ty: *const TypeDesc,
 ) -> *mut ListObject {
-    let element = argument(ty, 0);
+    coex_list_append_owned(fiber, list, value, 0, ty)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_append_owned(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let (element, token) = (argument(ty, 0), token as u64);
     let size = (*element).size as usize;
     let (bits, len) = (leaf_bits(size), (*list).len as usize);
-    let taken = len - tail_offset(list, bits);
+    let in_use = len - tail_offset(list, bits);
     let tail = (*list).tail;
-    if len > 0 && taken < aux(tail.cast()) as usize && (*tail).owner == taken as u64 {
-        (*tail).owner = taken as u64 + 1;
-        copy(size, value, slots(tail).add(taken * size));
-        return new_list(fiber, len + 1, (*list).depth, (*list).root, tail);
+    if len > 0 && in_use < aux(tail.cast()) as usize && taken(tail) == in_use {
+        (*tail).owner += 1;
+        copy(size, value, slots(tail).add(in_use * size));
+        if token != 0 && (*list).owner == token {
+            (*list).len += 1;
+            return list;
+        }
+        let tree = Tree { root: (*list).root, depth: (*list).depth };
+        return with_parts(fiber, list, len + 1, tree, tail, token);
     }
     let full = 1 << bits;
-    if len > 0 && taken == full {
-        let mut tree = Tree { root: (*list).root, depth: (*list).depth };
-        tree.push(fiber, (len >> bits) - 1, tail, 0);
+    let mut tree = Tree { root: (*list).root, depth: (*list).depth };
+    if len > 0 && in_use == full {
+        tree.push(fiber, (len >> bits) - 1, tail, token);
         let leaf = new_elements(fiber, element, full, 1);
+        mark_leaf(leaf, 1, token);
         copy(size, value, slots(leaf));
-        return new_list(fiber, len + 1, tree.depth, tree.root, leaf);
+        return with_parts(fiber, list, len + 1, tree, leaf, token);
     }
-    let leaf = new_elements(fiber, element, (taken * 2).max(4).next_power_of_two().min(full), taken + 1);
-    if taken > 0 {
-        ptr::copy_nonoverlapping(slots(tail), slots(leaf), taken * size);
+    let leaf = new_elements(fiber, element, (in_use * 2).max(4).next_power_of_two().min(full), in_use + 1);
+    mark_leaf(leaf, in_use + 1, token);
+    if in_use > 0 {
+        ptr::copy_nonoverlapping(slots(tail), slots(leaf), in_use * size);
     }
-    copy(size, value, slots(leaf).add(taken * size));
-    new_list(fiber, len + 1, (*list).depth, (*list).root, leaf)
+    copy(size, value, slots(leaf).add(in_use * size));
+    with_parts(fiber, list, len + 1, tree, leaf, token)
 }
 
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@
 //! ListObject { len, depth, root, tail }
 //!   root   (depth 0) a full leaf, or null; (depth d) an inner node of 32 references to trees of depth d - 1
 //!   tail   the last 1 ..= leaf length elements; the tree holds all full leaves before it
-//! leaf         Elements of the element's slots; aux = capacity, owner = number of slots taken
+//! leaf         Elements of the element's slots; aux = capacity, owner = token << 10 | number of slots taken
 //! inner node   Elements of 32 references, null where there is nothing; owner = token of the builder that may change it
 //! ```
 //!
@@ -69,6 +69,25 @@ pub(super) fn leaf_bits(size: usize) -> u32 {
 #[inline]
 pub unsafe fn slots(elements: *const Elements) -> *mut u8 {
     elements.cast::<u8>().add(ELEMENTS_OFFSET as usize).cast_mut()
+}
+
+/// Bits of a leaf's `owner` that count the slots taken; the token is above them.
+const TAKEN_BITS: u32 = 10;
+
+/// How many slots of a leaf are taken.
+#[inline]
+pub(super) unsafe fn taken(leaf: *const Elements) -> usize {
+    (*leaf).owner as usize & ((1 << TAKEN_BITS) - 1)
+}
+
+#[inline]
+pub(super) unsafe fn leaf_token(leaf: *const Elements) -> u64 {
+    (*leaf).owner >> TAKEN_BITS
+}
+
+#[inline]
+pub(super) unsafe fn mark_leaf(leaf: *mut Elements, taken: usize, token: u64) {
+    (*leaf).owner = token << TAKEN_BITS | taken as u64;
 }
 
 /// The child references of an inner node.

@@ -99,33 +99,59 @@ impl MapBuilder {
     }
 }
 
-/// `map` with the entry; `value` is null for sets.
+/// The map with these parts: `map` itself if the token owns it, else a new one.
+unsafe fn with_parts(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    len: i64,
+    root: *mut crate::abi::MapNode,
+    token: u64,
+) -> *mut MapObject {
+    if token != 0 && (*map).owner == token && !root.is_null() {
+        (*map).len = len;
+        (*map).root = root;
+        return map;
+    }
+    let map = new_map(fiber, len, root);
+    if token != 0 && !root.is_null() {
+        (*map).owner = token;
+    }
+    map
+}
+
+/// `map` with the entry; `value` is null for sets. A token of 0 owns nothing.
 pub unsafe fn inserted(
     fiber: *mut Fiber,
     map: *mut MapObject,
     key: *const u8,
     value: *const u8,
+    token: i64,
     desc: *const TypeDesc,
 ) -> *mut MapObject {
-    let mut builder = MapBuilder::new(fiber, desc, map);
-    // One change only: there is nothing to own.
-    builder.editor.token = 0;
+    let editor = Editor { fiber, layout: Layout::of(desc), token: token as u64, added: false };
+    let mut builder = MapBuilder { editor, root: (*map).root, len: (*map).len };
     builder.insert(key, value);
-    if builder.root == (*map).root {
+    if builder.root == (*map).root && builder.len == (*map).len {
         return map;
     }
-    builder.finish()
+    with_parts(fiber, map, builder.len, builder.root, token as u64)
 }
 
 /// `map` without the key.
-pub unsafe fn removed(fiber: *mut Fiber, map: *mut MapObject, key: *const u8, desc: *const TypeDesc) -> *mut MapObject {
+pub unsafe fn removed(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    key: *const u8,
+    token: i64,
+    desc: *const TypeDesc,
+) -> *mut MapObject {
     if (*map).root.is_null() {
         return map;
     }
-    let editor = Editor { fiber, layout: Layout::of(desc), token: 0, added: false };
+    let editor = Editor { fiber, layout: Layout::of(desc), token: token as u64, added: false };
     match editor.remove((*map).root, hash_of(key, &editor.layout), 0, key) {
         Removed::Missing => map,
-        Removed::Tree(root) => new_map(fiber, (*map).len - 1, root),
+        Removed::Tree(root) => with_parts(fiber, map, (*map).len - 1, root, token as u64),
         // The root keeps a single entry.
         Removed::Single(_) => unreachable!(),
     }
@@ -207,7 +233,19 @@ pub unsafe extern "C" fn coex_map_set(
     value: *const u8,
     ty: *const TypeDesc,
 ) -> *mut MapObject {
-    inserted(fiber, map, key, value, ty)
+    inserted(fiber, map, key, value, 0, ty)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_map_set_owned(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    key: *const u8,
+    value: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut MapObject {
+    inserted(fiber, map, key, value, token, ty)
 }
 
 #[unsafe(no_mangle)]
@@ -217,7 +255,18 @@ pub unsafe extern "C" fn coex_map_remove(
     key: *const u8,
     ty: *const TypeDesc,
 ) -> *mut MapObject {
-    removed(fiber, map, key, ty)
+    removed(fiber, map, key, 0, ty)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_map_remove_owned(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    key: *const u8,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut MapObject {
+    removed(fiber, map, key, token, ty)
 }
 
 /// The parts at `offset` of all entries, as a list.

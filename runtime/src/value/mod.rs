@@ -336,6 +336,8 @@ pub unsafe extern "C" fn coex_value_compare(left: *const u8, right: *const u8, t
 #[cfg(test)]
 mod collected;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
