@@ -3,13 +3,14 @@
 //! In: a program that `check` made. Out: the same program in less code. The result is verified after each pass in debug
 //! builds. Deliberately not here: what LLVM does better (inlining, folding, loops).
 
+mod edit_tokens;
 mod reachable;
 
 use crate::ir::{Program, verify};
 
 type Pass = (&'static str, fn(Program) -> Program);
 
-const PASSES: &[Pass] = &[("reachable", reachable::run)];
+const PASSES: &[Pass] = &[("reachable", reachable::run), ("edit_tokens", edit_tokens::run)];
 
 /// All passes, in order.
 pub fn run(mut program: Program) -> Program {

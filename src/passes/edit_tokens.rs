@@ -1,0 +1,357 @@
+//! Lets `m = m.set(k, v)` and its like change the collection in place where no other reference can see it.
+//!
+//! In: a program. Out: the same, with such assignments as calls of the `…Owned` runtime functions. Each variable that
+//! is updated so gets a companion `$edit`: the token that marks the parts made for it, 0 for none. The update takes a
+//! fresh token if there is none, and changes what carries it. Whatever could keep a reference to the collection sets the
+//! token to 0 *before* it happens: then all parts made so far belong to nobody, and the next update copies again what
+//! it changes. Uses that only look ([`only_reads`]) leave the token; every other use counts as one that keeps.
+//! Deliberately not here: updates inside of expressions, nested collections, uses in other functions.
+
+use crate::ir::visit::{Visitor, expr_parts, stmt_parts};
+use crate::ir::{
+    Block, Expr, ExprKind, ExternArg, Function, Iteration, Local, LocalId, Program, RuntimeFunction, Stmt, StmtKind,
+};
+use crate::source::{Span, Symbol};
+use crate::types::{BOOL, INT};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn run(mut program: Program) -> Program {
+    program.functions.iter_mut().for_each(rewrite);
+    program
+}
+
+fn rewrite(function: &mut Function) {
+    let mut candidates = Candidates::default();
+    candidates.block(&mut function.body);
+    let updated: BTreeSet<LocalId> = candidates.updated.difference(&candidates.bound).copied().collect();
+    if updated.is_empty() {
+        return;
+    }
+    let mut uses = Uses::default();
+    uses.block(&mut function.body);
+    let mut rewriter = Rewriter { tokens: BTreeMap::new(), uses };
+    for local in updated {
+        let token = LocalId(function.locals.len() as u32);
+        function.locals.push(Local { name: Symbol::new("$edit"), ty: INT });
+        rewriter.tokens.insert(local, token);
+    }
+    let all: BTreeSet<LocalId> = rewriter.tokens.keys().copied().collect();
+    let mut body = rewriter.resets(&all, function.span);
+    body.append(&mut rewriter.rewrite_block(std::mem::take(&mut function.body)));
+    function.body = body;
+}
+
+/// The function that changes in place what this one copies.
+fn owned_form(function: RuntimeFunction) -> Option<RuntimeFunction> {
+    Some(match function {
+        RuntimeFunction::ListAppend => RuntimeFunction::ListAppendOwned,
+        RuntimeFunction::ListSet => RuntimeFunction::ListSetOwned,
+        RuntimeFunction::ArrayAppend => RuntimeFunction::ArrayAppendOwned,
+        RuntimeFunction::ArraySet => RuntimeFunction::ArraySetOwned,
+        RuntimeFunction::MapSet => RuntimeFunction::MapSetOwned,
+        RuntimeFunction::MapRemove => RuntimeFunction::MapRemoveOwned,
+        RuntimeFunction::SetAdd => RuntimeFunction::SetAddOwned,
+        RuntimeFunction::SetRemove => RuntimeFunction::SetRemoveOwned,
+        _ => return None,
+    })
+}
+
+/// Functions after whose return nothing refers to the collections they were given, or to parts of them. What they yield
+/// of the elements is a copy.
+fn only_reads(function: RuntimeFunction) -> bool {
+    matches!(
+        function,
+        RuntimeFunction::ListLen
+            | RuntimeFunction::ListGet
+            | RuntimeFunction::ListContains
+            | RuntimeFunction::ListIndexOf
+            | RuntimeFunction::ListCount
+            | RuntimeFunction::ListReverse
+            | RuntimeFunction::ListJoin
+            | RuntimeFunction::ListToArray
+            | RuntimeFunction::ListToSet
+            | RuntimeFunction::ArrayLen
+            | RuntimeFunction::ArrayGet
+            | RuntimeFunction::ArrayContains
+            | RuntimeFunction::ArrayIndexOf
+            | RuntimeFunction::ArrayReverse
+            | RuntimeFunction::ArrayJoin
+            | RuntimeFunction::ArrayToList
+            | RuntimeFunction::ArrayToSet
+            | RuntimeFunction::MapLen
+            | RuntimeFunction::MapGet
+            | RuntimeFunction::MapIndex
+            | RuntimeFunction::MapHas
+            | RuntimeFunction::MapKeys
+            | RuntimeFunction::MapValues
+            | RuntimeFunction::SetHas
+            | RuntimeFunction::SetIsSubset
+            | RuntimeFunction::SetToList
+            | RuntimeFunction::SetToArray
+            | RuntimeFunction::Print
+            | RuntimeFunction::Debug
+            | RuntimeFunction::ValueToString
+    )
+}
+
+/// The variable of an update: `x = Set(x, …)`, also nested inside of an expression.
+fn updated_local(stmt: &Stmt) -> Option<LocalId> {
+    let StmtKind::Assign { local, value } = &stmt.kind else { return None };
+    let ExprKind::Runtime { function, args } = &value.kind else { return None };
+    let receiver = args.first().and_then(as_local);
+    (owned_form(*function).is_some() && receiver == Some(*local)).then_some(*local)
+}
+
+fn as_local(expr: &Expr) -> Option<LocalId> {
+    match expr.kind {
+        ExprKind::Local(local) => Some(local),
+        _ => None,
+    }
+}
+
+/// Which variables are updated, and which are bound by something else than an assignment: those are left alone.
+#[derive(Default)]
+struct Candidates {
+    updated: BTreeSet<LocalId>,
+    bound: BTreeSet<LocalId>,
+}
+
+impl Visitor for Candidates {
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        self.updated.extend(updated_local(stmt));
+        if let StmtKind::For { iteration, .. } = &stmt.kind {
+            self.bound.extend(loop_locals(iteration));
+        }
+        stmt_parts(stmt, self);
+    }
+
+    fn expr(&mut self, expr: &mut Expr) {
+        if let ExprKind::CallExtern { args, .. } = &expr.kind {
+            self.bound.extend(args.iter().filter_map(|arg| match arg {
+                ExternArg::Out(local) => Some(*local),
+                ExternArg::Value(_) => None,
+            }));
+        }
+        expr_parts(expr, self);
+    }
+}
+
+fn loop_locals(iteration: &Iteration) -> Vec<LocalId> {
+    match iteration {
+        Iteration::Range { local, .. }
+        | Iteration::List { local, .. }
+        | Iteration::Array { local, .. }
+        | Iteration::Set { local, .. }
+        | Iteration::MapKeys { local, .. }
+        | Iteration::String { local, .. } => vec![*local],
+        Iteration::MapEntries { key, value, .. } => vec![*key, *value],
+    }
+}
+
+/// How often each variable is assigned and used, in a function or a part of it.
+#[derive(Default)]
+struct Uses {
+    assigned: BTreeMap<LocalId, usize>,
+    used: BTreeMap<LocalId, usize>,
+    /// Of the uses, those as an argument of a function that only reads.
+    read: BTreeMap<LocalId, usize>,
+}
+
+impl Visitor for Uses {
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        if let StmtKind::Assign { local, .. } = &stmt.kind {
+            *self.assigned.entry(*local).or_default() += 1;
+        }
+        stmt_parts(stmt, self);
+    }
+
+    fn expr(&mut self, expr: &mut Expr) {
+        if let ExprKind::Local(local) = expr.kind {
+            *self.used.entry(local).or_default() += 1;
+        }
+        if let ExprKind::Runtime { function, args } = &expr.kind
+            && only_reads(*function)
+        {
+            for local in args.iter().filter_map(as_local) {
+                *self.read.entry(local).or_default() += 1;
+            }
+        }
+        expr_parts(expr, self);
+    }
+}
+
+fn count(counts: &BTreeMap<LocalId, usize>, local: LocalId) -> usize {
+    counts.get(&local).copied().unwrap_or(0)
+}
+
+struct Rewriter {
+    /// The token's variable of each variable that is updated.
+    tokens: BTreeMap<LocalId, LocalId>,
+    /// Of the whole function.
+    uses: Uses,
+}
+
+impl Rewriter {
+    fn rewrite_block(&self, block: Block) -> Block {
+        let mut result = Vec::with_capacity(block.len());
+        for stmt in block {
+            self.rewrite_stmt(stmt, &mut result);
+        }
+        result
+    }
+
+    fn rewrite_stmt(&self, mut stmt: Stmt, result: &mut Block) {
+        let span = stmt.span;
+        match &mut stmt.kind {
+            StmtKind::Assign { local, value } => {
+                let local = *local;
+                if let Some(token) = self.tokens.get(&local)
+                    && let Some(rest) = self.update_parts(local, value)
+                {
+                    result.extend(self.resets(&rest, span));
+                    result.push(take_token(*token, span));
+                    own(value, *token);
+                } else {
+                    let mut disturbed = self.disturbed(|finder| finder.expr(value));
+                    disturbed.extend(self.tokens.contains_key(&local).then_some(local));
+                    result.extend(self.resets(&disturbed, span));
+                }
+            }
+            StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
+                result.extend(self.resets(&self.disturbed(|finder| finder.expr(value)), span));
+            }
+            StmtKind::If { arms, otherwise } => {
+                let conditions = self.disturbed(|finder| arms.iter_mut().for_each(|(when, _)| finder.expr(when)));
+                result.extend(self.resets(&conditions, span));
+                for (_, block) in arms {
+                    *block = self.rewrite_block(std::mem::take(block));
+                }
+                *otherwise = self.rewrite_block(std::mem::take(otherwise));
+            }
+            StmtKind::While { condition, body } => {
+                // Evaluated before every round, and once more before the end.
+                let disturbed = self.disturbed(|finder| finder.expr(condition));
+                let mut block = self.resets(&disturbed, span);
+                block.append(&mut self.rewrite_block(std::mem::take(body)));
+                *body = block;
+                result.push(stmt);
+                result.extend(self.resets(&disturbed, span));
+                return;
+            }
+            StmtKind::For { body, .. } => {
+                let inner = std::mem::take(body);
+                // Without its body, the statement is what is evaluated once. The iteration goes on over the old parts.
+                let disturbed = self.disturbed(|finder| stmt_parts(&mut stmt, finder));
+                result.extend(self.resets(&disturbed, span));
+                if let StmtKind::For { body, .. } = &mut stmt.kind {
+                    *body = self.rewrite_block(inner);
+                }
+            }
+            StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
+        }
+        result.push(stmt);
+    }
+
+    /// If this is an update of `local` that may be made in place: the other variables that its operands disturb.
+    fn update_parts(&self, local: LocalId, value: &mut Expr) -> Option<BTreeSet<LocalId>> {
+        let ExprKind::Runtime { function, args } = &mut value.kind else { return None };
+        owned_form(*function)?;
+        let (receiver, operands) = args.split_first_mut()?;
+        if as_local(receiver) != Some(local) {
+            return None;
+        }
+        let disturbed = self.disturbed(|finder| operands.iter_mut().for_each(|operand| finder.expr(operand)));
+        (!disturbed.contains(&local)).then_some(disturbed)
+    }
+
+    fn disturbed(&self, walk: impl FnOnce(&mut Finder)) -> BTreeSet<LocalId> {
+        let mut finder = Finder { rewriter: self, found: BTreeSet::new() };
+        walk(&mut finder);
+        finder.found
+    }
+
+    fn resets(&self, locals: &BTreeSet<LocalId>, span: Span) -> Block {
+        let reset = |local: &LocalId| {
+            let value = Expr { kind: ExprKind::Int(0), ty: Some(INT), span };
+            Stmt { kind: StmtKind::Assign { local: self.tokens[local], value }, span }
+        };
+        locals.iter().map(reset).collect()
+    }
+}
+
+/// `token = token == 0 ? fresh : token`
+fn take_token(token: LocalId, span: Span) -> Stmt {
+    let expr = |ty, kind| Expr { kind, ty: Some(ty), span };
+    let present = || Box::new(expr(INT, ExprKind::Local(token)));
+    let none = Box::new(expr(INT, ExprKind::Int(0)));
+    let condition = Box::new(expr(BOOL, ExprKind::Equal { left: present(), right: none, negate: false }));
+    let fresh = ExprKind::Runtime { function: RuntimeFunction::EditToken, args: Vec::new() };
+    let then = Box::new(expr(INT, fresh));
+    let value = expr(INT, ExprKind::If { condition, then, otherwise: present() });
+    Stmt { kind: StmtKind::Assign { local: token, value }, span }
+}
+
+/// Makes the update's call the owned one.
+fn own(value: &mut Expr, token: LocalId) {
+    let span = value.span;
+    if let ExprKind::Runtime { function, args } = &mut value.kind
+        && let Some(owned) = owned_form(*function)
+    {
+        *function = owned;
+        args.push(Expr { kind: ExprKind::Local(token), ty: Some(INT), span });
+    }
+}
+
+/// Collects the updated variables that an expression may keep a reference to, or assigns.
+struct Finder<'a> {
+    rewriter: &'a Rewriter,
+    found: BTreeSet<LocalId>,
+}
+
+impl Finder<'_> {
+    fn add(&mut self, local: LocalId) {
+        if self.rewriter.tokens.contains_key(&local) {
+            self.found.insert(local);
+        }
+    }
+
+    /// Whether `alias`, assigned in this block, is only looked at, and only here: `m.get(k, d)` makes such ones.
+    fn is_passing(&self, alias: LocalId, inside: &Uses) -> bool {
+        let whole = &self.rewriter.uses;
+        !self.rewriter.tokens.contains_key(&alias)
+            && count(&whole.assigned, alias) == 1
+            && count(&inside.read, alias) == count(&whole.used, alias)
+    }
+}
+
+impl Visitor for Finder<'_> {
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        if let StmtKind::Assign { local, .. } = &stmt.kind {
+            self.add(*local);
+        }
+        stmt_parts(stmt, self);
+    }
+
+    fn expr(&mut self, expr: &mut Expr) {
+        match &mut expr.kind {
+            ExprKind::Local(local) => self.add(*local),
+            ExprKind::Runtime { function, args } if only_reads(*function) => {
+                args.iter_mut().filter(|arg| as_local(arg).is_none()).for_each(|arg| self.expr(arg));
+            }
+            ExprKind::Block { stmts, value } => {
+                let mut inside = Uses::default();
+                inside.block(stmts);
+                value.iter_mut().for_each(|value| inside.expr(value));
+                for stmt in stmts {
+                    match &stmt.kind {
+                        StmtKind::Assign { local, value }
+                            if as_local(value).is_some() && self.is_passing(*local, &inside) => {}
+                        _ => self.stmt(stmt),
+                    }
+                }
+                value.iter_mut().for_each(|value| self.expr(value));
+            }
+            _ => expr_parts(expr, self),
+        }
+    }
+}
