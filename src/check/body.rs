@@ -168,7 +168,8 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(crate) fn new_func_id(&mut self) -> FuncId {
-        self.c.instances.reserve()
+        // The generic check makes no code.
+        if self.generic { FuncId(DEFERRED) } else { self.c.instances.reserve() }
     }
 }
 

@@ -13,7 +13,11 @@ use crate::types::{self, Type, TypeId};
 impl<'a> Body<'_, 'a> {
     pub(crate) fn cast(&mut self, operand: &'a ast::Expr, ty: &'a ast::TypeExpr, span: Span) -> Expr {
         if matches!(ty.kind, TypeExprKind::AtomicInt | TypeExprKind::AtomicFloat | TypeExprKind::AtomicBool) {
-            self.effect_in_formula("an atomic", span);
+            self.expr(operand, None);
+            if self.effect_in_formula("an atomic", span) {
+                return unknown(span);
+            }
+            return self.unsupported(span, "atomics");
         }
         let target = self.lower_type(ty);
         let value = self.expr(operand, Some(target));

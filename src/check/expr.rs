@@ -261,11 +261,13 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// E0705 for operations that a formula must not have.
-    pub(crate) fn effect_in_formula(&mut self, what: &str, span: Span) {
-        if self.in_formula() {
+    pub(crate) fn effect_in_formula(&mut self, what: &str, span: Span) -> bool {
+        let found = self.in_formula();
+        if found {
             let formula = self.frame().name;
             self.error(Code::E0705, span, format!("Formula '{formula}' cannot use {what}"));
         }
+        found
     }
 
     /// E0702: what a formula may call.

@@ -220,12 +220,16 @@ impl<'a> Body<'_, 'a> {
         match (owner, name.name.as_str()) {
             ("Channel", _) => {
                 self.drop_args(written);
-                self.effect_in_formula("a channel", written.span);
+                if self.effect_in_formula("a channel", written.span) {
+                    return unknown(written.span);
+                }
                 return self.unsupported(written.span, "channels");
             }
             ("atomic_ref", _) => {
                 self.drop_args(written);
-                self.effect_in_formula("an atomic", written.span);
+                if self.effect_in_formula("an atomic", written.span) {
+                    return unknown(written.span);
+                }
                 return self.unsupported(written.span, "atomics");
             }
             ("Result", "ok" | "err") => {

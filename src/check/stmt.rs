@@ -52,14 +52,16 @@ impl<'a> Body<'_, 'a> {
 
     pub(crate) fn stmts(&mut self, stmts: &'a [ast::Stmt], out: &mut ir::Block) -> bool {
         let mut falls = true;
-        let mut leaving = false;
-        for stmt in stmts {
-            if leaving {
-                self.error(Code::W0605, stmt.span, "Statement is never reached");
+        for (index, stmt) in stmts.iter().enumerate() {
+            falls &= self.stmt(stmt, out);
+            let leaving = matches!(stmt.kind, AstStmt::Return(_) | AstStmt::Break | AstStmt::Continue);
+            if let (true, Some(next)) = (leaving, stmts.get(index + 1)) {
+                self.error(Code::W0605, next.span, "Statement is never reached");
+                // Checked, but no code.
+                let mut ignored = Vec::new();
+                self.stmts(&stmts[index + 1..], &mut ignored);
+                return falls;
             }
-            let goes_on = self.stmt(stmt, out);
-            falls &= goes_on;
-            leaving = matches!(stmt.kind, AstStmt::Return(_) | AstStmt::Break | AstStmt::Continue);
         }
         falls
     }
@@ -93,13 +95,15 @@ impl<'a> Body<'_, 'a> {
             AstStmt::While { condition, cycle, body } => self.while_stmt(condition, *cycle, body, span, out),
             AstStmt::Match { scrutinee, arms } => self.match_stmt(scrutinee, arms, span, out),
             AstStmt::Select(_) => {
-                self.effect_in_formula("select", span);
-                self.unsupported(keyword(span, 6), "select");
+                if !self.effect_in_formula("select", keyword(span, 6)) {
+                    self.unsupported(keyword(span, 6), "select");
+                }
                 true
             }
             AstStmt::Within { body, otherwise, .. } => {
-                self.effect_in_formula("within", span);
-                self.unsupported(keyword(span, 6), "within");
+                if !self.effect_in_formula("within", keyword(span, 6)) {
+                    self.unsupported(keyword(span, 6), "within");
+                }
                 // Its blocks are checked for faults of their own.
                 let mut ignored = Vec::new();
                 let first = self.block(body, &mut ignored);
