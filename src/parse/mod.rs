@@ -103,7 +103,7 @@ impl Parser<'_> {
 
     /// Parses growing parts of a long declaration, until one has faults; they are told, and the rest is left.
     fn has_faults_early(&mut self, rewritten: &Rewritten, begin: usize, end: usize, eof: Token) -> bool {
-        let mut least = CHUNK / 2;
+        let mut least = CHUNK / 8;
         for &(cut, open_blocks) in &rewritten.cuts {
             if cut <= begin + least || cut >= end {
                 continue;

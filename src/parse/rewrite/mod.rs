@@ -19,7 +19,7 @@ use crate::source::{FileId, Span};
 const MAX_NESTING: usize = 1000;
 
 /// The least distance of two places where a text may be cut.
-const CUT: usize = 4096;
+const CUT: usize = 1024;
 
 /// What the parser gets.
 pub(super) struct Rewritten {
@@ -234,7 +234,7 @@ impl Rewriter<'_> {
                 self.emit(token, kind);
                 self.in_annotation = true;
             }
-            _ if (kind::FORMULA..=kind::CONST).contains(&kind) => self.keyword(index, kind),
+            kind::FORMULA..=kind::CONST => self.keyword(index, kind),
             _ => self.emit(token, kind),
         }
     }

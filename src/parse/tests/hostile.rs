@@ -128,17 +128,15 @@ fn long_chains() {
     });
 }
 
-/// Faults without end in one declaration.
+/// Faults without end in one declaration; with time that grew by their square, this test would not end.
 #[test]
-fn many_faults_take_no_longer() {
+fn many_faults_are_not_all_looked_at() {
     with_stack(|| {
-        let start = std::time::Instant::now();
         let text = format!("func main()\n{}~", "x = * 3\n".repeat(6_000));
         assert_eq!(parse(&text).1.len(), 50);
         let text = "x = * 3\n".repeat(6_000);
         parse(&text);
         parse(&") ] }".repeat(30_000));
         parse(&"~ ".repeat(30_000));
-        assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
     });
 }
