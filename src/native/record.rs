@@ -204,6 +204,7 @@ mod tests {
                 relocations: 1,
                 symbols: BTreeMap::from([("puts".to_owned(), SymbolClass::Stdio)]),
             },
+            system_headers: Default::default(),
             cache: CacheOutcome::Hit,
             notes: Vec::new(),
             commands: Vec::new(),
