@@ -12,6 +12,7 @@ use super::types_table::RowKey;
 use crate::ir::{Expr, ExternArg, ExternId, FuncId};
 use crate::source::Span;
 use crate::types::{Type, TypeId};
+use inkwell::attributes::AttributeLoc;
 use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{BasicValue, CallSiteValue, FunctionValue, PointerValue};
 use std::mem::offset_of;
@@ -27,7 +28,11 @@ impl<'ctx> Body<'_, 'ctx> {
         }
         operands.extend(self.values(args));
         self.at_place(span);
-        self.result(self.emit.call(self.codegen.function(func), &operands))
+        let call = self.emit.call(self.codegen.function(func), &operands);
+        if self.id.is_some_and(|caller| self.codegen.graph.keeps_apart(caller, func)) {
+            call.add_attribute(AttributeLoc::Function, self.codegen.attributes.noinline);
+        }
+        self.result(call)
     }
 
     fn result(&self, call: CallSiteValue<'ctx>) -> Option<Value<'ctx>> {

@@ -10,7 +10,20 @@ pub(super) struct CallGraph {
     bounded: Vec<bool>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
+    /// Expressions in each function, and how many of them are calls.
+    weights: Vec<Weight>,
 }
+
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    exprs: u32,
+    calls: u32,
+}
+
+/// A function with more calls than this keeps all but tiny callees apart.
+const MANY_CALLS: u32 = 300;
+/// Expressions of a tiny function.
+const TINY: u32 = 16;
 
 impl CallGraph {
     pub(super) fn new(program: &Program) -> CallGraph {
@@ -20,6 +33,7 @@ impl CallGraph {
             branching: vec![false; count],
             lambda: vec![false; count],
             loops: vec![false; count],
+            weights: vec![Weight::default(); count],
             current: 0,
         };
         for (index, function) in program.functions.iter().enumerate() {
@@ -32,7 +46,7 @@ impl CallGraph {
         }
         let recursive = in_cycles(&edges.calls);
         let bounded = bounded(&edges, &recursive);
-        CallGraph { recursive, bounded, branching: edges.branching, lambda: edges.lambda }
+        CallGraph { recursive, bounded, branching: edges.branching, lambda: edges.lambda, weights: edges.weights }
     }
 
     /// The function lies on a cycle of calls.
@@ -60,6 +74,11 @@ impl CallGraph {
         bounded
     }
 
+    /// LLVM would inline every function that is called once, however large its caller grows, and then take minutes.
+    pub(super) fn keeps_apart(&self, caller: FuncId, callee: FuncId) -> bool {
+        self.weights[caller.0 as usize].calls > MANY_CALLS && self.weights[callee.0 as usize].exprs > TINY
+    }
+
     /// The function is only ever called through a closure, which it takes as a parameter.
     pub(super) fn is_lambda(&self, func: FuncId) -> bool {
         self.lambda[func.0 as usize]
@@ -73,6 +92,7 @@ struct Edges {
     lambda: Vec<bool>,
     /// The function has a loop, or calls C.
     loops: Vec<bool>,
+    weights: Vec<Weight>,
     current: usize,
 }
 
@@ -83,6 +103,9 @@ impl Edges {
             self.loops[self.current] = true;
             return;
         };
+        let weight = &mut self.weights[self.current];
+        weight.exprs += 1;
+        weight.calls += u32::from(matches!(expr.kind, ExprKind::Call { .. }));
         match &expr.kind {
             ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
             ExprKind::Arithmetic { left, right, .. } => {

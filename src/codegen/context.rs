@@ -53,6 +53,7 @@ pub(super) struct Attributes {
     pub(super) nounwind: Attribute,
     pub(super) noreturn: Attribute,
     pub(super) cold: Attribute,
+    pub(super) noinline: Attribute,
     pub(super) alwaysinline: Attribute,
     pub(super) zeroext: Attribute,
 }
@@ -65,6 +66,7 @@ impl Attributes {
             nounwind: attribute("nounwind"),
             noreturn: attribute("noreturn"),
             cold: attribute("cold"),
+            noinline: attribute("noinline"),
             alwaysinline: attribute("alwaysinline"),
             zeroext: attribute("zeroext"),
         }

@@ -72,11 +72,11 @@ impl<'ctx> DebugInfo<'ctx> {
         let file = self.file(codegen, span.file);
         let (line, _) = codegen.sources.line_column(span);
         let signature = self.builder.create_subroutine_type(file, None, &[], DIFlags::PUBLIC);
-        let symbol = function.get_name().to_string_lossy();
         let described = self.builder.create_function(
             self.unit.as_debug_info_scope(),
             name,
-            Some(&symbol),
+            // Debuggers would show the symbol instead of the name.
+            None,
             file,
             line,
             signature,

@@ -21,6 +21,8 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) codegen: &'a Codegen<'a, 'ctx>,
     pub(super) emit: Emit<'ctx>,
     pub(super) ir: &'a Function,
+    /// `None` in functions that are not the program's own.
+    pub(super) id: Option<FuncId>,
     pub(super) func: FunctionValue<'ctx>,
     pub(super) fiber: PointerValue<'ctx>,
     pub(super) locals: Vec<PointerValue<'ctx>>,
@@ -74,6 +76,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
 pub(super) fn define<'a, 'ctx>(codegen: &'a Codegen<'a, 'ctx>, id: FuncId) {
     let ir = codegen.program.function(id);
     let mut body = Body::open(codegen, ir, codegen.function(id));
+    body.id = Some(id);
     body.describe_function();
     body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
     body.locals = ir.locals.iter().map(|local| body.alloca(codegen.slot_type(local.ty))).collect();
@@ -101,6 +104,7 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             codegen,
             emit,
             ir,
+            id: None,
             func,
             fiber: parameter(func, 0).into_pointer_value(),
             locals: Vec::new(),

@@ -1,6 +1,7 @@
 //! Small programs built by hand, compiled at two levels, linked with the runtime and run.
 
 mod build;
+mod layouts;
 mod programs;
 
 use super::{CodegenOptions, Emit, OptLevel, RUNTIME_ARCHIVE, compile};
