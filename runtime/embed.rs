@@ -26,6 +26,10 @@ fn main() {
     check_llvm_of_rustc();
     let archive = without_debug_information(&out_dir, build_archive(&out_dir));
     let bitcode = build_fast_paths(&out_dir);
+    if env::var_os("CARGO_FEATURE_STATIC_LLVM").is_some() {
+        // LLVM's tables hold tens of thousands of addresses; at a fixed address nobody relocates them at each start.
+        println!("cargo::rustc-link-arg-bins=-no-pie");
+    }
     println!("cargo::rustc-env=COEX_RUNTIME_ARCHIVE={}", archive.display());
     println!("cargo::rustc-env=COEX_FAST_BITCODE={}", bitcode.display());
     println!("cargo::rustc-env=COEX_BUILD_ID={}", hash_of(&["Cargo.toml", "Cargo.lock", "src", "runtime"]));

@@ -15,7 +15,7 @@ use crate::abi::Fiber;
 
 unsafe extern "C" {
     /// Calls C: target in r10, fiber in r13, the C arguments in their registers. See `design` of the call protocol in
-    /// `x86_64.rs`. Not callable from Rust; programs and [`call_foreign`] use it.
+    /// `x86_64.rs`. Not callable from Rust; programs and `coex_call_foreign` use it.
     pub fn coex_foreign_thunk();
     /// glibc's `asprintf` in the installed instance.
     #[cfg(test)]

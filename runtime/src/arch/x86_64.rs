@@ -1,4 +1,4 @@
-//! x86-64, System V psABI (https://gitlab.com/x86-psABIs/x86-64-ABI).
+//! x86-64, System V psABI (<https://gitlab.com/x86-psABIs/x86-64-ABI>).
 //!
 //! Facts relied on: arguments in rdi rsi rdx rcx r8 r9 and xmm0-7; results in rax rdx xmm0 xmm1; r10 is the static chain,
 //! which C never uses; rbx rbp r12-r15 belong to the caller; rsp is 16-byte aligned before every `call`; the thread

@@ -1,4 +1,4 @@
-//! x86-64, System V psABI 3.2.3 (https://gitlab.com/x86-psABIs/x86-64-ABI).
+//! x86-64, System V psABI 3.2.3 (<https://gitlab.com/x86-psABIs/x86-64-ABI>).
 //!
 //! Facts relied on: six integer and eight floating registers for arguments; a struct of at most 16 bytes with aligned fields
 //! travels in one register for each eight bytes, a floating one if all its scalars there are floating; larger structs travel
