@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than one module: archives, manifests, command lines, native libraries.
 
 mod archive;
+mod bad_input;
 mod builds;
 mod cli;
 mod corpus;
