@@ -10,7 +10,7 @@ use super::types::TypeEnv;
 use super::unify::Origin;
 use crate::ast;
 use crate::diagnostics::Code;
-use crate::ir::{Expr, ExprKind, FuncId};
+use crate::ir::{self, Expr, ExprKind, FuncId, StmtKind};
 use crate::source::Span;
 use crate::types::{FunctionKind, Type, TypeId};
 
@@ -174,7 +174,8 @@ impl<'a> Body<'_, 'a> {
         let declared = &self.c.decls.functions[function.0 as usize];
         let (kind, name, result) = (declared.kind(), declared.name(), declared.result);
         let params = declared.params.clone();
-        if params.len() != args.len() || !declared.is_instance {
+        let is_instance = declared.is_instance;
+        if params.len() != args.len() {
             let message = format!("Wrong arguments for '{name}': expected {}, found {}", params.len(), args.len());
             self.error(Code::E0506, span, message);
             return None;
@@ -184,14 +185,18 @@ impl<'a> Body<'_, 'a> {
         let type_args = self.type_args(function, known, &[], span)?;
         let type_params = self.c.decls.functions[function.0 as usize].type_params.clone();
         let env: TypeEnv = type_params.iter().map(|param| param.name).zip(type_args.iter().copied()).collect();
-        let mut values = vec![receiver];
+        // A static method takes no receiver: it is evaluated and dropped (8.2).
+        let (mut values, dropped) = if is_instance { (vec![receiver], None) } else { (Vec::new(), Some(receiver)) };
         for (param, (value, span)) in params.iter().zip(args) {
             let ty = self.c.substitute(param.ty, &env);
             values.push(self.convert(value, ty, span));
         }
         let result = result.map(|result| self.c.substitute(result, &env));
         let func = self.target(function, type_args, span);
-        Some(Expr { kind: ExprKind::Call { func, args: values }, ty: result, span })
+        let call = Expr { kind: ExprKind::Call { func, args: values }, ty: result, span };
+        let Some(dropped) = dropped else { return Some(call) };
+        let before = ir::Stmt { span: dropped.span, kind: StmtKind::Expr(dropped) };
+        Some(Expr { kind: ExprKind::Block { stmts: vec![before], value: Some(Box::new(call)) }, ty: result, span })
     }
 
     pub(crate) fn zero(&self, ty: TypeId, span: Span) -> Expr {
