@@ -189,8 +189,8 @@ runtime_functions! {
     ListToSet "coex_list_to_set" (Fiber, Ref, Type, ResultType) -> Ref;
     /// Address of the leaf part that starts at the index; the number of elements there goes to the pointer (an i64).
     ListLeaf "coex_list_leaf" (Ref, Int, Type, Pointer) -> Ref;
-    /// `range(a, b, step)` as a list; step is not 0.
-    ListRange "coex_list_range" (Fiber, Int, Int, Int, ResultType) -> Ref;
+    /// `range(a, b, step)` as a list: panics `range step is zero`.
+    ListRange "coex_list_range" (Fiber, Int, Int, Int, ResultType, Site) -> Ref;
 
     // ------------------------------------------------------------------ Array: array
     ArrayFrom "coex_array_from" (Fiber, Pointer, Int, ResultType) -> Ref;

@@ -5,8 +5,8 @@
 //! A `Builder` must live on the stack, where the collector sees its references.
 
 use super::{FANOUT_BITS, children, empty, for_each_run, leaf_bits, new_elements, new_list, slots, tail_offset};
-use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, LIST_FANOUT, ListObject, TypeDesc, header, type_id};
-use crate::slot::{allocate, argument, copy, fresh_token};
+use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, LIST_FANOUT, ListObject, Site, TypeDesc, header, type_id};
+use crate::slot::{allocate, argument, copy, fail, fresh_token};
 use core::ptr;
 
 /// A tree of full leaves under construction or change.
@@ -237,7 +237,11 @@ pub unsafe extern "C" fn coex_list_range(
     end: i64,
     step: i64,
     ty: *const TypeDesc,
+    site: *const Site,
 ) -> *mut ListObject {
+    if step == 0 {
+        fail(fiber, site, "range step is zero");
+    }
     let mut builder = Builder::new(fiber, argument(ty, 0));
     let mut value = start;
     while if step > 0 { value < end } else { value > end } {

@@ -159,7 +159,7 @@ fn deep_trees() {
             object = coex_list_append(null_mut(), object, slot(&value), ty);
         }
         assert_eq!((*object).depth, 3);
-        let built = coex_list_range(null_mut(), 0, 200_000, 1, ty);
+        let built = coex_list_range(null_mut(), 0, 200_000, 1, ty, null());
         assert!(crate::value::equal(slot(&object), slot(&built), ty));
         for index in (0..200_000).step_by(997) {
             let mut out = 0i64;
@@ -193,7 +193,7 @@ fn leaves_cover_the_list() {
     let ty = list(int());
     // SAFETY: the leaf addresses are those of ints.
     unsafe {
-        let object = coex_list_range(null_mut(), 0, 1000, 1, ty);
+        let object = coex_list_range(null_mut(), 0, 1000, 1, ty, null());
         let (mut index, mut seen) = (0, Vec::new());
         loop {
             let mut count = 0i64;
@@ -261,9 +261,9 @@ fn conversions() {
         assert_eq!(copy, bytes);
         let array = coex_list_to_array(null_mut(), object, list(byte));
         assert_eq!(core::slice::from_raw_parts((*array).data, bytes.len()), bytes);
-        let down = coex_list_range(null_mut(), 5, -5, -3, list(int()));
+        let down = coex_list_range(null_mut(), 5, -5, -3, list(int()), null());
         assert_eq!(elements::<i64>(down), [5, 2, -1, -4]);
-        let edge = coex_list_range(null_mut(), i64::MAX - 3, i64::MAX, 2, list(int()));
+        let edge = coex_list_range(null_mut(), i64::MAX - 3, i64::MAX, 2, list(int()), null());
         assert_eq!(elements::<i64>(edge), [i64::MAX - 3, i64::MAX - 1]);
     }
 }
