@@ -11,7 +11,7 @@ use super::types::{TypeEnv, parts};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, Definition, FuncId};
 use crate::source::{Span, Symbol};
-use crate::types::{Type, TypeId, display::type_name};
+use crate::types::{self, Type, TypeId, display::type_name};
 use std::collections::BTreeMap;
 
 /// How deep instantiations may be nested (E0812).
@@ -171,7 +171,7 @@ impl<'a> Body<'_, 'a> {
         }
         let mut out = Vec::new();
         let falls = self.block(&ast.body, &mut out);
-        if falls && self.frame().result.is_some() {
+        if falls && self.frame().result.is_some_and(|result| result != types::UNKNOWN) {
             self.missing_return(ast.name.span, ast.name.name);
         }
         self.finish(out, ast.span)
