@@ -35,7 +35,7 @@ impl<'a> Body<'_, 'a> {
         for arm in arms {
             let pat = self.pattern(&arm.pattern, ty, after_nil);
             after_nil |= matches!(pat, Pat::Nil);
-            let fits = !matches!(pat, Pat::Unknown(_));
+            let fits = !pat.is_faulty();
             faulty |= !fits;
             if fits && !self.is_useful(&rows, &pat, ty) {
                 self.error(Code::W0604, arm.pattern.span, "Case is never reached");

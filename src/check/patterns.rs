@@ -31,6 +31,18 @@ pub(crate) enum Pat {
     Unknown(Vec<Ident>),
 }
 
+impl Pat {
+    /// After a diagnostic in it; what it would match is not known.
+    pub(crate) fn is_faulty(&self) -> bool {
+        match self {
+            Pat::Unknown(_) => true,
+            Pat::Present(inner) => inner.is_faulty(),
+            Pat::Tuple(parts) | Pat::Case(_, parts) => parts.iter().any(Pat::is_faulty),
+            _ => false,
+        }
+    }
+}
+
 impl<'a> Body<'_, 'a> {
     /// `after_nil`: a case for nil stands before, so names bind the contents of an optional.
     pub(crate) fn pattern(&mut self, pattern: &'a ast::Pattern, ty: TypeId, after_nil: bool) -> Pat {
