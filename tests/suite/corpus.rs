@@ -2,7 +2,8 @@
 //!
 //! `tests/fail/**/*.coex`: each line that a diagnostic names says so in a comment, `# error: [E0204]` or
 //! `# warning: [W0601]`; nothing else may be reported. `tests/run/**/*.coex`: the output of the program at -O0 and -O2 is
-//! the text in the `.stdout` file beside it, its exit status the number in `.status` (0 without one).
+//! the text in the `.stdout` file beside it, its exit status the number in `.status` (0 without one). A `.panic` file holds
+//! what the panic says and its line and column, as in `division by zero at 3:7`.
 //! `COEX_FILTER=match` runs only the paths that contain the word; `COEX_BLESS=1` writes `.stdout` and `.status` anew.
 
 use std::collections::BTreeSet;
@@ -130,6 +131,19 @@ fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
     let wanted = fs::read_to_string(&status).map_or(0, |text| text.trim().parse().unwrap_or(0));
     if ran.status != wanted {
         return Err(format!("status {} instead of {wanted}: {}", ran.status, ran.stderr));
+    }
+    panicked(path, &ran.stderr)
+}
+
+/// The panic line names the file between the text and the place that `.panic` holds.
+fn panicked(path: &Path, stderr: &str) -> Result<(), String> {
+    let Ok(wanted) = fs::read_to_string(path.with_extension("panic")) else { return Ok(()) };
+    let Some((what, place)) = wanted.trim_end().rsplit_once(" at ") else {
+        return Err("its .panic file names no place".to_owned());
+    };
+    let line = format!("panic: {what} at {}:{place}", path.display());
+    if stderr.lines().next() != Some(line.as_str()) {
+        return Err(format!("said\n{stderr}instead of\n{line}"));
     }
     Ok(())
 }
