@@ -13,7 +13,7 @@ use super::unify::Variable;
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::ir::{self, Expr, ExprKind, FuncId, LocalId};
 use crate::source::{Span, Symbol};
-use crate::types::{self, DeclId, FunctionKind, TypeId};
+use crate::types::{self, DeclId, FunctionKind, Type, TypeId};
 
 /// One function body with the lambdas in it; they share scopes and inference variables.
 pub(crate) struct Body<'c, 'a> {
@@ -117,6 +117,27 @@ impl<'a> Body<'_, 'a> {
     pub(crate) fn type_name(&mut self, ty: TypeId) -> String {
         let ty = self.resolve(ty);
         types::display::type_name(&self.c.types, ty)
+    }
+
+    /// The names of two types that do not fit; with their modules where the bare names are equal.
+    pub(crate) fn type_names(&mut self, left: TypeId, right: TypeId) -> (String, String) {
+        let (first, second) = (self.type_name(left), self.type_name(right));
+        if first != second || self.resolve(left) == self.resolve(right) {
+            return (first, second);
+        }
+        (self.qualified(left, first), self.qualified(right, second))
+    }
+
+    fn qualified(&mut self, ty: TypeId, name: String) -> String {
+        let module = match *self.shape(ty) {
+            Type::Handle(library) => library.map(|id| self.c.sources.libraries[id.0 as usize].name),
+            Type::User { decl, .. } => {
+                let unit = self.c.unit_of(self.c.decls.types[decl.0 as usize].scope);
+                Some(self.c.sources.units[unit.0 as usize].name)
+            }
+            _ => None,
+        };
+        module.map_or_else(|| name.clone(), |module| format!("{module}.{name}"))
     }
 
     pub(crate) fn frame(&mut self) -> &mut Frame {

@@ -138,7 +138,11 @@ impl<'a> Body<'_, 'a> {
 
     /// Elaborates arguments for their own faults only.
     pub(crate) fn drop_args(&mut self, written: Written<'a>) -> Expr {
-        written.args.iter().for_each(|arg| drop(self.expr_or_nothing(&arg.value, None)));
+        for arg in written.args {
+            let value = self.expr_or_nothing(&arg.value, None);
+            // The parameter would have told what is still open in it.
+            value.ty.into_iter().for_each(|ty| self.silence(ty));
+        }
         unknown(written.span)
     }
 

@@ -172,7 +172,8 @@ pub(crate) struct TraitMethod {
 pub(crate) fn collect(checker: &mut Checker) {
     let sources = checker.sources;
     for (index, unit) in sources.units.iter().enumerate() {
-        checker.decls.units.push(UnitNames::default());
+        let missing = unit.kind == UnitKind::Missing;
+        checker.decls.units.push(UnitNames { has_broken_file: missing, ..UnitNames::default() });
         let unit_id = UnitId(index as u32);
         for file in &unit.files {
             let scope = ScopeId(checker.decls.scopes.len() as u32);
@@ -192,7 +193,7 @@ pub(crate) fn collect(checker: &mut Checker) {
 fn library_of(checker: &Checker, unit: UnitId) -> Option<LibraryId> {
     match checker.sources.units[unit.0 as usize].kind {
         UnitKind::Library(library) => Some(library),
-        UnitKind::Program | UnitKind::Module => None,
+        UnitKind::Program | UnitKind::Module | UnitKind::Missing => None,
     }
 }
 

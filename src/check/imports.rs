@@ -17,7 +17,9 @@ pub(crate) fn link(checker: &mut Checker, options: &CheckOptions) {
         for file in &unit.files {
             for (index, import) in file.imports.iter().enumerate() {
                 let earlier = file.imports[..index].iter().find(|other| other.binding == import.binding);
-                if let Some(earlier) = earlier.filter(|earlier| earlier.unit != import.unit) {
+                if let Some(earlier) =
+                    earlier.filter(|earlier| earlier.unit != import.unit && !import.binding.as_str().is_empty())
+                {
                     already_declared(checker, Ident { name: import.binding, span: import.span }, earlier.span);
                 }
             }

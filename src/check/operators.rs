@@ -116,6 +116,8 @@ impl<'a> Body<'_, 'a> {
             return make(ExprKind::Arithmetic { op, left: Box::new(left), right: Box::new(right) }, ty, op_span);
         }
         if let Some(silent) = self.silent(&[&l, &r], op_span) {
+            self.silence_beside(&l, &right);
+            self.silence_beside(&r, &left);
             return silent;
         }
         if op == BinaryOp::Add {
@@ -149,16 +151,25 @@ impl<'a> Body<'_, 'a> {
         operands.iter().any(quiet).then(|| unknown(span))
     }
 
+    /// What an unknown operand would have told about the other one will never be known.
+    fn silence_beside(&mut self, operand: &Type, other: &Expr) {
+        if let (Type::Unknown, Some(ty)) = (operand, other.ty) {
+            self.silence(ty);
+        }
+    }
+
     fn undefined_operator(&mut self, op: BinaryOp, op_span: Span, left: &Expr, right: &Expr) -> Expr {
         let (l, r) = (left.ty.unwrap_or(types::UNKNOWN), right.ty.unwrap_or(types::UNKNOWN));
-        let (first, second) = (self.type_name(l), self.type_name(r));
+        let (first, second) = self.type_names(l, r);
         let message = format!("Operator '{}' is not defined for {first} and {second}", op.as_str());
         let mut diagnostic = Diagnostic::new(Code::E0310, op_span, message)
             .secondary(left.span, format!("this is {first}"))
             .secondary(right.span, format!("this is {second}"));
         let text = self.shallow(l) == types::STRING || self.shallow(r) == types::STRING;
         if op == BinaryOp::Add && text {
-            diagnostic = diagnostic.help("write String.from(…) for the text of a value");
+            diagnostic = diagnostic.help("write str(…) for the text of a value");
+        } else if let (Type::Result(..), _) | (_, Type::Result(..)) = (self.shape(l), self.shape(r)) {
+            diagnostic = diagnostic.help("write .unwrap() for the value of a Result");
         }
         self.report(diagnostic);
         self.silence(l);
@@ -249,6 +260,8 @@ impl<'a> Body<'_, 'a> {
             return presence(right);
         }
         if self.silent(&[&l, &r], span).is_some() {
+            self.silence_beside(&l, &right);
+            self.silence_beside(&r, &left);
             return make(ExprKind::Bool(true), types::BOOL, span);
         }
         let op = if negate { BinaryOp::NotEqual } else { BinaryOp::Equal };

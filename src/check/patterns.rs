@@ -56,7 +56,9 @@ impl<'a> Body<'_, 'a> {
         }
         if matches!(shape, Type::Unknown | Type::Variable(_) | Type::Param(_)) {
             if let Some(name) = plain_name(pattern) {
-                return Pat::Bind(name);
+                // In an unknown type this may be a case, which does not cover the others.
+                let unknown = matches!(shape, Type::Unknown);
+                return if unknown { Pat::Unknown(vec![name]) } else { Pat::Bind(name) };
             }
             if let (Type::Variable(_), Some(literal)) = (&shape, literal_type(&pattern.kind)) {
                 self.unify(ty, literal);

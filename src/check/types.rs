@@ -161,7 +161,7 @@ impl Checker<'_> {
     pub(crate) fn library_of(&self, scope: ScopeId) -> Option<LibraryId> {
         match self.sources.units[self.unit_of(scope).0 as usize].kind {
             UnitKind::Library(library) => Some(library),
-            UnitKind::Program | UnitKind::Module => None,
+            UnitKind::Program | UnitKind::Module | UnitKind::Missing => None,
         }
     }
 
@@ -217,7 +217,14 @@ impl Checker<'_> {
         let params = env.iter().map(|(name, _)| name.as_str());
         let near = super::hints::nearest(name.name.as_str(), own.chain(builtin).chain(params));
         let mut diagnostic = Diagnostic::new(Code::E0301, name.span, format!("Unknown type '{}'", name.name));
-        if let Some(near) = near {
+        let elsewhere = match name.name.as_str() {
+            "str" => Some("string"),
+            "boolean" => Some("bool"),
+            "double" | "number" => Some("float"),
+            "integer" | "long" => Some("int"),
+            _ => None,
+        };
+        if let Some(near) = elsewhere.or(near) {
             diagnostic = diagnostic.help(format!("a type named '{near}' exists"));
         }
         self.report(diagnostic);

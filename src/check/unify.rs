@@ -79,7 +79,14 @@ impl Body<'_, '_> {
         match (self.c.types.get(left).clone(), self.c.types.get(right).clone()) {
             (Type::Variable(id), _) => self.solve(id, right),
             (_, Type::Variable(id)) => self.solve(id, left),
-            (Type::Unknown, _) | (_, Type::Unknown) => true,
+            (Type::Unknown, _) => {
+                self.silence(right);
+                true
+            }
+            (_, Type::Unknown) => {
+                self.silence(left);
+                true
+            }
             // Each instantiation answers.
             (Type::Param(_), _) | (_, Type::Param(_)) => self.generic,
             (Type::List(a), Type::List(b))

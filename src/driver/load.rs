@@ -70,7 +70,8 @@ pub fn parse_root(
     Ok(Root { shown, parsed, inputs: loader.loaded.inputs })
 }
 
-/// Reads everything that the program imports. `None` when something is missing; that is reported.
+/// Reads everything that the program imports. What is missing is reported and stands as an empty unit. `None` when the
+/// program itself is no text.
 pub fn resolve_imports(
     session: &Session,
     parse: Parse,
@@ -86,7 +87,7 @@ pub fn resolve_imports(
     let (_, ast) = root.parsed?;
     let imports = loader.imports(&ast, &path);
     loader.finish_unit(&name, UnitKind::Program, vec![SourceFile { ast, imports }]);
-    let mut loaded = loader.is_complete.then_some(loader.loaded)?;
+    let mut loaded = loader.loaded;
     put_foreign_libraries_first(&mut loaded);
     Some(loaded)
 }
@@ -133,8 +134,8 @@ struct Loader<'l> {
     states: HashMap<PathBuf, State>,
     /// Names of the units that are being loaded, outermost first.
     open: Vec<(PathBuf, String)>,
-    /// No import has failed.
-    is_complete: bool,
+    /// Stands for every import that failed.
+    missing: Option<UnitId>,
 }
 
 impl<'l> Loader<'l> {
@@ -148,7 +149,7 @@ impl<'l> Loader<'l> {
         let sources = Sources { units: Vec::new(), libraries: Vec::new() };
         let loaded = Loaded { sources, libraries: Vec::new(), inputs };
         let (states, open) = (HashMap::new(), Vec::new());
-        Loader { session, parse, source_map, diagnostics, loaded, states, open, is_complete: true }
+        Loader { session, parse, source_map, diagnostics, loaded, states, open, missing: None }
     }
 
     /// `Err` holds the reason.
@@ -196,15 +197,12 @@ impl<'l> Loader<'l> {
         let mut list = Vec::new();
         for header in &ast.headers {
             let Header::Import(import) = header else { continue };
-            match self.import(import, importing) {
-                Some(unit) => list.push(unit),
-                None => self.is_complete = false,
-            }
+            list.push(self.import(import, importing));
         }
         list
     }
 
-    fn import(&mut self, import: &Import, importing: &Path) -> Option<ImportedUnit> {
+    fn import(&mut self, import: &Import, importing: &Path) -> ImportedUnit {
         let request = imports::request(import, self.diagnostics);
         let unit = match search::find(request.wanted, importing, &self.session.search) {
             Ok(hit) => {
@@ -222,7 +220,19 @@ impl<'l> Loader<'l> {
                 None
             }
         };
-        Some(ImportedUnit { binding: request.binding?, unit: unit?, span: import.span })
+        // Without a binding the import is at fault, whatever it found (E1201); no name is spelt like this one.
+        let unit = unit.filter(|_| request.binding.is_some());
+        let binding = request.binding.unwrap_or_else(|| Symbol::new(""));
+        ImportedUnit { binding, unit: unit.unwrap_or_else(|| self.missing_unit()), span: import.span }
+    }
+
+    fn missing_unit(&mut self) -> UnitId {
+        if let Some(unit) = self.missing {
+            return unit;
+        }
+        let unit = self.finish_unit("", UnitKind::Missing, Vec::new());
+        self.missing = Some(unit);
+        unit
     }
 
     /// The unit at a path, when it is known; reports a cycle.

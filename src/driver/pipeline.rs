@@ -104,8 +104,8 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     // Imports are known only from a parsed file; what they lead to is read and parsed here, one after the other.
     record.timings.begin(Stage::Resolve);
     let loaded = load::resolve_imports(session, &phases::parse, root, &mut record.sources, &mut record.diagnostics);
-    // Names of what was not found are unknown: checking would blame their users. A file with syntax errors is no such
-    // case; the others are checked, so that independent faults come out in one run.
+    // What was not found and what has syntax errors has unknown names, and check blames nobody for using them; the rest
+    // is checked, so that independent faults come out in one run.
     let Some(Loaded { sources, libraries, mut inputs }) = loaded else { return Err(Failure::Reported) };
     if stops_after(Stage::Resolve) {
         record.require_no_errors()?;

@@ -31,6 +31,8 @@ pub enum UnitKind {
     Program,
     Module,
     Library(LibraryId),
+    /// What an import asked for and did not get; its names are not known, so nothing can be said about their uses.
+    Missing,
 }
 
 #[derive(Debug)]
