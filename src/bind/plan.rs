@@ -171,7 +171,8 @@ pub(super) fn plan(
 fn count_mismatch(program: &Program, external: &Extern, signature: &CSignature) -> Fault {
     let wanted: usize =
         external.params.iter().map(|param| if is_byte_buffer(program, param.ty).is_some() { 2 } else { 1 }).sum();
-    Fault::Mismatch(format!("it passes {wanted} C arguments, C takes {}", signature.params.len()))
+    let plural = if wanted == 1 { "" } else { "s" };
+    Fault::Mismatch(format!("it passes {wanted} C argument{plural}, C takes {}", signature.params.len()))
 }
 
 fn param_plan(

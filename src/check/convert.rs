@@ -9,6 +9,9 @@ use crate::ir::{Conversion, Expr, ExprKind, RuntimeFunction};
 use crate::source::Span;
 use crate::types::{self, FunctionKind, Type, TypeId};
 
+/// As messages call what belongs to no library.
+const PROGRAM: &str = "the program";
+
 impl<'a> Body<'_, 'a> {
     /// Makes the value usable at the type; a mismatch is E0305 at the span.
     pub(crate) fn convert(&mut self, value: Expr, target: TypeId, span: Span) -> Expr {
@@ -26,19 +29,26 @@ impl<'a> Body<'_, 'a> {
             (self.shape(value.ty.unwrap_or(types::UNKNOWN)).clone(), self.shape(target).clone())
         {
             let (from, to) = (self.library_name(from), self.library_name(to));
-            self.error(Code::E1105, span, format!("Handle of library '{from}' passed to library '{to}'"));
+            let message = format!("Handle of library '{from}' passed to library '{to}'");
+            let mut diagnostic = Diagnostic::new(Code::E1105, span, message);
+            if to == PROGRAM {
+                diagnostic = diagnostic.help(format!("outside of '{from}' its type is written {from}.handle"));
+            }
+            self.report(diagnostic);
             return;
         }
-        let expected = self.type_name(target);
-        let found = match value.ty {
-            Some(_) if matches!(value.kind, ExprKind::Nil) => "nil".to_owned(),
-            Some(ty) => self.type_name(ty),
-            None => "no value".to_owned(),
+        let (expected, found) = match value.ty {
+            Some(_) if matches!(value.kind, ExprKind::Nil) => (self.type_name(target), "nil".to_owned()),
+            Some(ty) => self.type_names(target, ty),
+            None => (self.type_name(target), "no value".to_owned()),
         };
         let message = format!("Type mismatch: expected {expected}, found {found}");
         let mut diagnostic = Diagnostic::new(Code::E0305, span, message).label(format!("this is {found}"));
         let from = value.ty.map_or(types::UNKNOWN, |ty| self.shallow(ty));
+        let (is_result, is_nil) = (matches!(self.shape(from), Type::Result(..)), matches!(value.kind, ExprKind::Nil));
         match (self.shallow(target), from) {
+            _ if is_nil => {}
+            _ if is_result => diagnostic = diagnostic.help("write .unwrap() for the value of a Result"),
             (types::INT, types::FLOAT) => diagnostic = diagnostic.help("write int(…) to truncate"),
             (types::STRING, _) => diagnostic = diagnostic.help("write str(…) for its text"),
             (types::INT, types::STRING) => diagnostic = diagnostic.help("write .int() to read a number"),
@@ -52,7 +62,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn library_name(&self, library: Option<crate::types::LibraryId>) -> &'static str {
-        library.map_or("the program", |library| self.c.sources.libraries[library.0 as usize].name.as_str())
+        library.map_or(PROGRAM, |library| self.c.sources.libraries[library.0 as usize].name.as_str())
     }
 
     pub(crate) fn try_convert(&mut self, value: Expr, target: TypeId) -> Result<Expr, Expr> {
@@ -223,7 +233,11 @@ impl<'a> Body<'_, 'a> {
             _ => {
                 let name = self.type_name(ty);
                 let message = format!("Type '{name}' is not a condition");
-                let diagnostic = Diagnostic::new(Code::E0312, span, message).help("write .len() > 0 or a comparison");
+                let help = match self.shape(ty) {
+                    Type::Handle(_) => "compare it with nil",
+                    _ => "write .len() > 0 or a comparison",
+                };
+                let diagnostic = Diagnostic::new(Code::E0312, span, message).help(help);
                 self.report(diagnostic);
                 unknown(span)
             }

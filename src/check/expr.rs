@@ -188,10 +188,10 @@ impl<'a> Body<'_, 'a> {
         let mut diagnostic = Diagnostic::new(Code::E0407, span, format!("Undeclared identifier '{name}'"));
         match name.as_str() {
             "elif" => diagnostic = diagnostic.help("write 'else if'"),
+            "null" | "None" | "NULL" | "undefined" => diagnostic = diagnostic.help("write 'nil'"),
             "loop" => diagnostic = diagnostic.help("write 'while true'"),
             text => {
-                let unit = self.c.unit_of(self.scope);
-                let globals = self.c.decls.units[unit.0 as usize].values.keys().map(|name| name.as_str());
+                let globals = self.c.global_names(self.scope);
                 let builtin = ["print", "debug", "range", "str", "sqrt", "len", "sleep", "panic"];
                 if let Some(near) = super::hints::nearest(text, self.visible_names()) {
                     diagnostic = diagnostic.help(format!("a variable named '{near}' is in scope"));

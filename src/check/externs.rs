@@ -159,7 +159,13 @@ fn fits_out(checker: &Checker, ty: TypeId) -> bool {
 
 fn cannot_cross(checker: &mut Checker, ty: TypeId, span: Span) {
     let name = types::display::type_name(&checker.types, ty);
-    checker.error(Code::E1102, span, format!("Type '{name}' cannot cross the foreign boundary"));
+    let mut diagnostic = Diagnostic::new(Code::E1102, span, format!("Type '{name}' cannot cross the foreign boundary"));
+    if let Type::User { decl, .. } = *checker.types.get(ty)
+        && !checker.decls.types[decl.0 as usize].is_enum()
+    {
+        diagnostic = diagnostic.help("a type marked @c_layout crosses as a C struct");
+    }
+    checker.report(diagnostic);
 }
 
 fn check_result(checker: &mut Checker, external: &ir::Extern, result: TypeId, written: &TypeExpr) {
@@ -171,7 +177,12 @@ fn check_result(checker: &mut Checker, external: &ir::Extern, result: TypeId, wr
     };
     let Some(rule) = external.rules.error else {
         let message = format!("Extern '{}' needs an 'error' rule in the manifest", external.name);
-        checker.error(Code::E1107, written.span, message);
+        let help = format!(
+            "the entry of '{}' in [[ffi.….symbols]] says how it fails: error = \"fail\", \"negative\", \"nonzero\", \
+             \"null\" or \"errno\"",
+            external.name
+        );
+        checker.report(Diagnostic::new(Code::E1107, written.span, message).help(help));
         return;
     };
     let value_fits = match rule {

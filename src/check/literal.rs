@@ -115,7 +115,7 @@ impl<'a> Body<'_, 'a> {
             match self.join(so_far, ty) {
                 Some(joined) => common = Some(joined),
                 None => {
-                    let (first, second) = (self.type_name(so_far), self.type_name(ty));
+                    let (first, second) = self.type_names(so_far, ty);
                     let message = format!("Elements have different types: {first} and {second}");
                     let diagnostic = Diagnostic::new(Code::E0306, *span, message)
                         .label(format!("this is {second}"))

@@ -86,6 +86,16 @@ impl Checker<'_> {
         all.iter().copied().filter(|(decl, _)| visible(decl)).collect()
     }
 
+    /// What can be written without a module's name, for hints: the unit's own names and those of imported libraries.
+    pub(crate) fn global_names(&self, scope: ScopeId) -> impl Iterator<Item = &'static str> {
+        let file = &self.decls.scopes[scope.0 as usize];
+        let library = |unit: &UnitId| matches!(self.sources.units[unit.0 as usize].kind, UnitKind::Library(_));
+        let imported = file.imports.iter().map(|(_, unit)| *unit).filter(library);
+        std::iter::once(file.unit)
+            .chain(imported)
+            .flat_map(|unit| self.decls.units[unit.0 as usize].values.keys().map(|name| name.as_str()))
+    }
+
     /// A file of the unit, or of one that it imports, was not read completely: unknown names prove nothing.
     pub(crate) fn names_incomplete(&self, scope: ScopeId) -> bool {
         let file = &self.decls.scopes[scope.0 as usize];

@@ -15,8 +15,13 @@ pub struct Coexc {
 
 const AFTER_HELP: &str = "`coexc FILE ARGUMENTS…` is `coexc run FILE ARGUMENTS…`, so a script may begin with\n\
     #!/usr/bin/env coexc\n\n\
-    Exit status: 0 success; 1 error in a program, a manifest or C source; 2 wrong use; 3 a tool or system\n\
-    dependency is missing; 4 an archive is refused; 70 internal failure.";
+    Exit status:\n  \
+    0   success\n  \
+    1   an error in a program, a manifest or C source\n  \
+    2   wrong use\n  \
+    3   a tool or system dependency is missing\n  \
+    4   an archive is refused\n  \
+    70  internal failure";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {

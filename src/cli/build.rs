@@ -168,7 +168,7 @@ fn report_isolation(record: &Record) {
 fn isolation_text(library: &NativeLibrary) -> String {
     let report = &library.report;
     let mut text = format!(
-        "{} {}: tier {}, {} mutable globals, {} bytes ({} with an initial value), {} relocations\n",
+        "{} {}: tier {}, mutable globals: {}, bytes: {} ({} with an initial value), relocations: {}\n",
         library.name,
         library.version,
         report.tier,

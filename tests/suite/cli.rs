@@ -145,6 +145,41 @@ fn a_library_name_that_is_no_identifier_needs_an_alias() {
 }
 
 #[test]
+fn hints_name_what_libraries_offer() {
+    let sandbox = Sandbox::new();
+    sandbox.library("words", "words");
+    sandbox.write("words/src/words.coex", "func count_words(text: string) -> int\n    return text.count(\" \")\n~\n");
+    sandbox.write("main.coex", "import \"words\"\nfunc main()\n    print(count_word(\"a b\"))\n    print(null)\n~\n");
+    let run = sandbox.coexc(&["check", "main.coex"]);
+    assert!(run.stderr.contains("help: a function or type named 'count_words' exists\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("help: write 'nil'\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("\n2 errors\n"), "{}", run.stderr);
+}
+
+#[test]
+fn types_of_one_name_are_told_apart() {
+    let sandbox = Sandbox::new();
+    for name in ["left", "right"] {
+        sandbox.write(
+            &format!("{name}.coex"),
+            "type Point:\n    x: int\n~\nfunc same(p: Point) -> Point\n    return p\n~\n",
+        );
+    }
+    let body = "    a = left.Point(1)\n    print(right.same(a))\n    print(a + a)\n    print([a, right.Point(1)])\n";
+    sandbox.write("main.coex", format!("import left\nimport right\nfunc main()\n{body}~\n"));
+    let run = sandbox.coexc(&["check", "main.coex"]);
+    let heads: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error[")).collect();
+    assert_eq!(
+        heads,
+        [
+            "error[E0305]: Type mismatch: expected right.Point, found left.Point",
+            "error[E0310]: Operator '+' is not defined for Point and Point",
+            "error[E0306]: Elements have different types: left.Point and right.Point",
+        ]
+    );
+}
+
+#[test]
 fn a_damaged_archive_is_status_4() {
     let sandbox = Sandbox::new();
     sandbox.write("main.coex", format!("import \"evil\"\n{HELLO}"));
