@@ -270,6 +270,20 @@ fn independent_faults_come_out_in_one_run() {
 }
 
 #[test]
+fn a_library_whose_manifest_forgets_its_c_files() {
+    let sandbox = Sandbox::new();
+    with_library(&sandbox);
+    let manifest = sandbox.read("counter/manifest.toml");
+    let manifest = String::from_utf8(manifest).expect("text").replace("source = [\"*.c\"]", "sources = [\"*.c\"]");
+    sandbox.write("counter/manifest.toml", manifest);
+    let run = build(&sandbox, &["main.coex"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("warning[W1101]: Unknown manifest key 'ffi.c.sources'"), "{}", run.stderr);
+    assert!(run.stderr.contains("error[E1113]: Library 'counter': symbol '"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Command:"), "{}", run.stderr);
+}
+
+#[test]
 fn a_symbol_that_nobody_defines() {
     let sandbox = Sandbox::new();
     sandbox.write(

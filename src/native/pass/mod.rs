@@ -134,7 +134,10 @@ fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Result<Module<'
             })?,
         }
     }
-    merged.ok_or_else(|| PassError::Llvm("no C files".to_owned()))
+    merged.ok_or_else(|| match input.symbols.first() {
+        Some(symbol) => PassError::SymbolNotDefined { symbol: symbol.clone(), is_static: false },
+        None => PassError::Llvm("no C files".to_owned()),
+    })
 }
 
 /// The C functions that Coex code calls: each must be defined and visible.
