@@ -11,9 +11,12 @@ pub unsafe extern "C" fn coex_string_from_c(fiber: *mut Fiber, text: *const c_ch
     from_bytes_lossy(fiber, CStr::from_ptr(text).to_bytes())
 }
 
-/// The system's text of an errno value.
+/// The system's text of an errno value; for 0, where C gave no reason, that is not "Success".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_errno_text(fiber: *mut Fiber, code: i64) -> *mut StringObject {
+    if code == 0 {
+        return coex_error_code_text(fiber, code);
+    }
     coex_string_from_c(fiber, libc::strerror(code as i32))
 }
 
