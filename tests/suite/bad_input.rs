@@ -97,7 +97,7 @@ fn externs_that_differ_from_their_c_functions_show_both() {
     let sandbox = Sandbox::new();
     let cases = [
         ("int f(const char *x) { return x[0]; }\n", "parameter 'x' is 'const char *' in C"),
-        ("int f(int x, int y) { return x + y; }\n", "it passes 1 C arguments, C takes 2"),
+        ("int f(int x, int y) { return x + y; }\n", "it passes 1 C argument, C takes 2"),
         ("double f(int x) { return x; }\n", "the result is 'double' in C"),
         ("void f(int x) { (void)x; }\n", "the result is 'void' in C"),
     ];
