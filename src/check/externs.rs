@@ -5,6 +5,7 @@
 
 use super::Checker;
 use super::decls::ScopeId;
+use super::manifest_symbols;
 use crate::ast::{self, TypeExpr, TypeExprKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, ErrorRule, ExternId, ExternRules};
@@ -25,6 +26,9 @@ pub(crate) fn lower_all(checker: &mut Checker) {
                 let mut lowered = declared(checker, ast, scope, rules);
                 lowered.library = library;
                 let annotated = ast::annotation(&ast.annotations, "c").and_then(|found| found.text.clone());
+                if let Some(facts) = facts {
+                    manifest_symbols::compare(checker, &lowered, facts, scope);
+                }
                 lowered.c_declaration = annotated.map(|(text, _)| text).or(c_declaration);
                 lowered
             }
@@ -86,7 +90,7 @@ fn from_manifest(
     let mut params = Vec::new();
     let mut result = None;
     if let Some(facts) = facts {
-        for (index, text) in facts.params.iter().enumerate() {
+        for (index, text) in facts.params.iter().flatten().enumerate() {
             let (out, text) = match text.trim().strip_prefix("out ") {
                 Some(rest) => (true, rest),
                 None => (false, text.trim()),
@@ -101,7 +105,7 @@ fn from_manifest(
 }
 
 /// The few types that can cross, as a manifest writes them. An unknown name stays unknown: `native` compares.
-fn manifest_type(checker: &mut Checker, text: &str, scope: ScopeId) -> TypeId {
+pub(super) fn manifest_type(checker: &mut Checker, text: &str, scope: ScopeId) -> TypeId {
     let text = text.trim();
     if let Some(inner) = text.strip_suffix('?') {
         let inner = manifest_type(checker, inner, scope);

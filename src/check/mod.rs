@@ -31,6 +31,7 @@ mod lambda;
 mod literal;
 mod loops;
 mod main_function;
+mod manifest_symbols;
 mod match_;
 mod members;
 mod moves;

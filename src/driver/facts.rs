@@ -22,7 +22,8 @@ fn symbol_facts(entry: &SymbolEntry) -> SymbolFacts {
     let text = |located: &Option<manifest::Located<String>>| located.as_ref().map(|text| text.value.clone());
     SymbolFacts {
         name: Symbol::new(&entry.name.value),
-        params: entry.params.iter().flatten().map(|param| param.value.clone()).collect(),
+        span: entry.name.span,
+        params: entry.params.as_ref().map(|params| params.iter().map(|param| param.value.clone()).collect()),
         returns: text(&entry.returns),
         c_declaration: text(&entry.c),
         rules: ExternRules {

@@ -61,8 +61,10 @@ pub struct LibraryFacts {
 #[derive(Debug)]
 pub struct SymbolFacts {
     pub name: Symbol,
+    /// Of the name in the manifest.
+    pub span: Span,
     /// Coex type names as the manifest writes them; used when no `extern` declares the symbol, else compared.
-    pub params: Vec<String>,
+    pub params: Option<Vec<String>>,
     pub returns: Option<String>,
     pub c_declaration: Option<String>,
     pub rules: ExternRules,

@@ -110,6 +110,25 @@ fn externs_that_differ_from_their_c_functions_show_both() {
     }
 }
 
+#[test]
+fn externs_that_differ_from_the_manifest_show_both() {
+    let sandbox = Sandbox::new();
+    let cases = [
+        ("params = [\"int\", \"int\"]\nreturns = \"int\"\n", "the manifest lists 2 parameters, the extern has 1"),
+        ("params = [\"string\"]\nreturns = \"int\"\n", "the manifest says 'string' for parameter 'x'"),
+        ("params = [\"int\"]\nreturns = \"float\"\n", "the manifest says 'float' for the result"),
+        ("params = [\"int\"]\n", "the manifest names no result"),
+    ];
+    for (entry, difference) in cases {
+        let manifest = format!("{UNIT}[[ffi.c.symbols]]\nname = \"f\"\n{entry}");
+        with_c(&sandbox, &manifest, "int f(int x) { return x; }\n", EXTERN);
+        let run = sandbox.coexc(&["build", "main.coex"]);
+        refused(&run, 1, "E1103", &format!("Extern 'f' does not match its C declaration: {difference}"));
+        assert!(run.stderr.contains("lib.coex:1:8"), "{}", run.stderr);
+        assert!(run.stderr.contains("lib/manifest.toml:8:8"), "{}", run.stderr);
+    }
+}
+
 /// Needs a file system of its own; where none may be mounted, there is nothing to fill.
 #[test]
 fn a_full_disk_under_the_cache() {
