@@ -91,10 +91,7 @@ fn from_manifest(
     let mut result = None;
     if let Some(facts) = facts {
         for (index, text) in facts.params.iter().flatten().enumerate() {
-            let (out, text) = match text.trim().strip_prefix("out ") {
-                Some(rest) => (true, rest),
-                None => (false, text.trim()),
-            };
+            let (out, text) = manifest_param(text);
             let ty = manifest_type(checker, text, scope);
             params.push(ir::ExternParam { name: Symbol::new(&format!("p{}", index + 1)), ty, out });
         }
@@ -102,6 +99,14 @@ fn from_manifest(
     }
     let span = Span::new(FileId(0), 0, 0);
     ir::Extern { name, library, params, result, c_declaration, rules, span }
+}
+
+/// Whether a parameter of a manifest is an `out` one, and the text of its type.
+pub(super) fn manifest_param(text: &str) -> (bool, &str) {
+    match text.trim().strip_prefix("out ") {
+        Some(rest) => (true, rest),
+        None => (false, text.trim()),
+    }
 }
 
 /// The few types that can cross, as a manifest writes them. An unknown name stays unknown: `native` compares.

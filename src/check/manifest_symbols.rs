@@ -5,8 +5,8 @@
 //! classes being integer (any width or sign, and bool), floating, pointer, buffer, struct and none.
 
 use super::Checker;
-use super::externs::manifest_type;
-use crate::check::decls::ScopeId;
+use super::decls::ScopeId;
+use super::externs::{manifest_param, manifest_type};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir;
 use crate::resolve::SymbolFacts;
@@ -29,10 +29,7 @@ fn difference(checker: &mut Checker, external: &ir::Extern, facts: &SymbolFacts,
             return Some(format!("the manifest lists {listed} parameters, the extern has {declared}"));
         }
         for (text, param) in params.iter().zip(&external.params) {
-            let (out, text) = match text.trim().strip_prefix("out ") {
-                Some(rest) => (true, rest),
-                None => (false, text.trim()),
-            };
+            let (out, text) = manifest_param(text);
             let listed = manifest_type(checker, text, scope);
             if out != param.out || !alike(checker, listed, param.ty) {
                 let kind = if out { "out " } else { "" };
