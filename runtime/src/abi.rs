@@ -5,10 +5,10 @@
 
 use core::ffi::c_char;
 use core::mem::offset_of;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Checked when a program starts, and part of every cache key.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 // ---------------------------------------------------------------------------------------------------------------
 // Objects
@@ -307,17 +307,26 @@ pub struct MapIter {
 // Fibers, roots, instances
 // ---------------------------------------------------------------------------------------------------------------
 
+/// `ThreadSlots::state`: what the collector must know of an OS thread.
 pub mod state {
+    /// Runs Coex code: a collection waits until it looks.
     pub const MANAGED: u32 = 0;
+    /// Runs C below a foreign call; the fiber's `sp` is valid.
     pub const FOREIGN: u32 = 1;
+    /// Runs no Coex code: in the scheduler, or waiting for the end of a collection.
     pub const PARKED: u32 = 2;
 }
 
+/// `ThreadSlots::claim`: low bits; the rest counts calls whose end was contended, so that a late claim misses.
 pub mod claim {
-    pub const NONE: u32 = 0;
-    pub const RETURNED: u32 = 1;
-    pub const RETAKEN: u32 = 2;
-    pub const ABANDONED: u32 = 3;
+    pub const NONE: u64 = 0;
+    /// The thread's worker went to another thread; the fiber waits for the call's end.
+    pub const RETAKEN: u64 = 1;
+    /// The fiber has gone on without the call.
+    pub const ABANDONED: u64 = 2;
+    pub const MASK: u64 = 3;
+    /// One more settled call.
+    pub const STEP: u64 = 4;
 }
 
 /// `Fiber::ffi_failed`. Cleared by `FfiFailureText` and `FfiFailureCode` (ask for one of them).
@@ -338,12 +347,15 @@ pub struct Fiber {
     pub limit: *mut u8,
     /// Not 0: somebody wants something; look in the slow path.
     pub poll: AtomicU32,
-    pub state: AtomicU32,
-    pub claim: AtomicU32,
-    pub reserved: u32,
-    /// Stack pointer of the task stack while C runs.
+    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call, those of program externs
+    /// included, before it looks at any result: after a crash the thunk returns zeros.
+    pub ffi_failed: u32,
+    /// Innermost activation that may have children.
+    pub scope: *mut Scope,
+    /// Stack pointer of the task stack while the fiber does not run Coex code.
     pub sp: *mut u8,
-    /// The OS thread's system stack, to run C on.
+    /// The OS thread's system stack, to run C on. The word there is the address of the thread's [`ThreadSlots`], so that
+    /// the thunk finds them after a call that was abandoned, when the fiber is another thread's.
     pub sys: *mut u8,
     /// Functions that may recurse panic below this address.
     pub stack_limit: *mut u8,
@@ -351,31 +363,173 @@ pub struct Fiber {
     pub root: *mut Root,
     /// Reserved: slots of live references at foreign calls.
     pub ffi_roots: *mut *mut u8,
-    /// Monotonic nanoseconds; 0 for none.
-    pub deadline: u64,
+    /// The earliest deadline of the open `within` statements, in ticks of the deadline clock; 0 for none.
+    pub deadline: AtomicU64,
     /// Highest address of the task stack: the conservative scan ends here.
     pub stack_base: *mut u8,
-    /// Bytes in the print buffer that are not written yet; foreign calls that use stdio flush when it is not 0.
+    /// Not 0: prints of this fiber may be unwritten; foreign calls that use stdio flush then.
     pub print_pending: u64,
-    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call, those of program externs
-    /// included, before it looks at any result: after a crash the thunk returns zeros.
-    pub ffi_failed: u32,
-    pub reserved2: u32,
     /// Place of the current foreign call, for faults in it.
     pub ffi_site: *const Site,
+    /// Innermost place where a cancellation may end: a `within` or the start of a task.
+    pub landing: *mut Landing,
+    /// Innermost chunk of a parallel `for` that runs here.
+    pub range: *mut RangeRunner,
+    /// rax, rdx, xmm0, xmm1 for the moment when the fiber goes on behind a switch or a foreign call.
+    pub returned: [u64; 6],
 }
 
-/// One per OS thread.
+/// One per OS thread that runs Coex code.
 #[repr(C)]
 pub struct ThreadSlots {
     /// Address of this thread's `coex_inst_base`.
     pub base: *mut *mut u8,
     /// Address of this thread's C `errno`.
     pub errno: *mut i32,
+    /// The fiber that runs here, null in the scheduler.
     pub fiber: *mut Fiber,
     /// Above 0 inside one of our C library shims.
     pub shim_depth: u32,
+    /// [`state`]
+    pub state: AtomicU32,
+    /// Not 0: whoever becomes MANAGED here looks in the slow path first.
+    pub poll: AtomicU32,
     pub reserved: u32,
+    /// [`claim`] on the running foreign call.
+    pub claim: AtomicU64,
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Tasks
+// ---------------------------------------------------------------------------------------------------------------
+
+/// Constant data, one for each function (or signature of function values) that is spawned.
+#[repr(C)]
+pub struct TaskInfo {
+    /// `void stub(fiber in r13, task: *mut Task)`: reads the arguments from the payload, calls the function, stores the
+    /// result at `result_offset` of the payload.
+    pub code: *const u8,
+    /// The function, for reports.
+    pub name: Text,
+    /// Arguments, then the result. Zeroed when the task is made; the collector scans it conservatively.
+    pub payload_bytes: u32,
+    pub result_offset: u32,
+    /// [`task_flags`]
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+// SAFETY: constant data.
+unsafe impl Sync for TaskInfo {}
+
+pub mod task_flags {
+    /// A cycle of the call graph can be reached: the task needs a deep stack.
+    pub const RECURSIVE: u32 = 1;
+}
+
+/// A spawned child. Owned by the scope that it was spawned in, until `TaskRelease`, `TaskDrop`, or the scope's end.
+/// The payload follows at [`TASK_PAYLOAD`]; the runtime keeps more in front of it.
+#[repr(C)]
+pub struct Task {
+    pub info: *const TaskInfo,
+    /// [`task_state`]
+    pub state: AtomicU32,
+    pub reserved: u32,
+}
+
+pub const TASK_PAYLOAD: u64 = 128;
+
+pub mod task_state {
+    /// In the low byte of `Task::state`; the other bits are the runtime's.
+    pub const MASK: u32 = 0xFF;
+    pub const NEW: u32 = 0;
+    pub const RUNNING: u32 = 1;
+    /// The result is in the payload.
+    pub const DONE: u32 = 2;
+    /// Panicked or cancelled: there is no result.
+    pub const ENDED: u32 = 3;
+}
+
+/// An activation that spawns children: a func, a task, a lambda, the body of a `within`. In the frame, 8-aligned,
+/// from `ScopeEnter` to `ScopeLeave`. The runtime's words follow.
+#[repr(C)]
+pub struct Scope {
+    pub parent: *mut Scope,
+    pub words: [u64; 11],
+}
+
+/// Where a cancelled activation goes on. In the frame of a `within`, from `WithinEnter` to `WithinLeave`.
+#[repr(C)]
+pub struct Landing {
+    pub previous: *mut Landing,
+    /// Stack pointer with the callee-saved registers on top, as `coex_land` leaves it.
+    pub sp: *mut u8,
+    pub words: [u64; 10],
+}
+
+/// What `coex_land` returns when the body was cancelled; bodies return 0 and above.
+pub const LANDED: i64 = -1;
+
+/// Constant data, one for each parallel `for`.
+#[repr(C)]
+pub struct RangeInfo {
+    /// `void body(fiber in r13, env: *mut u8, runner: *mut RangeRunner)`: while `next < end` of the runner: takes
+    /// `i = next`, stores `next = i + 1`, calls the task for i, stores its result at `results + i * result_size`.
+    /// Both words are read anew for each round: the runtime may give the rest of a chunk away when the fiber parks.
+    pub body: *const u8,
+    pub name: Text,
+    pub result_size: u32,
+    /// 1: results hold references.
+    pub result_has_pointers: u32,
+    /// [`task_flags`]
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+// SAFETY: constant data.
+unsafe impl Sync for RangeInfo {}
+
+/// A chunk of a parallel `for`; in the frame of the runtime's caller of `body`.
+#[repr(C)]
+pub struct RangeRunner {
+    pub next: i64,
+    pub end: i64,
+    pub results: *mut u8,
+    pub words: [u64; 13],
+}
+
+/// One case of a `select`, in the frame.
+#[repr(C)]
+pub struct SelectCase {
+    /// [`select_kind`]
+    pub kind: u32,
+    pub reserved: u32,
+    /// The channel object, or the [`Task`] that makes the foreign call.
+    pub source: *mut u8,
+    /// Receive: a slot of type `T?`, written when the case is chosen.
+    pub out: *mut u8,
+    /// Receive: `T?`.
+    pub desc: *const TypeDesc,
+}
+
+pub mod select_kind {
+    pub const RECEIVE: u32 = 0;
+    pub const FOREIGN: u32 = 1;
+}
+
+pub mod select_strategy {
+    pub const ORDER: i64 = 0;
+    pub const PRIORITY: i64 = 1;
+    pub const FAIR: i64 = 2;
+    pub const RANDOM: i64 = 3;
+}
+
+/// Cell of `atomic_int`, `atomic_float` (its bits), `atomic_bool` (0 or 1) and `atomic_ref<T>` (an object with the T at
+/// offset 8, or null).
+#[repr(C)]
+pub struct AtomicObject {
+    pub header: u64,
+    pub value: AtomicU64,
 }
 
 /// Root of a chain of calls: main, a task, an `@isolated` invocation. The instance table follows, one word a library,
@@ -486,11 +640,10 @@ pub fn library_descriptor_symbol(library: &str, key: &str) -> String {
 
 /// Offsets used by hand-written code.
 pub mod offset {
-    use super::{Fiber, Instance, Root, ThreadSlots, offset_of};
+    use super::{Fiber, Instance, Landing, Root, ThreadSlots, offset_of};
     pub const FIBER_CURSOR: usize = offset_of!(Fiber, cursor);
     pub const FIBER_LIMIT: usize = offset_of!(Fiber, limit);
     pub const FIBER_POLL: usize = offset_of!(Fiber, poll);
-    pub const FIBER_STATE: usize = offset_of!(Fiber, state);
     pub const FIBER_SP: usize = offset_of!(Fiber, sp);
     pub const FIBER_SYS: usize = offset_of!(Fiber, sys);
     pub const FIBER_STACK_LIMIT: usize = offset_of!(Fiber, stack_limit);
@@ -499,6 +652,10 @@ pub mod offset {
     pub const FIBER_PRINT_PENDING: usize = offset_of!(Fiber, print_pending);
     pub const FIBER_FFI_FAILED: usize = offset_of!(Fiber, ffi_failed);
     pub const FIBER_FFI_SITE: usize = offset_of!(Fiber, ffi_site);
+    pub const FIBER_RETURNED: usize = offset_of!(Fiber, returned);
+    pub const LANDING_SP: usize = offset_of!(Landing, sp);
+    pub const THREAD_STATE: usize = offset_of!(ThreadSlots, state);
+    pub const THREAD_POLL: usize = offset_of!(ThreadSlots, poll);
     pub const THREAD_BASE: usize = offset_of!(ThreadSlots, base);
     pub const THREAD_ERRNO: usize = offset_of!(ThreadSlots, errno);
     pub const ROOT_INSTANCES: usize = offset_of!(Root, instances);
@@ -513,7 +670,7 @@ const _: () = {
     assert!(offset_of!(Fiber, cursor) == 0);
     assert!(offset_of!(Fiber, limit) == 8);
     assert!(offset_of!(Fiber, poll) == 16);
-    assert!(offset_of!(Fiber, state) == 20);
+    assert!(offset_of!(Fiber, ffi_failed) == 20);
     assert!(offset_of!(Fiber, sp) == 32);
     assert!(offset_of!(Fiber, sys) == 40);
     assert!(offset_of!(Fiber, stack_limit) == 48);

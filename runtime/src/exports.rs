@@ -106,6 +106,57 @@ runtime_functions! {
     GcSetTraceLevel "coex_gc_set_trace_level" (Fiber, Int) -> Nothing;
     GcInstallWatermark "coex_gc_install_watermark" (Fiber) -> Nothing;
 
+    // ------------------------------------------------------------------ tasks: task
+    /// A task of this `TaskInfo`, payload zeroed. The arguments are stored at once, then `TaskStart`; no safe point between.
+    TaskNew "coex_task_new" (Fiber, Pointer, Site) -> Ref;
+    TaskStart "coex_task_start" (Fiber, Pointer) -> Nothing;
+    /// Waits for the task; the result is the address of its payload. Then the result is copied out, then `TaskRelease`.
+    TaskJoin "coex_task_join" (Fiber, Pointer, Site) -> Ref;
+    /// After a join: the record is free.
+    TaskRelease "coex_task_release" (Fiber, Pointer) -> Nothing;
+    /// Nobody will ask for the value; the scope still waits for the task.
+    TaskDrop "coex_task_drop" (Fiber, Pointer) -> Nothing;
+    /// `abi::Scope` in the frame.
+    ScopeEnter "coex_scope_enter" (Fiber, Pointer) -> Nothing;
+    /// The barrier: joins all children, in spawn order, then leaves the scope.
+    ScopeLeave "coex_scope_leave" (Fiber, Pointer, Site) -> Nothing;
+    /// `abi::RangeInfo`, environment, number of rounds: all of them, side by side. The result is the memory of the results,
+    /// zeroed before, in index order; freed by `RangeFree` (memory, bytes).
+    RangeRun "coex_range_run" (Fiber, Pointer, Pointer, Int, Site) -> Ref;
+    RangeFree "coex_range_free" (Fiber, Pointer) -> Nothing;
+
+    // ------------------------------------------------------------------ within: task/within
+    /// Landing in the frame, nanoseconds. False: the deadline is not in the future, the landing was not entered.
+    WithinEnter "coex_within_enter" (Fiber, Pointer, Int) -> Bool;
+    WithinLeave "coex_within_leave" (Fiber, Pointer) -> Nothing;
+
+    // ------------------------------------------------------------------ channels, select: channel
+    /// Capacity; panics `negative channel buffer`.
+    ChannelNew "coex_channel_new" (Fiber, Int, ResultType, Site) -> Ref;
+    ChannelSend "coex_channel_send" (Fiber, Ref, Value, Type, Site) -> Nothing;
+    /// `T?`
+    ChannelReceive "coex_channel_receive" (Fiber, Ref, ResultType, Site) -> Value;
+    ChannelTrySend "coex_channel_try_send" (Fiber, Ref, Value, Type) -> Bool;
+    ChannelTryReceive "coex_channel_try_receive" (Fiber, Ref, ResultType) -> Value;
+    /// Nanoseconds second.
+    ChannelReceiveTimeout "coex_channel_receive_timeout" (Fiber, Ref, Int, ResultType, Site) -> Value;
+    ChannelClose "coex_channel_close" (Fiber, Ref, Site) -> Nothing;
+    ChannelIsClosed "coex_channel_is_closed" (Ref) -> Bool;
+    ChannelLen "coex_channel_len" (Ref) -> Int;
+    /// `abi::SelectCase`s, their number, strategy, timeout in nanoseconds (below 0: none; 0: do not wait), word of the
+    /// statement (the index chosen last plus 1, 0 at first). The index of the chosen case, -1: none.
+    Select "coex_select" (Fiber, Pointer, Int, Int, Int, Pointer, Site) -> Int;
+
+    // ------------------------------------------------------------------ references shared between tasks: atomic
+    /// `T?` or `T`, as the type says.
+    AtomicRefNew "coex_atomic_ref_new" (Fiber, Value, Type) -> Ref;
+    AtomicRefLoad "coex_atomic_ref_load" (Fiber, Ref, ResultType) -> Value;
+    /// The type is the cell's.
+    AtomicRefStore "coex_atomic_ref_store" (Fiber, Ref, Value, Type) -> Nothing;
+    AtomicRefSwap "coex_atomic_ref_swap" (Fiber, Ref, Value, ResultType) -> Value;
+    /// Expected, new; both `T?`. The type is the cell's.
+    AtomicRefCompareAndSwap "coex_atomic_ref_compare_and_swap" (Fiber, Ref, Value, Value, Type) -> Bool;
+
     // ------------------------------------------------------------------ foreign calls: ffi
     /// Root in the caller's frame, number of libraries.
     RootEnter "coex_root_enter" (Fiber, Pointer, Int) -> Nothing;

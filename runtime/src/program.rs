@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ffi::c_char;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::abi::{Fiber, ProgramInfo, ThreadSlots};
 
@@ -47,23 +47,32 @@ pub(crate) static PROCESS: Global<Process> = Global::new(Process {
         cursor: null_mut(),
         limit: null_mut(),
         poll: AtomicU32::new(0),
-        state: AtomicU32::new(0),
-        claim: AtomicU32::new(0),
-        reserved: 0,
+        ffi_failed: 0,
+        scope: null_mut(),
         sp: null_mut(),
         sys: null_mut(),
         stack_limit: null_mut(),
         thread: null_mut(),
         root: null_mut(),
         ffi_roots: null_mut(),
-        deadline: 0,
+        deadline: AtomicU64::new(0),
         stack_base: null_mut(),
         print_pending: 0,
-        ffi_failed: 0,
-        reserved2: 0,
         ffi_site: core::ptr::null(),
+        landing: null_mut(),
+        range: null_mut(),
+        returned: [0; 6],
     },
-    thread: ThreadSlots { base: null_mut(), errno: null_mut(), fiber: null_mut(), shim_depth: 0, reserved: 0 },
+    thread: ThreadSlots {
+        base: null_mut(),
+        errno: null_mut(),
+        fiber: null_mut(),
+        shim_depth: 0,
+        state: AtomicU32::new(0),
+        poll: AtomicU32::new(0),
+        reserved: 0,
+        claim: AtomicU64::new(0),
+    },
 });
 
 /// The tables of the running program; null before `coex_start`.

@@ -41,7 +41,7 @@ unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context
     unsafe {
         let process = PROCESS.get();
         let fiber = &raw mut (*process).fiber;
-        if (*fiber).state.load(Ordering::Relaxed) == state::FOREIGN {
+        if (*(*fiber).thread).state.load(Ordering::Relaxed) == state::FOREIGN {
             ffi::crash::on_signal(fiber, signal, (*info).si_addr() as usize, context.cast());
             return;
         }

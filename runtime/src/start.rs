@@ -47,8 +47,9 @@ pub unsafe extern "C" fn coex_start(argc: i32, argv: *const *const c_char, info:
         let fiber = &raw mut (*process).fiber;
         let top = prepare_fiber(fiber, low, high, (*info).library_count as usize);
         signals::install();
-        let status = arch::coex_run_on_stack(fiber, top, run_main);
-        (status & 0xff) as i32
+        stacks_entry(fiber, top, run_main);
+        arch::coex_switch_to(fiber, (*fiber).thread);
+        ((*fiber).returned[0] & 0xff) as i32
     }
 }
 
@@ -71,19 +72,35 @@ pub(crate) unsafe fn prepare_fiber(fiber: *mut Fiber, low: *mut u8, high: *mut u
         (*fiber).stack_limit = low.add(STACK_RESERVE);
         (*fiber).thread = thread;
         (*fiber).root = root;
-        (*fiber).state.store(state::MANAGED, Ordering::Release);
+        (*thread).state.store(state::MANAGED, Ordering::Release);
         root.cast()
     }
 }
 
 /// On the task stack.
-unsafe extern "C" fn run_main(fiber: *mut Fiber) -> i64 {
+unsafe extern "C" fn run_main(fiber: *mut Fiber) -> ! {
     // SAFETY: the entry is compiled code that expects the fiber.
     unsafe {
         let status = arch::coex_call_entry(fiber, (*program::info()).entry);
         program::flush(fiber);
         ffi::tear_down_all(fiber);
-        status
+        (*fiber).returned[0] = status as u64;
+        arch::coex_leave_fiber(fiber);
+        unreachable!("the main fiber has ended")
+    }
+}
+
+/// The first frame of a fiber: `coex_switch_to` begins `body` there.
+///
+/// # Safety
+/// `top` is the 16-aligned end of the free part of the fiber's stack.
+pub(crate) unsafe fn stacks_entry(fiber: *mut Fiber, top: *mut u8, body: unsafe extern "C" fn(*mut Fiber) -> !) {
+    // SAFETY: the caller's promise; the order is that of `coex_resume`.
+    unsafe {
+        let frame = top.cast::<u64>().sub(9);
+        let words = [0, fiber as u64, 0, 0, 0, body as *const () as u64, arch::coex_fiber_start as *const () as u64, 0];
+        frame.copy_from_nonoverlapping(words.as_ptr(), words.len());
+        (*fiber).sp = frame.cast();
     }
 }
 

@@ -262,6 +262,7 @@ pub(crate) fn map_parts(ty: Type, mut map: impl FnMut(TypeId) -> TypeId) -> Type
         Type::Optional(part) => Type::Optional(map(part)),
         Type::Channel(part) => Type::Channel(map(part)),
         Type::AtomicRef(part) => Type::AtomicRef(map(part)),
+        Type::Task(result) => Type::Task(result.map(map)),
         Type::Map(key, value) => {
             let key = map(key);
             Type::Map(key, map(value))
@@ -294,6 +295,7 @@ pub(crate) fn parts(ty: &Type) -> Vec<TypeId> {
         Type::Tuple(items) => items.iter().map(|item| item.ty).collect(),
         Type::Function { params, result, .. } => params.iter().chain(result).copied().collect(),
         Type::User { args, .. } => args.clone(),
+        Type::Task(result) => result.iter().copied().collect(),
         _ => Vec::new(),
     }
 }

@@ -104,7 +104,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
 
     fn kind_and_args(&self, ty: TypeId) -> (Kind, Vec<TypeId>) {
         match self.program.types.get(ty) {
-            Type::Int => (Kind::Int, vec![]),
+            Type::Int | Type::Task(_) => (Kind::Int, vec![]),
             Type::Float => (Kind::Float, vec![]),
             Type::Bool => (Kind::Bool, vec![]),
             Type::Byte => (Kind::Byte, vec![]),

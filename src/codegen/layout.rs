@@ -161,7 +161,7 @@ impl Layouts {
 
     fn compute(&self, program: &Program, ty: TypeId) -> Layout {
         match program.types.get(ty) {
-            Type::Int | Type::Handle(_) | Type::Posix => Layout::scalar(Form::Int, 8),
+            Type::Int | Type::Handle(_) | Type::Posix | Type::Task(_) => Layout::scalar(Form::Int, 8),
             Type::Float => Layout::scalar(Form::Float, 8),
             Type::Bool => Layout::scalar(Form::Bool, 1),
             Type::Byte => Layout::scalar(Form::Byte, 1),

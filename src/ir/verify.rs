@@ -50,7 +50,13 @@ impl Verifier<'_> {
             Type::Variable(_) | Type::Param(_) | Type::Unknown => {
                 return Err(format!("type {} is not known", type_name(&self.program.types, ty)));
             }
-            Type::List(t) | Type::Array(t) | Type::Set(t) | Type::Optional(t) | Type::Channel(t) => vec![*t],
+            Type::List(t)
+            | Type::Array(t)
+            | Type::Set(t)
+            | Type::Optional(t)
+            | Type::Channel(t)
+            | Type::AtomicRef(t) => vec![*t],
+            Type::Task(result) => result.iter().copied().collect(),
             Type::Map(k, v) | Type::Result(k, v) => vec![*k, *v],
             Type::Tuple(items) => items.iter().map(|item| item.ty).collect(),
             Type::Function { params, result, .. } => params.iter().chain(result).copied().collect(),

@@ -42,6 +42,8 @@ pub fn type_name(table: &TypeTable, id: TypeId) -> String {
         Type::Atomic(AtomicKind::Float) => "atomic_float".into(),
         Type::Atomic(AtomicKind::Bool) => "atomic_bool".into(),
         Type::AtomicRef(inner) => format!("atomic_ref<{}>", name(inner)),
+        Type::Task(Some(result)) => format!("pending {}", name(result)),
+        Type::Task(None) => "pending call".into(),
         Type::Param(name) => name.to_string(),
         Type::Variable(_) => "_".into(),
         Type::Unknown => "?".into(),

@@ -77,6 +77,8 @@ pub enum Type {
     Channel(TypeId),
     Atomic(AtomicKind),
     AtomicRef(TypeId),
+    /// A pending call of a task with this result: never a type of the program. A word that is not a reference.
+    Task(Option<TypeId>),
 
     // Only inside `check`; the verifier of the typed IR refuses them.
     /// A type parameter in the generic check of a body.

@@ -11,7 +11,7 @@ compile_error!("the Coex runtime supports x86-64 Linux only, so far");
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::installed_base;
 
-use crate::abi::Fiber;
+use crate::abi::{Fiber, Landing, ThreadSlots};
 
 unsafe extern "C" {
     /// Calls C: target in r10, fiber in r13, the C arguments in their registers. See `design` of the call protocol in
@@ -24,12 +24,24 @@ unsafe extern "C" {
     pub(crate) fn coex_foreign_unwind(fiber: *mut Fiber) -> !;
     /// Address of this thread's `coex_inst_base`.
     pub(crate) fn coex_tls_base_address() -> *mut *mut u8;
-    /// Runs `body(fiber)` on another stack and comes back; this stack becomes `fiber.sys`.
-    pub(crate) fn coex_run_on_stack(
-        fiber: *mut Fiber,
-        stack_top: *mut u8,
-        body: unsafe extern "C" fn(*mut Fiber) -> i64,
-    ) -> i64;
+    /// Goes on with a fiber; this stack becomes `fiber.sys`. Comes back when the fiber leaves the thread.
+    pub(crate) fn coex_switch_to(fiber: *mut Fiber, thread: *mut ThreadSlots);
+    /// The second half of `coex_switch_to`: goes on with a fiber whose `sys` is set. Nothing of this stack is used again.
+    pub(crate) fn coex_resume(fiber: *mut Fiber) -> !;
+    /// The running fiber leaves its thread, whose scheduler goes on behind `coex_switch_to`. The result is `returned[0]` when
+    /// somebody resumes the fiber.
+    pub(crate) fn coex_leave_fiber(fiber: *mut Fiber) -> u64;
+    /// Gives up what runs on this thread: its scheduler goes on behind the `coex_switch_to` that set `sys`.
+    pub(crate) fn coex_to_scheduler(sys: *mut u8) -> !;
+    /// Where a new fiber begins: calls rbx with the fiber (r13). Not callable from Rust.
+    pub(crate) fn coex_fiber_start();
+    /// Calls compiled code `body(first, second)` with the fiber in r13; `coex_land_at` makes this call return.
+    pub fn coex_land(fiber: *mut Fiber, landing: *mut Landing, body: *const u8, first: *mut u8, second: *mut u8)
+    -> i64;
+    /// Returns `status` from the `coex_land` of this landing.
+    pub(crate) fn coex_land_at(landing: *mut Landing, status: i64) -> !;
+    /// Calls compiled code `code(first, second)` with the fiber in r13.
+    pub(crate) fn coex_call_task(fiber: *mut Fiber, code: *const u8, first: *mut u8, second: *mut u8);
     /// Calls compiled code: `code` with the fiber in r13.
     pub(crate) fn coex_call_entry(fiber: *mut Fiber, code: *const u8) -> i64;
     /// Calls C through the thunk with two arguments.

@@ -47,18 +47,23 @@ pub(crate) fn installed_base() -> *mut u8 {
     base
 }
 
+// A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
+//   rbp, r13, r15, r14, r12, rbx, where to go on
+// whether it is in C, waits, or was never started; `coex_resume` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.
+//
 // The foreign call (steps 4 to 8 of the protocol):
 //   task stack                      system stack
 //   push callee-saved, r13
 //   fiber.sp = rbp = rsp
-//   rsp = fiber.sys          ->     state = FOREIGN
+//   rsp = fiber.sys          ->     thread = [rsp]; thread.state = FOREIGN
 //                                   call C
-//                                   state = MANAGED; poll != 0 -> slow path
+//                                   thread = [rsp]; thread.state = MANAGED; thread.poll != 0 -> slow path
 //   rsp = rbp                <-
 //   pop rbp, ret
-// The pushed registers are for the collector, which scans them, and for calls that never return (`coex_foreign_unwind`).
-// C preserves them, so a call that does return takes nothing from memory but rbp: reloading them would put two memory
-// accesses in a row into every loop around a call. The `call` and `ret` of C pair up, and so do those of the thunk.
+// The pushed registers are for the collector, which scans them, and for calls that never return to here
+// (`coex_foreign_unwind`). C preserves them, so a call that does return takes nothing from memory but rbp: reloading them
+// would put two memory accesses in a row into every loop around a call. The `call` and `ret` of C pair up, and so do those
+// of the thunk. State and poll are the thread's, not the fiber's: after an abandoned call the fiber runs elsewhere.
 global_asm!(
     r#"
     .text
@@ -75,10 +80,12 @@ coex_foreign_thunk:
     mov qword ptr [r13 + {sp}], rsp
     mov rbp, rsp
     mov rsp, qword ptr [r13 + {sys}]
-    mov dword ptr [r13 + {state}], {foreign}
+    mov r11, qword ptr [rsp]
+    mov dword ptr [r11 + {state}], {foreign}
     call r10
-    mov dword ptr [r13 + {state}], {managed}
-    cmp dword ptr [r13 + {poll}], 0
+    mov rcx, qword ptr [rsp]
+    mov dword ptr [rcx + {state}], {managed}
+    cmp dword ptr [rcx + {poll}], 0
     jne 2f
 1:
     mov rsp, rbp
@@ -91,7 +98,8 @@ coex_foreign_thunk:
     mov qword ptr [rsp + 8], rdx
     movups xmmword ptr [rsp + 16], xmm0
     movups xmmword ptr [rsp + 32], xmm1
-    mov rdi, r13
+    mov rdi, rcx
+    mov rsi, rsp
     call {returned}
     mov rax, qword ptr [rsp]
     mov rdx, qword ptr [rsp + 8]
@@ -105,13 +113,109 @@ coex_foreign_thunk:
     .p2align 4
 coex_foreign_unwind:
     cld
-    mov r13, rdi
+    mov rsp, qword ptr [rdi + {sys}]
+    mov rcx, qword ptr [rsp]
+    mov dword ptr [rcx + {state}], {managed}
     xor eax, eax
     xor edx, edx
     pxor xmm0, xmm0
     pxor xmm1, xmm1
-    mov dword ptr [r13 + {state}], {managed}
-    mov rsp, qword ptr [r13 + {sp}]
+    mov r13, rdi
+    mov rbp, qword ptr [rdi + {sp}]
+    mov rbx, qword ptr [rbp + 40]
+    mov r12, qword ptr [rbp + 32]
+    mov r14, qword ptr [rbp + 24]
+    mov r15, qword ptr [rbp + 16]
+    cmp dword ptr [rcx + {poll}], 0
+    jne 2b
+    jmp 1b
+    .size coex_foreign_unwind, .-coex_foreign_unwind
+
+    .globl coex_switch_to
+    .type coex_switch_to,@function
+    .p2align 4
+coex_switch_to:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 24
+    mov qword ptr [rsp], rsi
+    mov qword ptr [rdi + {sys}], rsp
+    .globl coex_resume
+coex_resume:
+    mov rax, qword ptr [rdi + {regs}]
+    mov rdx, qword ptr [rdi + {regs} + 8]
+    movups xmm0, xmmword ptr [rdi + {regs} + 16]
+    movups xmm1, xmmword ptr [rdi + {regs} + 32]
+    mov rsp, qword ptr [rdi + {sp}]
+    pop rbp
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbx
+    pop rcx
+    jmp rcx
+    .size coex_switch_to, .-coex_switch_to
+
+    .globl coex_leave_fiber
+    .type coex_leave_fiber,@function
+    .p2align 4
+coex_leave_fiber:
+    push rbx
+    push r12
+    push r14
+    push r15
+    push r13
+    push rbp
+    mov qword ptr [rdi + {sp}], rsp
+    mov rdi, qword ptr [rdi + {sys}]
+    .globl coex_to_scheduler
+coex_to_scheduler:
+    mov rsp, rdi
+    mov rcx, qword ptr [rsp]
+    mov dword ptr [rcx + {state}], {parked}
+    add rsp, 24
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+    .size coex_leave_fiber, .-coex_leave_fiber
+
+    .globl coex_fiber_start
+    .type coex_fiber_start,@function
+    .p2align 4
+coex_fiber_start:
+    mov rdi, r13
+    call rbx
+    ud2
+    .size coex_fiber_start, .-coex_fiber_start
+
+    .globl coex_land
+    .type coex_land,@function
+    .p2align 4
+coex_land:
+    push rbx
+    push r12
+    push r14
+    push r15
+    push r13
+    push rbp
+    sub rsp, 8
+    mov qword ptr [rsi + {landing_sp}], rsp
+    mov r13, rdi
+    mov rax, rdx
+    mov rdi, rcx
+    mov rsi, r8
+    call rax
+3:
+    add rsp, 8
     pop rbp
     pop r13
     pop r15
@@ -119,48 +223,46 @@ coex_foreign_unwind:
     pop r12
     pop rbx
     ret
-    .size coex_foreign_unwind, .-coex_foreign_unwind
+    .size coex_land, .-coex_land
+
+    .globl coex_land_at
+    .type coex_land_at,@function
+    .p2align 4
+coex_land_at:
+    mov rax, rsi
+    mov rsp, qword ptr [rdi + {landing_sp}]
+    jmp 3b
+    .size coex_land_at, .-coex_land_at
+
+    .globl coex_call_task
+    .type coex_call_task,@function
+    .p2align 4
+coex_call_task:
+    push r13
+    mov r13, rdi
+    mov rax, rsi
+    mov rdi, rdx
+    mov rsi, rcx
+    call rax
+    pop r13
+    ret
+    .size coex_call_task, .-coex_call_task
 "#,
     sp = const offset::FIBER_SP,
     sys = const offset::FIBER_SYS,
-    state = const offset::FIBER_STATE,
-    poll = const offset::FIBER_POLL,
+    regs = const offset::FIBER_RETURNED,
+    landing_sp = const offset::LANDING_SP,
+    state = const offset::THREAD_STATE,
+    poll = const offset::THREAD_POLL,
     foreign = const state::FOREIGN,
     managed = const state::MANAGED,
+    parked = const state::PARKED,
     returned = sym crate::ffi::coex_foreign_returned,
 );
 
 global_asm!(
     r#"
     .text
-    .globl coex_run_on_stack
-    .type coex_run_on_stack,@function
-    .p2align 4
-coex_run_on_stack:
-    push rbp
-    mov rbp, rsp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov rbx, rsp
-    and rsp, -16
-    mov qword ptr [rdi + {sys}], rsp
-    mov rsp, rsi
-    call rdx
-    mov rsp, rbx
-    add rsp, 8
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
-    pop rbp
-    ret
-    .size coex_run_on_stack, .-coex_run_on_stack
-
     .globl coex_call_entry
     .type coex_call_entry,@function
     .p2align 4
@@ -215,8 +317,7 @@ coex_with_spilled_registers:
     add rsp, 56
     ret
     .size coex_with_spilled_registers, .-coex_with_spilled_registers
-"#,
-    sys = const offset::FIBER_SYS,
+"#
 );
 
 // `int coex_shim_asprintf(char **result, const char *format, ...)`: Rust cannot define variadic functions. Builds a

@@ -47,7 +47,7 @@ pub extern "C" fn coex_ffi_alloc(bytes: usize) -> *mut u8 {
             instance.scratch.reset();
             instance.scratch_is_stale = false;
         }
-        (*program::running_fiber()).poll.store(1, Ordering::Relaxed);
+        (*(*program::running_fiber()).thread).poll.store(1, Ordering::Relaxed);
         let library = instance.public.library;
         let max_bytes = if library.is_null() { 0 } else { (*library).max_arena_bytes };
         instance.scratch.allocate(bytes, max_bytes)
@@ -284,7 +284,7 @@ pub extern "C" fn coex_ffi_exit(id: i64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn coex_ffi_in_foreign_code() -> c_int {
     // SAFETY: the fiber lives as long as the process.
-    c_int::from(unsafe { (*program::running_fiber()).state.load(Ordering::Relaxed) == state::FOREIGN })
+    c_int::from(unsafe { (*(*program::running_fiber()).thread).state.load(Ordering::Relaxed) == state::FOREIGN })
 }
 
 #[unsafe(no_mangle)]

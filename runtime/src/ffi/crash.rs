@@ -52,7 +52,7 @@ pub(crate) unsafe fn on_signal(fiber: *mut Fiber, signal: c_int, address: usize,
 unsafe extern "C" fn end_program(fiber: *mut Fiber) -> ! {
     // SAFETY: the fiber's own stack; the site is the call's.
     unsafe {
-        (*fiber).state.store(state::MANAGED, Ordering::Relaxed);
+        (*(*fiber).thread).state.store(state::MANAGED, Ordering::Relaxed);
         failure::coex_panic_ffi_failure(fiber, (*fiber).ffi_site)
     }
 }

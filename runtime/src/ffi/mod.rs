@@ -26,16 +26,16 @@ use core::sync::atomic::Ordering;
 
 pub(crate) use root::tear_down_all;
 
-use crate::abi::{Fiber, Instance, LibraryDescriptor};
+use crate::abi::{Instance, LibraryDescriptor, ThreadSlots};
 use crate::panic::Line;
 
 /// Step 7 of the protocol, when `poll` was set during the call.
 ///
 /// # Safety
 /// Called by the thunk, on the system stack, with the instance still installed.
-pub(crate) unsafe extern "C" fn coex_foreign_returned(fiber: *mut Fiber) {
-    // SAFETY: the running fiber.
-    unsafe { (*fiber).poll.store(0, Ordering::Relaxed) };
+pub(crate) unsafe extern "C" fn coex_foreign_returned(thread: *mut ThreadSlots, _results: *mut u64) {
+    // SAFETY: the running thread.
+    unsafe { (*thread).poll.store(0, Ordering::Relaxed) };
     api::scratch_becomes_stale();
 }
 
