@@ -5,15 +5,17 @@
 //!
 //! **The contract of every function of the value modules** (`slot`, `value`, `text`, `string`, `list`, `array`, `map`,
 //! `set`, `posix`): pointers to objects and slots are valid and of the type that the descriptor says, descriptors are
-//! constant, an `out` address has room for a slot of the result. An allocation may start a collection, which does not
-//! move anything and finds objects through words of the stack (interior pointers included). So an object is complete
-//! before the next allocation, and no reference lives only in memory of `malloc`: [`keep`] holds its owner.
+//! constant, an `out` address has room for a slot of the result. An allocation may start a collection. Objects that a word
+//! of the stack points at (into the middle as well) stay where they are, and what is stored into them later is seen; all
+//! others may move. So across an allocation no address lives in memory of `malloc`, even if its owner is kept alive. An
+//! object that is changed in place after it was read from another object goes through `gc::barrier` first.
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "each function works under the one contract stated above")]
 
 use crate::abi::{
     Fiber, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, Kind, MIN_OBJECT_BYTES, Site, TypeDesc, header,
 };
+use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -108,10 +110,36 @@ pub fn keep<T>(object: *const T) {
     core::hint::black_box(object);
 }
 
-/// A number that marks the nodes one builder may change in place; never 0, never used again.
+/// Token numbers that a thread takes at once.
+const TOKENS: u64 = 1024;
+
+/// A number that marks the nodes one builder may change in place; never 0, never used again. Not inlined: the caller may
+/// go on in another thread, and must not keep the address of this one's numbers.
+#[inline(never)]
 pub fn fresh_token() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    thread_local! {
+        static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+    OWN.with(|own| {
+        let (next, end) = own.get();
+        let (next, end) = match next < end {
+            true => (next, end),
+            false => {
+                let first = NEXT.fetch_add(TOKENS, Ordering::Relaxed);
+                (first, first + TOKENS)
+            }
+        };
+        own.set((next + 1, end));
+        next
+    })
+}
+
+/// Takes the slots `from..to` behind the contents of a shared buffer, whose owner word counts the slots taken. False:
+/// another task was first.
+#[inline]
+pub unsafe fn claim(owner: *mut u64, from: u64, to: u64) -> bool {
+    AtomicU64::from_ptr(owner).compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 #[unsafe(no_mangle)]

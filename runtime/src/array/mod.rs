@@ -6,8 +6,9 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
 use crate::abi::{ArrayObject, Fiber, HEADER_OLD, ListObject, Site, StringObject, TypeDesc, header, type_id};
+use crate::gc;
 use crate::list::{from_run, new_elements, position_in_run, slots, sorted};
-use crate::slot::{allocate, argument, aux, copy, fail, fail_index, keep, resolve_index, resolve_slice};
+use crate::slot::{allocate, argument, aux, claim, copy, fail, fail_index, keep, resolve_index, resolve_slice};
 use core::ptr;
 
 struct Constant(ArrayObject);
@@ -155,6 +156,7 @@ pub unsafe extern "C" fn coex_array_set_owned(
     let owned = token != 0 && (*array).owner == token as u64;
     let changed = if owned { array } else { copied(fiber, array, element) };
     (*changed).owner = token as u64;
+    gc::barrier(fiber, (*changed).base);
     copy(size, value, (*changed).data.add(position * size));
     changed
 }
@@ -171,9 +173,10 @@ unsafe fn extended(
     let base = (*array).base;
     if !base.is_null() && size > 0 {
         let end = ((*array).data as usize - slots(base) as usize) / size + len;
-        if (*base).owner == end as u64 && end + count <= aux(base.cast()) as usize {
+        let fits = end + count <= aux(base.cast()) as usize;
+        if fits && claim(&raw mut (*base).owner, end as u64, (end + count) as u64) {
+            gc::barrier(fiber, base);
             ptr::copy_nonoverlapping(values, (*array).data.add(len * size), count * size);
-            (*base).owner = (end + count) as u64;
             return new_view(fiber, array, (*array).data, len + count);
         }
     }
@@ -206,6 +209,7 @@ pub unsafe extern "C" fn coex_array_append_owned(
     let size = (*element).size as usize;
     if token != 0 && (*array).owner == token as u64 && !base.is_null() && (*base).owner < aux(base.cast()) as u64 {
         // The buffer is this array's alone, so it begins with it and ends at the last slot taken.
+        gc::barrier(fiber, base);
         copy(size, value, (*array).data.add((*array).len as usize * size));
         (*base).owner += 1;
         (*array).len += 1;
@@ -274,9 +278,10 @@ pub unsafe extern "C" fn coex_array_sort(
         return array;
     }
     let element = argument(ty, 0);
-    let sorted = sorted((*array).data, len, element);
-    let result = from_slots(fiber, element, sorted.as_ptr(), len);
-    keep(array);
+    // The copy comes first: references must not lie in plain memory while something is allocated.
+    let result = copied(fiber, array, element);
+    let sorted = sorted((*result).data, len, element);
+    ptr::copy_nonoverlapping(sorted.as_ptr(), (*result).data, len * (*element).size as usize);
     result
 }
 

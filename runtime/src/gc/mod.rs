@@ -17,6 +17,7 @@ pub(crate) mod find;
 pub(crate) mod heap;
 pub(crate) mod mark;
 pub(crate) mod object;
+pub(crate) mod remember;
 pub mod report;
 pub(crate) mod stress;
 pub(crate) mod sweep;
@@ -32,6 +33,7 @@ use crate::program::Global;
 use crate::{arch, panic};
 use heap::{BLOCK_BYTES, Heap, LINE_BYTES};
 use mark::Marker;
+pub use remember::barrier;
 
 /// Allocation between two collections is at least this much.
 pub(crate) const BUDGET_MIN: usize = 32 << 20;

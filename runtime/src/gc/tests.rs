@@ -64,12 +64,15 @@ pub(crate) fn lock() -> MutexGuard<'static, ()> {
 
 /// Runs `body` on the main fiber with an empty heap. A failed assertion aborts: unwinding stops at the assembly.
 pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber) + 'static) {
-    unsafe extern "C" fn run(fiber: *mut Fiber) -> i64 {
+    unsafe extern "C" fn run(fiber: *mut Fiber) -> ! {
         let body = BODY.with(|slot| slot.borrow_mut().take());
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body.expect("set below")(fiber))).is_err() {
-            return 1;
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body.expect("set below")(fiber)));
+        // SAFETY: the running fiber; `on_fiber` goes on.
+        unsafe {
+            (*fiber).returned[0] = result.is_err().into();
+            arch::coex_leave_fiber(fiber);
         }
-        0
+        unreachable!("the fiber has ended")
     }
     BODY.with(|slot| *slot.borrow_mut() = Some(Box::new(body)));
     // SAFETY: the lock is held: nobody else uses the process' fiber and heap.
@@ -78,7 +81,9 @@ pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber)
         let fiber = program::test_fiber();
         let (low, high) = start::map_stack().expect("address space");
         let top = start::prepare_fiber(fiber, low, high, info.library_count as usize);
-        let status = arch::coex_run_on_stack(fiber, top, run);
+        start::stacks_entry(fiber, top, run);
+        arch::coex_switch_to(fiber, (*fiber).thread);
+        let status = (*fiber).returned[0];
         start::unmap_stack(low, high);
         status
     };

@@ -6,6 +6,7 @@
 
 use super::{FANOUT_BITS, children, empty, for_each_run, leaf_bits, new_elements, new_list, slots, tail_offset};
 use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, LIST_FANOUT, ListObject, Site, TypeDesc, header, type_id};
+use crate::gc;
 use crate::slot::{allocate, argument, copy, fail, fresh_token};
 use core::ptr;
 
@@ -58,10 +59,13 @@ impl Tree {
         let mut shift = FANOUT_BITS * (self.depth as u32 - 1);
         while shift > 0 {
             let link = children(node).add(position >> shift & (LIST_FANOUT - 1));
-            *link = own_node(fiber, *link, token);
-            node = *link;
+            let child = own_node(fiber, *link, token);
+            gc::barrier(fiber, node);
+            *link = child;
+            node = child;
             shift -= FANOUT_BITS;
         }
+        gc::barrier(fiber, node);
         *children(node).add(position & (LIST_FANOUT - 1)) = leaf;
         self.root = root;
     }

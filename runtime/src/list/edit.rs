@@ -5,11 +5,13 @@
 
 use super::build::Tree;
 use super::{
-    Builder, empty, leaf_bits, leaf_token, mark_leaf, new_elements, new_list, slot, slots, tail_offset, taken,
+    Builder, empty, leaf_bits, leaf_token, mark_leaf, new_elements, new_list, slot, slots, tail_offset, taken_of,
 };
 use crate::abi::{Elements, Fiber, ListObject, Site, TypeDesc};
-use crate::slot::{argument, aux, copy, fail, fail_index, keep, resolve_index, resolve_slice};
+use crate::gc;
+use crate::slot::{argument, aux, claim, copy, fail, fail_index, keep, resolve_index, resolve_slice};
 use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// The first `count` elements.
 pub(super) unsafe fn truncate(fiber: *mut Fiber, list: *mut ListObject, size: usize, count: usize) -> *mut ListObject {
@@ -41,6 +43,7 @@ unsafe fn with_parts(
     token: u64,
 ) -> *mut ListObject {
     if token != 0 && (*list).owner == token {
+        gc::barrier(fiber, list);
         (*list).len = len as i64;
         (*list).depth = tree.depth;
         (*list).root = tree.root;
@@ -67,6 +70,7 @@ unsafe fn set(
     let old = slot(list, size, position - inside);
     let old_leaf = old.sub(crate::abi::ELEMENTS_OFFSET as usize).cast::<Elements>().cast_mut();
     if token != 0 && (*list).owner == token && leaf_token(old_leaf) == token {
+        gc::barrier(fiber, old_leaf);
         copy(size, value, slots(old_leaf).add(inside * size));
         return list;
     }
@@ -110,6 +114,21 @@ pub unsafe extern "C" fn coex_list_set_owned(
     set(fiber, list, position, value, argument(ty, 0), token as u64)
 }
 
+/// Takes the slot behind the first `in_use` ones of the tail, if nobody has it.
+#[inline]
+unsafe fn take_slot(list: *const ListObject, tail: *mut Elements, in_use: usize, token: u64) -> bool {
+    let owner = AtomicU64::from_ptr(&raw mut (*tail).owner).load(Ordering::Relaxed);
+    if taken_of(owner) != in_use {
+        return false;
+    }
+    if token != 0 && (*list).owner == token && leaf_token(tail) == token {
+        // Only this variable has the leaf.
+        (*tail).owner = owner + 1;
+        return true;
+    }
+    claim(&raw mut (*tail).owner, owner, owner + 1)
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_list_append(
     fiber: *mut Fiber,
@@ -133,8 +152,8 @@ pub unsafe extern "C" fn coex_list_append_owned(
     let (bits, len) = (leaf_bits(size), (*list).len as usize);
     let in_use = len - tail_offset(list, bits);
     let tail = (*list).tail;
-    if len > 0 && in_use < aux(tail.cast()) as usize && taken(tail) == in_use {
-        (*tail).owner += 1;
+    if len > 0 && in_use < aux(tail.cast()) as usize && take_slot(list, tail, in_use, token) {
+        gc::barrier(fiber, tail);
         copy(size, value, slots(tail).add(in_use * size));
         if token != 0 && (*list).owner == token {
             (*list).len += 1;

@@ -74,10 +74,10 @@ pub unsafe fn slots(elements: *const Elements) -> *mut u8 {
 /// Bits of a leaf's `owner` that count the slots taken; the token is above them.
 const TAKEN_BITS: u32 = 10;
 
-/// How many slots of a leaf are taken.
+/// How many slots of a leaf with this `owner` are taken.
 #[inline]
-pub(super) unsafe fn taken(leaf: *const Elements) -> usize {
-    (*leaf).owner as usize & ((1 << TAKEN_BITS) - 1)
+pub(super) fn taken_of(owner: u64) -> usize {
+    owner as usize & ((1 << TAKEN_BITS) - 1)
 }
 
 #[inline]

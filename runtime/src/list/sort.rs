@@ -1,11 +1,12 @@
 //! Sorting in canonical order, stable.
 //!
-//! In: elements in runs. Out: their slots in order, in plain memory; the caller keeps the original alive until they are
-//! in an object again. Integers and texts have ways of their own.
+//! In: elements in runs. Out: their slots in order, in plain memory, where the collector does not see them: the caller
+//! stores them into an object before anything is allocated. Integers have a way of their own.
 
 use super::{Builder, for_each_run};
-use crate::abi::{Fiber, Kind, ListObject, TypeDesc};
-use crate::slot::{argument, keep};
+use crate::abi::{ELEMENTS_OFFSET, Fiber, Kind, ListObject, TypeDesc};
+use crate::gc;
+use crate::slot::argument;
 use crate::value::compare;
 use core::ptr;
 
@@ -41,13 +42,21 @@ pub unsafe extern "C" fn coex_list_sort(
     if len < 2 || size == 0 {
         return list;
     }
+    let mut builder = Builder::new(fiber, element);
+    builder.extend_list(list, 0, len);
+    let result = builder.finish();
+    // From here on nothing is allocated.
     let mut flat = Vec::<u8>::with_capacity(len * size);
-    for_each_run(list, size, 0, len, |run, count| {
+    for_each_run(result, size, 0, len, |run, count| {
         flat.extend_from_slice(core::slice::from_raw_parts(run, count * size));
     });
     let sorted = sorted(flat.as_ptr(), len, element);
-    let mut builder = Builder::new(fiber, element);
-    builder.extend(sorted.as_ptr(), len);
-    keep(list);
-    builder.finish()
+    let mut from = sorted.as_ptr();
+    for_each_run(result, size, 0, len, |run, count| {
+        let leaf = run.sub(ELEMENTS_OFFSET as usize).cast_mut();
+        gc::barrier(fiber, leaf);
+        ptr::copy_nonoverlapping(from, run.cast_mut(), count * size);
+        from = from.add(count * size);
+    });
+    result
 }

@@ -5,6 +5,7 @@
 
 use super::layout::{Layout, child_count, children, entry, entry_count, is_collision};
 use crate::abi::{Fiber, MapNode, header};
+use crate::gc;
 use crate::slot::{allocate, copy};
 use crate::value::{compare, hash, same_key};
 use core::cmp::Ordering;
@@ -126,6 +127,7 @@ impl Editor {
                 return node;
             }
             let node = self.owned(node);
+            gc::barrier(self.fiber, node);
             *children(node, &self.layout).add(index) = new;
             return node;
         }
@@ -149,6 +151,7 @@ impl Editor {
             return node;
         }
         let node = self.owned(node);
+        gc::barrier(self.fiber, node);
         copy(self.layout.value_size, fresh.value, entry(node, &self.layout, index).add(self.layout.value_offset));
         node
     }

@@ -14,6 +14,7 @@ use self::insert::{Editor, Fresh, LEVEL_BITS, hash_of, rank, search_collision, s
 use self::layout::{Layout, children, entry, is_collision};
 use self::remove::Removed;
 use crate::abi::{Fiber, HEADER_OLD, ListObject, MapObject, Site, TypeDesc, header, type_id};
+use crate::gc;
 use crate::list::Builder;
 use crate::slot::{allocate, argument, copy, fail, fresh_token, keep, write_nil, write_some};
 use crate::value::{SlotBuffer, canonical_key, same_key};
@@ -108,6 +109,7 @@ unsafe fn with_parts(
     token: u64,
 ) -> *mut MapObject {
     if token != 0 && (*map).owner == token && !root.is_null() {
+        gc::barrier(fiber, map);
         (*map).len = len;
         (*map).root = root;
         return map;

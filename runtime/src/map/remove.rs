@@ -6,6 +6,7 @@
 use super::insert::{Editor, Fresh, LEVEL_BITS, rank, search_collision, slot_bit};
 use super::layout::{child_count, children, entry, entry_count, is_collision};
 use crate::abi::MapNode;
+use crate::gc;
 use crate::value::same_key;
 
 /// What is left of a tree.
@@ -31,6 +32,7 @@ impl Editor {
                 Removed::Missing => Removed::Missing,
                 Removed::Tree(new) => {
                     let node = self.owned(node);
+                    gc::barrier(self.fiber, node);
                     *children(node, &self.layout).add(index) = new;
                     Removed::Tree(node)
                 }

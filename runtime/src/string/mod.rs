@@ -18,7 +18,7 @@ pub use split::join;
 
 use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, HEADER_OLD, Site, StringObject, header, type_id};
 use crate::list::slots;
-use crate::slot::{allocate, aux, fail, fail_index, resolve_index, resolve_slice, type_id_of};
+use crate::slot::{allocate, aux, claim, fail, fail_index, resolve_index, resolve_slice, type_id_of};
 use core::cmp::Ordering;
 use core::ptr;
 
@@ -194,9 +194,9 @@ pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut Str
     let base = (*left).base.cast::<Elements>();
     if !base.is_null() && type_id_of(base.cast()) == type_id::BYTES {
         let end = (*left).data as usize - slots(base) as usize + left_len;
-        if (*base).owner == end as u64 && end + right_len <= aux(base.cast()) as usize {
+        let fits = end + right_len <= aux(base.cast()) as usize;
+        if fits && claim(&raw mut (*base).owner, end as u64, (end + right_len) as u64) {
             ptr::copy_nonoverlapping((*right).data, slots(base).add(end), right_len);
-            (*base).owner = (end + right_len) as u64;
             return joined_view(fiber, base, (*left).data, left, right);
         }
     }
