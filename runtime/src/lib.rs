@@ -4,7 +4,7 @@
 //! Deliberately not here: anything about one program's types; all of it is driven by the tables of [`abi`].
 //!
 //! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `panic`, `signals`, `ffi` (libraries' instances),
-//! `arch` (assembly). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
+//! `arch` (assembly), `sched` and `task` (what runs side by side). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
 //! `string`, `list`, `array`, `map`, `set`, `number`, `posix`. A failure of the runtime itself aborts; nothing unwinds.
 
 #![allow(clippy::missing_safety_doc, reason = "the contracts stand in the heads of the modules")]
@@ -23,10 +23,12 @@ pub mod number;
 pub mod panic;
 pub mod posix;
 pub mod program;
+pub(crate) mod sched;
 pub mod set;
 pub mod signals;
 pub mod slot;
 pub mod start;
 pub mod string;
+pub(crate) mod task;
 pub mod text;
 pub mod value;

@@ -1,10 +1,11 @@
 //! Panics: one line to standard error, then the end of the process with status 101 (language.md 14).
 //!
-//! In: texts and sites. Out: nothing comes back. Deliberately not here: unwinding; nothing of the program runs again
+//! In: texts and sites. Out: nothing comes back. The panic of a task goes to its parent first (`task::failure`). Deliberately not here: unwinding; nothing of the program runs again
 //! except release functions of foreign handles.
 
 use crate::abi::{Fiber, Site, StringObject, Text, TypeDesc};
 use crate::program;
+use crate::task::{cancel, failure};
 
 /// Exit status of a panic.
 pub const STATUS: i32 = 101;
@@ -111,8 +112,25 @@ pub unsafe fn raise(fiber: *mut Fiber, what: &[u8], site: *const Site) -> ! {
 /// # Safety
 /// As [`raise`].
 pub unsafe fn raise_with_notes(fiber: *mut Fiber, what: &[u8], site: *const Site, notes: &[u8]) -> ! {
+    // SAFETY: forwarded.
+    unsafe {
+        if !fiber.is_null() {
+            failure::travel(fiber, what, site, notes);
+        }
+        end_program(fiber, what, site, notes)
+    }
+}
+
+/// The panic has reached main: its children are cancelled, the line is written, the process ends.
+///
+/// # Safety
+/// `fiber` is null or main, running.
+pub(crate) unsafe fn end_program(fiber: *mut Fiber, what: &[u8], site: *const Site, notes: &[u8]) -> ! {
     // SAFETY: forwarded; the C library's streams are flushed by the C library.
     unsafe {
+        if !fiber.is_null() {
+            cancel::end_everything(fiber);
+        }
         flush_output(fiber);
         let mut head = Line::new();
         head.push(b"panic: ");

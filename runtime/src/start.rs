@@ -8,8 +8,12 @@ use core::ffi::{c_char, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
-use crate::abi::{ABI_VERSION, Fiber, ProgramInfo, Root, state};
+use crate::abi::{ABI_VERSION, Fiber, ProgramInfo, Root};
 use crate::program::{self, PROCESS};
+use crate::sched::fiber::FullFiber;
+use crate::sched::stacks::Depth;
+use crate::sched::thread::{self, After};
+use crate::sched::{run, worker};
 use crate::{arch, ffi, gc, panic, signals};
 
 /// Reserved for the main task's stack, of which the system backs what is touched.
@@ -39,41 +43,99 @@ pub unsafe extern "C" fn coex_start(argc: i32, argv: *const *const c_char, info:
         (*process).argv = argv;
         gc::initialise(info);
 
-        let Some((low, high)) = map_stack() else {
-            panic::raise(null_mut(), b"out of memory", core::ptr::null());
-        };
-        (*process).stack_low = low;
-        (*process).stack_high = high;
-        let fiber = &raw mut (*process).fiber;
-        let top = prepare_fiber(fiber, low, high, (*info).library_count as usize);
         signals::install();
-        stacks_entry(fiber, top, run_main);
-        arch::coex_switch_to(fiber, (*fiber).thread);
-        ((*fiber).returned[0] & 0xff) as i32
+        match run_main_fiber(run_main) {
+            Some(status) => (status & 0xff) as i32,
+            None => panic::raise(null_mut(), b"out of memory", core::ptr::null()),
+        }
+    }
+}
+
+/// Runs main's fiber and whatever it spawns, until it leaves for good; the result is its `returned[0]`. None: the system
+/// has no memory.
+///
+/// # Safety
+/// No other fiber runs; the tables of the program are known.
+pub(crate) unsafe fn run_main_fiber(body: unsafe extern "C" fn(*mut Fiber) -> !) -> Option<u64> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (low, high) = map_stack()?;
+        let thread = thread::adopt()?;
+        let worker = worker::first();
+        (*thread).worker.store(worker, Ordering::Release);
+        (*worker).thread.store(thread, Ordering::Release);
+        let fiber = &raw mut (*PROCESS.get()).fiber;
+        prepare(fiber, low, high, (*program::info()).library_count as usize);
+        FullFiber::begin_at(fiber, body);
+        run::switch(thread, worker, fiber);
+        run::run_until_exit(thread);
+        Some((*fiber).public.returned[0])
+    }
+}
+
+/// The main fiber of a test: the threads of the scheduler stay from test to test.
+#[cfg(test)]
+pub(crate) mod for_tests {
+    use super::*;
+    use crate::sched::queue::{self, Work};
+    use std::sync::{Condvar, Mutex, Once};
+
+    static ENDED: (Mutex<Option<u64>>, Condvar) = (Mutex::new(None), Condvar::new());
+
+    /// As [`run_main_fiber`], on a thread of the scheduler.
+    ///
+    /// # Safety
+    /// The caller holds the lock of the tests.
+    pub(crate) unsafe fn run(body: unsafe extern "C" fn(*mut Fiber) -> !) -> u64 {
+        static START: Once = Once::new();
+        START.call_once(|| assert!(thread::give(worker::first())));
+        let (low, high) = map_stack().expect("address space");
+        // SAFETY: no test's fiber runs.
+        unsafe {
+            let fiber = &raw mut (*PROCESS.get()).fiber;
+            let wait = (*fiber).wait.load(Ordering::Relaxed);
+            prepare(fiber, low, high, (*program::info()).library_count as usize);
+            // Old tickets stay old.
+            (*fiber).wait.store(wait, Ordering::Relaxed);
+            FullFiber::begin_at(fiber, body);
+            queue::push_global(Work::Fiber(fiber));
+            let mut ended = ENDED.0.lock().expect("not poisoned");
+            let status = loop {
+                if let Some(status) = ended.take() {
+                    break status;
+                }
+                ended = ENDED.1.wait(ended).expect("not poisoned");
+            };
+            (*fiber).in_use = false;
+            unmap_stack(low, high);
+            status
+        }
+    }
+
+    /// The main fiber has left its thread for good.
+    pub(crate) fn end(status: u64) {
+        *ENDED.0.lock().expect("not poisoned") = Some(status);
+        ENDED.1.notify_all();
     }
 }
 
 /// Fills the fiber and places the main root at the top of the stack, which the system delivers zeroed.
-/// The result is where the stack begins.
 ///
 /// # Safety
 /// `low..high` is mapped, unused and zero.
-pub(crate) unsafe fn prepare_fiber(fiber: *mut Fiber, low: *mut u8, high: *mut u8, libraries: usize) -> *mut u8 {
+unsafe fn prepare(fiber: *mut FullFiber, low: *mut u8, high: *mut u8, libraries: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        let thread = &raw mut (*PROCESS.get()).thread;
-        (*thread).base = arch::coex_tls_base_address();
-        (*thread).errno = libc::__errno_location();
-        (*thread).fiber = fiber;
+        fiber.write(FullFiber::new());
         let root = high.sub((size_of::<Root>() + libraries * 8 + 63) & !63).cast::<Root>();
         (*root).parent = null_mut();
         (*root).library_count = libraries as u64;
-        (*fiber).stack_base = high;
-        (*fiber).stack_limit = low.add(STACK_RESERVE);
-        (*fiber).thread = thread;
-        (*fiber).root = root;
-        (*thread).state.store(state::MANAGED, Ordering::Release);
-        root.cast()
+        (*fiber).depth = Depth::Recursive;
+        (*fiber).in_use = true;
+        (*fiber).stack_low = low;
+        (*fiber).public.stack_base = root.cast();
+        (*fiber).public.stack_limit = low.add(STACK_RESERVE);
+        (*fiber).public.root = root;
     }
 }
 
@@ -85,27 +147,13 @@ unsafe extern "C" fn run_main(fiber: *mut Fiber) -> ! {
         program::flush(fiber);
         ffi::tear_down_all(fiber);
         (*fiber).returned[0] = status as u64;
-        arch::coex_leave_fiber(fiber);
+        run::leave(fiber, After::Exit);
         unreachable!("the main fiber has ended")
     }
 }
 
-/// The first frame of a fiber: `coex_switch_to` begins `body` there.
-///
-/// # Safety
-/// `top` is the 16-aligned end of the free part of the fiber's stack.
-pub(crate) unsafe fn stacks_entry(fiber: *mut Fiber, top: *mut u8, body: unsafe extern "C" fn(*mut Fiber) -> !) {
-    // SAFETY: the caller's promise; the order is that of `coex_resume`.
-    unsafe {
-        let frame = top.cast::<u64>().sub(9);
-        let words = [0, fiber as u64, 0, 0, 0, body as *const () as u64, arch::coex_fiber_start as *const () as u64, 0];
-        frame.copy_from_nonoverlapping(words.as_ptr(), words.len());
-        (*fiber).sp = frame.cast();
-    }
-}
-
 /// A stack with unmapped pages below it: lowest usable address and one past the highest.
-pub(crate) fn map_stack() -> Option<(*mut u8, *mut u8)> {
+fn map_stack() -> Option<(*mut u8, *mut u8)> {
     let mut bytes = STACK_BYTES;
     while bytes >= STACK_BYTES_MIN {
         // SAFETY: a fresh private mapping; only its own lowest pages are protected.
@@ -128,7 +176,7 @@ pub(crate) fn map_stack() -> Option<(*mut u8, *mut u8)> {
 }
 
 #[cfg(test)]
-pub(crate) unsafe fn unmap_stack(low: *mut u8, high: *mut u8) {
+unsafe fn unmap_stack(low: *mut u8, high: *mut u8) {
     // SAFETY: the caller names the result of `map_stack`.
     unsafe { libc::munmap(low.sub(GUARD_BYTES).cast(), high as usize - low as usize + GUARD_BYTES) };
 }

@@ -14,6 +14,7 @@ use super::{handles, root, shims};
 use crate::abi::{CoexBytes, state};
 use crate::arch;
 use crate::program;
+use crate::sched::thread::poll;
 
 const INVALID: i64 = -1;
 const NO_MEMORY: i64 = -2;
@@ -47,7 +48,7 @@ pub extern "C" fn coex_ffi_alloc(bytes: usize) -> *mut u8 {
             instance.scratch.reset();
             instance.scratch_is_stale = false;
         }
-        (*(*program::running_fiber()).thread).poll.store(1, Ordering::Relaxed);
+        (*(*program::running_fiber()).thread).poll.fetch_or(poll::SCRATCH, Ordering::Relaxed);
         let library = instance.public.library;
         let max_bytes = if library.is_null() { 0 } else { (*library).max_arena_bytes };
         instance.scratch.allocate(bytes, max_bytes)

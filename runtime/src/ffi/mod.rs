@@ -22,21 +22,35 @@ mod tests;
 pub(crate) mod units;
 
 use core::ffi::CStr;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{Ordering, fence};
 
-pub(crate) use root::tear_down_all;
+pub(crate) use root::{tear_down_all, tear_down_until};
 
-use crate::abi::{Instance, LibraryDescriptor, ThreadSlots};
+use crate::abi::{Instance, LibraryDescriptor, ThreadSlots, state};
 use crate::panic::Line;
+use crate::sched::thread::poll;
+use crate::sched::{run, world};
 
-/// Step 7 of the protocol, when `poll` was set during the call.
+/// Step 7 of the protocol, when the thread's `poll` was set during the call.
 ///
 /// # Safety
 /// Called by the thunk, on the system stack, with the instance still installed.
 pub(crate) unsafe extern "C" fn coex_foreign_returned(thread: *mut ThreadSlots, _results: *mut u64) {
     // SAFETY: the running thread.
-    unsafe { (*thread).poll.store(0, Ordering::Relaxed) };
-    api::scratch_becomes_stale();
+    unsafe {
+        // With BARRIER, this is the expensive side's only chance to be seen.
+        fence(Ordering::SeqCst);
+        let bits = (*thread).poll.load(Ordering::SeqCst);
+        if bits & poll::SCRATCH != 0 {
+            (*thread).poll.fetch_and(!poll::SCRATCH, Ordering::Relaxed);
+            api::scratch_becomes_stale();
+        }
+        if bits & poll::WORLD != 0 {
+            (*thread).state.store(state::PARKED, Ordering::SeqCst);
+            world::wait_until_resumed();
+            run::become_managed(thread.cast());
+        }
+    }
 }
 
 /// # Safety

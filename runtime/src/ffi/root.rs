@@ -52,6 +52,19 @@ pub unsafe extern "C" fn coex_root_leave(fiber: *mut Fiber) {
     }
 }
 
+/// Ends the roots inside `outer`, innermost first: their activations do not go on.
+///
+/// # Safety
+/// `fiber` is the running fiber; `outer` is in its chain of roots, or null.
+pub(crate) unsafe fn tear_down_until(fiber: *mut Fiber, outer: *mut Root) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        while (*fiber).root != outer {
+            coex_root_leave(fiber);
+        }
+    }
+}
+
 unsafe fn destroy_instances(fiber: *mut Fiber, root: *mut Root) {
     // SAFETY: the root's table has `library_count` words.
     unsafe {

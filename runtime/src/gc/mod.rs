@@ -26,7 +26,6 @@ pub(crate) mod tests;
 pub(crate) mod verify;
 
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering;
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
 use crate::program::Global;
@@ -71,6 +70,7 @@ pub(crate) unsafe fn coex_test_reset(info: &'static ProgramInfo) {
     unsafe {
         heap().unmap();
         *heap() = Heap::new();
+        crate::sched::world::forget_buffers();
         initialise(info);
         stress::set_every(0);
         stress::set_verify(false);
@@ -227,7 +227,7 @@ unsafe extern "C" fn collect_from(fiber: *mut u8, stack_pointer: *mut u8) {
 pub(crate) unsafe fn poll(fiber: *mut Fiber) {
     // SAFETY: the running fiber, on its stack.
     unsafe {
-        (*fiber).poll.store(0, Ordering::Relaxed);
+        crate::task::cancel::look(fiber);
         if heap().allocated + BLOCK_BYTES >= heap().budget {
             collect(fiber);
         }

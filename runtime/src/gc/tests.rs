@@ -1,12 +1,12 @@
 //! The collector on a fiber of its own, with a hand-made type table.
 
-use core::cell::RefCell;
 use core::ptr::null;
 use std::sync::{Mutex, MutexGuard};
 
 use super::{coex_test_reset, heap, stress};
 use crate::abi::{Fiber, HEADER_AUX_SHIFT, ProgramInfo, Shape, StringObject, TypeInfo, header, type_id};
-use crate::{alloc, arch, gc, program, start};
+use crate::program::Global;
+use crate::{alloc, gc, sched, start};
 
 const NODE: u32 = type_id::FIRST_PROGRAM;
 const REFERENCES: u32 = NODE + 1;
@@ -53,9 +53,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 type Body = Box<dyn FnOnce(*mut Fiber)>;
 
-thread_local! {
-    static BODY: RefCell<Option<Body>> = const { RefCell::new(None) };
-}
+/// For the fiber of the test that holds the lock.
+static BODY: Global<Option<Body>> = Global::new(None);
 
 /// The process' one runtime, for one test at a time.
 pub(crate) fn lock() -> MutexGuard<'static, ()> {
@@ -65,27 +64,21 @@ pub(crate) fn lock() -> MutexGuard<'static, ()> {
 /// Runs `body` on the main fiber with an empty heap. A failed assertion aborts: unwinding stops at the assembly.
 pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber) + 'static) {
     unsafe extern "C" fn run(fiber: *mut Fiber) -> ! {
-        let body = BODY.with(|slot| slot.borrow_mut().take());
+        // SAFETY: set by the test that waits for this fiber.
+        let body = unsafe { (*BODY.get()).take() };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body.expect("set below")(fiber)));
         // SAFETY: the running fiber; `on_fiber` goes on.
         unsafe {
             (*fiber).returned[0] = result.is_err().into();
-            arch::coex_leave_fiber(fiber);
+            sched::run::leave(fiber, sched::thread::After::Exit);
         }
         unreachable!("the fiber has ended")
     }
-    BODY.with(|slot| *slot.borrow_mut() = Some(Box::new(body)));
     // SAFETY: the lock is held: nobody else uses the process' fiber and heap.
     let status = unsafe {
+        *BODY.get() = Some(Box::new(body));
         coex_test_reset(info);
-        let fiber = program::test_fiber();
-        let (low, high) = start::map_stack().expect("address space");
-        let top = start::prepare_fiber(fiber, low, high, info.library_count as usize);
-        start::stacks_entry(fiber, top, run);
-        arch::coex_switch_to(fiber, (*fiber).thread);
-        let status = (*fiber).returned[0];
-        start::unmap_stack(low, high);
-        status
+        start::for_tests::run(run)
     };
     assert_eq!(status, 0, "the body failed");
 }

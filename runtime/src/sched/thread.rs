@@ -1,0 +1,235 @@
+//! OS threads that run Coex code.
+//!
+//! In: workers without a thread. Out: threads with slots, system stack and signal stack, reused for ever. A thread gives its
+//! worker away when its foreign call takes long or was abandoned, and waits here for another one afterwards.
+//! Deliberately not here: the loop (`run`).
+
+use core::cell::Cell;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+use super::fiber::FullFiber;
+use super::worker::Worker;
+use crate::abi::{Fiber, ThreadSlots, state};
+use crate::{arch, signals};
+
+/// Bits of `ThreadSlots::poll`.
+pub(crate) mod poll {
+    /// A collection stops the world.
+    pub(crate) const WORLD: u32 = 1;
+    /// Somebody may have claimed the running foreign call.
+    pub(crate) const CLAIM: u32 = 2;
+    /// Scratch memory of the instance was used during the call.
+    pub(crate) const SCRATCH: u32 = 4;
+    /// There is no `membarrier`: every return from C looks here, behind a barrier of its own.
+    pub(crate) const BARRIER: u32 = 8;
+}
+
+/// What a thread does for a fiber right after leaving it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum After {
+    Nothing,
+    /// Until it is woken.
+    Park,
+    /// Others first.
+    Yield,
+    /// The fiber has ended.
+    Recycle,
+    /// Main has ended.
+    Exit,
+}
+
+#[repr(C)]
+pub(crate) struct Thread {
+    pub(crate) slots: ThreadSlots,
+    /// Null while somebody else has it.
+    pub(crate) worker: AtomicPtr<Worker>,
+    pub(crate) after: After,
+    pub(crate) left: *mut FullFiber,
+    /// The place on the system stack where the scheduler goes on.
+    pub(crate) sys: *mut u8,
+    /// Changes when the thread shall look again.
+    pub(crate) futex: AtomicU32,
+    /// The worker's switches when the watcher looked last, and when that was.
+    pub(crate) seen_switches: u64,
+    pub(crate) seen_since: u64,
+    /// When the watcher first saw the current foreign call, and its claim word.
+    pub(crate) foreign_since: u64,
+    pub(crate) foreign_claim: u64,
+    /// For signals to this thread.
+    pub(crate) handle: AtomicU64,
+    /// List of threads without a worker.
+    next: *mut Thread,
+}
+
+const MOST_THREADS: usize = 16 << 10;
+/// The C code of libraries runs on it.
+const SYSTEM_STACK_BYTES: usize = 8 << 20;
+
+static THREADS: [AtomicPtr<Thread>; MOST_THREADS] = [const { AtomicPtr::new(null_mut()) }; MOST_THREADS];
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+struct Spares(*mut Thread);
+
+// SAFETY: threads live for ever.
+unsafe impl Send for Spares {}
+
+static SPARES: Mutex<Spares> = Mutex::new(Spares(null_mut()));
+
+thread_local! {
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+}
+
+/// The record of this thread; null on threads that the scheduler did not start. Never cached across a switch.
+#[inline(never)]
+pub(crate) fn current() -> *mut Thread {
+    CURRENT.with(Cell::get)
+}
+
+/// All threads that were ever started.
+pub(crate) fn all() -> impl Iterator<Item = *mut Thread> {
+    let count = COUNT.load(Ordering::Acquire);
+    THREADS[..count].iter().map(|slot| slot.load(Ordering::Acquire)).filter(|thread| !thread.is_null())
+}
+
+pub(crate) fn count() -> usize {
+    COUNT.load(Ordering::Acquire)
+}
+
+/// The thread of a running fiber.
+#[inline]
+pub(crate) unsafe fn of(fiber: *mut Fiber) -> *mut Thread {
+    // SAFETY: the caller names the running fiber; the slots begin the record.
+    unsafe { (*fiber).thread.cast() }
+}
+
+/// Makes a record for the calling thread.
+pub(crate) fn adopt() -> Option<*mut Thread> {
+    let poll = if super::barrier::is_missing() { poll::BARRIER } else { 0 };
+    let thread = Box::into_raw(Box::new(Thread {
+        slots: ThreadSlots {
+            // SAFETY: this thread's own words.
+            base: unsafe { arch::coex_tls_base_address() },
+            // SAFETY: as above.
+            errno: unsafe { libc::__errno_location() },
+            fiber: null_mut(),
+            shim_depth: 0,
+            state: AtomicU32::new(state::PARKED),
+            poll: AtomicU32::new(poll),
+            reserved: 0,
+            claim: AtomicU64::new(0),
+        },
+        worker: AtomicPtr::new(null_mut()),
+        after: After::Nothing,
+        left: null_mut(),
+        sys: null_mut(),
+        futex: AtomicU32::new(0),
+        seen_switches: 0,
+        seen_since: 0,
+        foreign_since: 0,
+        foreign_claim: 0,
+        // SAFETY: the calling thread.
+        handle: AtomicU64::new(unsafe { libc::pthread_self() } as u64),
+        next: null_mut(),
+    }));
+    let index = COUNT.fetch_add(1, Ordering::SeqCst);
+    if index >= MOST_THREADS {
+        COUNT.fetch_sub(1, Ordering::SeqCst);
+        return None;
+    }
+    THREADS[index].store(thread, Ordering::Release);
+    CURRENT.with(|current| current.set(thread));
+    Some(thread)
+}
+
+/// Gives a worker to a spare thread, or to a new one. False: the system has no thread.
+pub(crate) fn give(worker: *mut Worker) -> bool {
+    let spare = {
+        let mut spares = SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let spare = spares.0;
+        if !spare.is_null() {
+            // SAFETY: threads live for ever.
+            spares.0 = unsafe { (*spare).next };
+        }
+        spare
+    };
+    if spare.is_null() {
+        return start(worker);
+    }
+    // SAFETY: as above.
+    unsafe {
+        (*worker).thread.store(spare, Ordering::Release);
+        (*spare).worker.store(worker, Ordering::Release);
+        wake(spare);
+    }
+    true
+}
+
+fn start(worker: *mut Worker) -> bool {
+    let worker = worker as usize;
+    let body = move || {
+        let Some(thread) = adopt() else { return };
+        let worker = worker as *mut Worker;
+        signals::install_thread();
+        // SAFETY: the worker has no other thread.
+        unsafe {
+            (*worker).thread.store(thread, Ordering::Release);
+            (*thread).worker.store(worker, Ordering::Release);
+            super::run::run(thread);
+        }
+    };
+    std::thread::Builder::new().stack_size(SYSTEM_STACK_BYTES).spawn(body).is_ok()
+}
+
+/// Until somebody gives this thread a worker.
+///
+/// # Safety
+/// `thread` is the calling one, has no worker and is in no list.
+pub(crate) unsafe fn wait_for_worker(thread: *mut Thread) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        {
+            let mut spares = SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            (*thread).next = spares.0;
+            spares.0 = thread;
+        }
+        loop {
+            let word = (*thread).futex.load(Ordering::Acquire);
+            if !(*thread).worker.load(Ordering::Acquire).is_null() {
+                return;
+            }
+            futex_wait(&(*thread).futex, word, None);
+        }
+    }
+}
+
+/// Makes a sleeping thread look again.
+///
+/// # Safety
+/// A record of a thread.
+pub(crate) unsafe fn wake(thread: *mut Thread) {
+    // SAFETY: threads live for ever.
+    unsafe {
+        (*thread).futex.fetch_add(1, Ordering::Release);
+        futex_wake(&(*thread).futex, 1);
+    }
+}
+
+/// Sleeps while the word has this value, at most `ns`.
+pub(crate) fn futex_wait(word: &AtomicU32, value: u32, ns: Option<u64>) {
+    let time =
+        ns.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 });
+    let time = time.as_ref().map_or(core::ptr::null(), |time| core::ptr::from_ref(time));
+    // SAFETY: the word outlives the call; the time is ours.
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, time);
+    }
+}
+
+pub(crate) fn futex_wake(word: &AtomicU32, count: i32) {
+    // SAFETY: the word outlives the call.
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, count);
+    }
+}

@@ -1,0 +1,88 @@
+//! Wakes at a time.
+//!
+//! In: a time, a fiber's ticket, the reason. Out: the watcher wakes the ticket then. Removed when the wait ends otherwise, so that
+//! short waits with long timeouts leave nothing behind.
+
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::fiber::FullFiber;
+use super::wait::{self, Reason, Ticket};
+use super::watcher;
+
+/// Names a timer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Entry {
+    at: u64,
+    number: u64,
+}
+
+struct Target {
+    fiber: *mut FullFiber,
+    ticket: Ticket,
+    reason: Reason,
+}
+
+// SAFETY: fibers are never unmapped and may be woken from any thread.
+unsafe impl Send for Target {}
+
+static TIMERS: Mutex<BTreeMap<Entry, Target>> = Mutex::new(BTreeMap::new());
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+fn timers() -> std::sync::MutexGuard<'static, BTreeMap<Entry, Target>> {
+    TIMERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Wakes the ticket at `at` (nanoseconds of `clock`).
+pub(crate) fn add(at: u64, fiber: *mut FullFiber, ticket: Ticket, reason: Reason) -> Entry {
+    let entry = Entry { at, number: NUMBER.fetch_add(1, Ordering::Relaxed) };
+    let is_first = {
+        let mut timers = timers();
+        timers.insert(entry, Target { fiber, ticket, reason });
+        COUNT.store(timers.len(), Ordering::SeqCst);
+        timers.first_key_value().is_some_and(|(first, _)| *first == entry)
+    };
+    watcher::ensure_started();
+    if is_first {
+        watcher::wake_at(at);
+    }
+    entry
+}
+
+pub(crate) fn remove(entry: Entry) {
+    let mut timers = timers();
+    timers.remove(&entry);
+    COUNT.store(timers.len(), Ordering::SeqCst);
+}
+
+pub(crate) fn count() -> usize {
+    COUNT.load(Ordering::SeqCst)
+}
+
+/// Wakes what is due; the result is the time of the next timer, 0 for none.
+pub(crate) fn fire(now: u64) -> u64 {
+    loop {
+        let due = {
+            let mut timers = timers();
+            let Some(first) = timers.first_entry() else { return 0 };
+            if first.key().at > now {
+                return first.key().at;
+            }
+            first.remove()
+        };
+        // SAFETY: a registered fiber.
+        unsafe { wait::wake(due.fiber, due.ticket, due.reason) };
+        // Counted until the woken fiber is in a queue: otherwise a deadlock might be seen here.
+        COUNT.store(timers().len(), Ordering::SeqCst);
+    }
+}
+
+/// The time of the first timer.
+pub(crate) fn next() -> Option<u64> {
+    if count() == 0 {
+        return None;
+    }
+    timers().first_key_value().map(|(entry, _)| entry.at)
+}
