@@ -2,7 +2,8 @@
 //!
 //! In: `while` and `for` of the typed IR. Out: blocks. A loop looks at `fiber.poll` on its back edge, so that a
 //! collector or scheduler never waits long; loops of bounded work look once per chunk. After a loop over a collection
-//! `llvm.fake.use` keeps the collection's own address visible to the conservative collector while derived addresses walk.
+//! `llvm.fake.use` keeps the addresses of the collection and of the elements visible to the conservative collector while
+//! derived addresses walk: what it does not see may move.
 //! Deliberately not here: what the runtime does when polled.
 
 use super::emit::{Value, built};
@@ -199,6 +200,7 @@ impl<'ctx> Body<'_, 'ctx> {
             let value = this.load_slot(element, this.emit.element(data, index, stride));
             this.set_local(local, value);
         });
+        self.fake_use(data);
         self.fake_use(array);
     }
 
@@ -231,6 +233,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.rounds(index_slot, count, body, enter, Back { end: leaf_end, exit, poll: false });
 
         self.emit.at(leaf_end);
+        self.fake_use(data);
         let done = self.emit.add(done, count);
         self.emit.store(done_slot, done);
         self.poll();

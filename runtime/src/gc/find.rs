@@ -1,9 +1,9 @@
 //! From a word that may be a reference to the object that it points into.
 //!
-//! In: any word of a stack. Out: the start of the object, live or dead, that covers this address. Runs of fresh objects are
-//! parsed here, on demand: headers make them walkable, and their tails are zero.
+//! In: any word of a stack. Out: the start of the object, live or dead, that covers this address. Blocks of young objects
+//! are parsed here, on demand: headers make them walkable, and what lies between the objects is zero.
 
-use super::heap::{BIT_WORDS, BLOCK_SHIFT, Heap, block_state};
+use super::heap::{BIT_WORDS, BLOCK_BYTES, BLOCK_SHIFT, Heap, block_flag, block_state};
 use super::object;
 use crate::abi::TypeInfo;
 
@@ -15,11 +15,12 @@ impl Heap {
         }
         let block = (address - self.base) >> BLOCK_SHIFT;
         match self.state(block) {
-            block_state::SMALL | block_state::RECYCLABLE => {
-                self.parse_runs(block);
+            block_state::SMALL | block_state::RECYCLABLE => self.find_small(block, address),
+            block_state::YOUNG => {
+                self.parse(block);
                 self.find_small(block, address)
             }
-            block_state::LARGE_HEAD => self.check_extent(self.address(block), address),
+            block_state::LARGE_HEAD | block_state::LARGE_YOUNG => self.check_extent(self.address(block), address),
             block_state::LARGE_BODY => {
                 // SAFETY: a row of the table.
                 let distance = unsafe { (*self.block(block)).large } as usize;
@@ -59,22 +60,21 @@ impl Heap {
         }
     }
 
-    /// Gives the objects of the block that were allocated since the last collection their start bits.
-    pub(crate) fn parse_runs(&mut self, block: usize) {
+    /// Gives the objects of a young block their start bits. Nothing of it has moved yet.
+    fn parse(&mut self, block: usize) {
+        let row = self.block(block);
         // SAFETY: a row of the table.
-        let mut next = unsafe { core::mem::take(&mut (*self.block(block)).first_run) };
-        while next != 0 {
-            let run = &self.runs[next as usize - 1];
-            let (start, end) = (run.start, run.end);
-            next = run.next;
-            self.parse_run(start, end);
+        unsafe {
+            if (*row).flags & block_flag::PARSED != 0 {
+                return;
+            }
+            (*row).flags |= block_flag::PARSED;
         }
-    }
-
-    fn parse_run(&mut self, start: usize, end: usize) {
-        let mut at = start;
+        self.clear_starts(block);
+        let mut at = self.address(block);
+        let end = at + BLOCK_BYTES;
         while at < end {
-            // SAFETY: within the run, which holds complete objects and zero words.
+            // SAFETY: within the block, which holds complete objects and zero words.
             unsafe {
                 let header = *(at as *const u64);
                 if header == 0 {
@@ -82,10 +82,30 @@ impl Heap {
                     continue;
                 }
                 let Some(info) = self.type_info(header) else { super::corrupted(at) };
-                let granule = (at - self.base) >> 3;
-                *self.starts.add(granule >> 6) |= 1 << (granule & 63);
+                self.set_start(at);
                 at += object::size(at, header, info);
             }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_start(&mut self, object: usize) {
+        let granule = (object - self.base) >> 3;
+        // SAFETY: the table has a bit for every granule.
+        unsafe { *self.starts.add(granule >> 6) |= 1 << (granule & 63) };
+    }
+
+    /// Sets the mark bit of an object; false if it was set.
+    #[inline]
+    pub(crate) fn set_mark(&mut self, object: usize) -> bool {
+        let granule = (object - self.base) >> 3;
+        let bit = 1u64 << (granule & 63);
+        // SAFETY: the table has a bit for every granule.
+        unsafe {
+            let word = self.marks.add(granule >> 6);
+            let fresh = *word & bit == 0;
+            *word |= bit;
+            fresh
         }
     }
 
@@ -93,10 +113,10 @@ impl Heap {
     #[inline]
     pub(crate) fn type_info(&self, header: u64) -> Option<&'static TypeInfo> {
         let id = object::type_of(header);
-        if id >= self.type_count {
+        if id >= self.row_count {
             return None;
         }
-        // SAFETY: the table of the program has `type_count` rows and is constant.
-        Some(unsafe { &*self.types.add(id as usize) })
+        // SAFETY: the table of the program has `row_count` rows and is constant.
+        Some(unsafe { &*self.rows.add(id as usize) })
     }
 }

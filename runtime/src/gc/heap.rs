@@ -7,18 +7,19 @@
 //!                            1 bit per 8 bytes  64 bytes   1 byte   8 bytes per 16 bytes of heap
 //! ```
 //!
-//! In: sizes. Out: free blocks, zeroed runs, large objects. Deliberately not here: when to collect (`gc`), and what is
-//! reachable (`mark`).
+//! In: sizes. Out: free blocks, runs for young and old objects, large objects. Deliberately not here: when to collect (`gc`),
+//! and what is reachable (`minor`, `full`).
 //!
 //! Invariants between collections:
-//! * `starts` has a bit for every object that survived the last collection. Objects allocated since lie in `runs` and get
-//!   their bits when somebody asks (`find`); the inline allocation writes no table.
-//! * Memory of a run is zero before it is handed out: a word that is not yet written is a null reference.
+//! * Young objects lie in blocks of their own (`YOUNG`), complete and in a row, between zero words: a word that is not yet
+//!   written is a null reference. They have no start bits; `find` parses a block when a word of a stack points into it.
+//! * `starts` has a bit for every old object that survived the last full collection or was made old since.
 //! * Memory of `FREE_ZERO` blocks and above `frontier` is zero.
 
 use core::ptr::null_mut;
 
-use super::object::{self, Plan};
+use super::object::{self, Plan, Types};
+use super::stress;
 use crate::abi::TypeInfo;
 
 pub(crate) const BLOCK_SHIFT: usize = 15;
@@ -46,42 +47,60 @@ pub(crate) mod block_state {
     pub(crate) const UNUSED: u8 = 0;
     pub(crate) const FREE_ZERO: u8 = 1;
     pub(crate) const FREE_DIRTY: u8 = 2;
+    /// Small old objects.
     pub(crate) const SMALL: u8 = 3;
-    /// Small objects, with free lines that the sweep found.
+    /// Small old objects, and free lines.
     pub(crate) const RECYCLABLE: u8 = 4;
     pub(crate) const LARGE_HEAD: u8 = 5;
     pub(crate) const LARGE_BODY: u8 = 6;
+    /// Small objects allocated since the last collection. From here on states mean young.
+    pub(crate) const YOUNG: u8 = 7;
+    /// Head of a large object allocated since the last collection.
+    pub(crate) const LARGE_YOUNG: u8 = 8;
+    pub(crate) const COUNT: usize = 9;
+}
+
+/// Bits of `Block::flags`, all clear between collections.
+pub(crate) mod block_flag {
+    /// Young: `starts` is filled.
+    pub(crate) const PARSED: u32 = 1;
+    /// Young: some objects stay where they are; `marks` and `lines` tell which.
+    pub(crate) const PINS: u32 = 2;
+    /// Holds an object of the remembered set.
+    pub(crate) const LOGGED: u32 = 4;
+    /// Old: all objects move to other blocks.
+    pub(crate) const EVACUATE: u32 = 8;
 }
 
 /// One row of the block table.
 #[repr(C, align(64))]
 pub(crate) struct Block {
-    /// One bit for each line that holds a part of a live object.
+    /// One bit for each line that holds a part of a live object, or was handed out.
     pub(crate) lines: [u64; LINES / 64],
-    /// Newest run in this block since the last collection, plus 1; 0 for none.
-    pub(crate) first_run: u32,
+    /// [`block_flag`]
+    pub(crate) flags: u32,
     /// Head of a large object: its number of blocks. Body: distance to the head.
     pub(crate) large: u32,
 }
 
-/// Memory that was handed out for bump allocation since the last collection.
-pub(crate) struct Run {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    pub(crate) next: u32,
-}
-
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Statistics {
-    pub(crate) collections: u64,
-    /// Bytes handed out in all collections before, and large objects among them.
+    pub(crate) minor: u64,
+    pub(crate) full: u64,
+    /// Bytes handed out before the last collection, and large objects among them.
     pub(crate) total_bytes: u64,
     pub(crate) large_objects: u64,
-    /// Of the last collection.
+    /// Copied by all collections.
+    pub(crate) relocated_bytes: u64,
+    pub(crate) relocated_objects: u64,
+    /// Of the last full collection.
     pub(crate) live_bytes: u64,
     pub(crate) live_objects: u64,
     pub(crate) released_bytes: u64,
 }
+
+/// From cursor to end: memory for bump allocation.
+pub(crate) type Run = (usize, usize);
 
 pub(crate) struct Heap {
     pub(crate) base: usize,
@@ -103,22 +122,32 @@ pub(crate) struct Heap {
     pub(crate) free_cursor: usize,
     /// For up to 4 blocks, and for more.
     pub(crate) large_cursors: [usize; 2],
-    /// Second bump run, for objects that do not fit into holes.
-    pub(crate) overflow: (usize, usize),
+    /// Second run of young memory, for objects that do not fit into the rest of a task's run.
+    pub(crate) overflow: Run,
     /// Rest of a run of which only small parts are handed out (stress mode).
-    pub(crate) pending: (usize, usize),
-    /// Bytes handed out since the last collection, and how many start the next one.
-    pub(crate) allocated: usize,
+    pub(crate) pending: Run,
+    /// Old memory: for objects up to a line, and for longer ones.
+    pub(crate) old_runs: [Run; 2],
+    /// Blocks of young objects, and heads of large ones.
+    pub(crate) young: Vec<u32>,
+    pub(crate) young_large: Vec<u32>,
+    pub(crate) young_large_bytes: usize,
+    /// Bytes of young blocks that start a collection.
+    pub(crate) nursery: usize,
+    /// Bytes that became old since the last full collection, and how many start the next one.
+    pub(crate) old_bytes: usize,
     pub(crate) budget: usize,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) types: *const TypeInfo,
-    pub(crate) type_count: u32,
+    pub(crate) rows: *const TypeInfo,
+    pub(crate) row_count: u32,
     /// One for each row of the type table, made by the first collection.
     pub(crate) plans: Vec<Plan>,
     pub(crate) statistics: Statistics,
     machine_asked: bool,
     huge_pages_advised: bool,
 }
+
+// SAFETY: the addresses are those of a mapping that belongs to the heap.
+unsafe impl Send for Heap {}
 
 impl Heap {
     pub(crate) const fn new() -> Heap {
@@ -140,16 +169,23 @@ impl Heap {
             large_cursors: [0; 2],
             overflow: (0, 0),
             pending: (0, 0),
-            allocated: 0,
+            old_runs: [(0, 0); 2],
+            young: Vec::new(),
+            young_large: Vec::new(),
+            young_large_bytes: 0,
+            nursery: super::NURSERY_MIN,
+            old_bytes: 0,
             budget: super::BUDGET_MIN,
-            runs: Vec::new(),
-            types: core::ptr::null(),
-            type_count: 0,
+            rows: core::ptr::null(),
+            row_count: 0,
             plans: Vec::new(),
             statistics: Statistics {
-                collections: 0,
+                minor: 0,
+                full: 0,
                 total_bytes: 0,
                 large_objects: 0,
+                relocated_bytes: 0,
+                relocated_objects: 0,
                 live_bytes: 0,
                 live_objects: 0,
                 released_bytes: 0,
@@ -192,12 +228,14 @@ impl Heap {
         }
     }
 
-    pub(crate) fn make_plans(&mut self) {
-        if self.plans.is_empty() && self.type_count > 0 {
-            // SAFETY: the table of the program has `type_count` rows.
-            let rows = unsafe { core::slice::from_raw_parts(self.types, self.type_count as usize) };
-            self.plans = rows.iter().map(object::plan).collect();
+    /// What tracing must know of types.
+    pub(crate) fn types(&mut self) -> Types {
+        if self.plans.is_empty() && self.row_count > 0 {
+            // SAFETY: the table of the program has `row_count` rows.
+            let rows = unsafe { core::slice::from_raw_parts(self.rows, self.row_count as usize) };
+            self.plans = rows.iter().enumerate().map(|(id, row)| object::plan(id as u32, row)).collect();
         }
+        Types { plans: self.plans.as_ptr(), rows: self.rows, count: self.plans.len() }
     }
 
     #[inline]
@@ -227,12 +265,38 @@ impl Heap {
         self.base + (block << BLOCK_SHIFT)
     }
 
-    /// Memory for bump allocation, zeroed: a hole between live lines, else a block. None: the heap is full.
-    pub(crate) fn take_run(&mut self) -> Option<(usize, usize)> {
-        self.take_hole().or_else(|| self.take_block())
+    /// Bytes that young objects may take in all.
+    pub(crate) fn young_bytes(&self) -> usize {
+        (self.young.len() << BLOCK_SHIFT) + self.young_large_bytes
     }
 
-    fn take_hole(&mut self) -> Option<(usize, usize)> {
+    /// Zeroed memory for young objects. None: the heap is full.
+    pub(crate) fn take_young(&mut self) -> Option<Run> {
+        let block = self.find_free_block()?;
+        let start = self.address(block);
+        if self.state(block) == block_state::FREE_DIRTY {
+            // SAFETY: a free block.
+            unsafe { (start as *mut u8).write_bytes(0, BLOCK_BYTES) };
+        }
+        self.set_state(block, block_state::YOUNG);
+        // SAFETY: a row of the table.
+        unsafe { (*self.block(block)).flags = 0 };
+        self.young.push(block as u32);
+        Some((start, start + BLOCK_BYTES))
+    }
+
+    /// Memory for an object of `size` bytes that becomes old: in a hole between live lines, else in a free block. Not zeroed.
+    pub(crate) fn take_old(&mut self, size: usize) -> Option<Run> {
+        let run = match size <= LINE_BYTES {
+            true => self.take_hole(),
+            false => self.take_wide_hole(size),
+        };
+        let run = run.or_else(|| self.take_old_block())?;
+        self.old_bytes += run.1 - run.0;
+        Some(run)
+    }
+
+    fn take_hole(&mut self) -> Option<Run> {
         while self.recycle_cursor < self.frontier {
             let block = self.recycle_cursor;
             if self.state(block) == block_state::RECYCLABLE {
@@ -250,9 +314,8 @@ impl Heap {
         None
     }
 
-    /// Memory for bump allocation of an object longer than a line: a hole with room for some of its size. Holes that are
-    /// passed over here remain for small objects. None: there are no such holes.
-    pub(crate) fn take_wide_hole(&mut self, size: usize) -> Option<(usize, usize)> {
+    /// A hole with room for some objects longer than a line. Holes that are passed over here remain for small objects.
+    fn take_wide_hole(&mut self, size: usize) -> Option<Run> {
         let wanted = (2 * size).max(WIDE_HOLE_BYTES).div_ceil(LINE_BYTES);
         while self.medium_cursor < self.frontier {
             let block = self.medium_cursor;
@@ -272,51 +335,63 @@ impl Heap {
         None
     }
 
-    fn give_hole(&mut self, block: usize, first: usize, end: usize) -> (usize, usize) {
+    fn give_hole(&mut self, block: usize, first: usize, end: usize) -> Run {
         // The other search must not find these lines again.
         for line in first..end {
             // SAFETY: a row of the table.
             unsafe { (*self.block(block)).lines[line / 64] |= 1 << (line % 64) };
         }
-        let start = self.address(block) + (first << LINE_SHIFT);
-        let end = self.address(block) + (end << LINE_SHIFT);
-        // SAFETY: no live object covers these lines.
-        unsafe { (start as *mut u8).write_bytes(0, end - start) };
-        self.record_run(block, start, end);
-        (start, end)
+        (self.address(block) + (first << LINE_SHIFT), self.address(block) + (end << LINE_SHIFT))
     }
 
-    /// A whole block for bump allocation, zeroed.
-    pub(crate) fn take_block(&mut self) -> Option<(usize, usize)> {
+    /// A whole block for objects that become old.
+    pub(crate) fn take_old_block(&mut self) -> Option<Run> {
         let block = self.find_free_block()?;
-        let start = self.address(block);
-        if self.state(block) == block_state::FREE_DIRTY {
-            // SAFETY: a free block.
-            unsafe { (start as *mut u8).write_bytes(0, BLOCK_BYTES) };
-        }
         self.set_state(block, block_state::SMALL);
         self.clear_starts(block);
         // SAFETY: a row of the table.
         unsafe {
-            (*self.block(block)).first_run = 0;
+            (*self.block(block)).lines = [u64::MAX; LINES / 64];
+            (*self.block(block)).flags = 0;
         }
-        self.record_run(block, start, start + BLOCK_BYTES);
-        Some((start, start + BLOCK_BYTES))
+        Some((self.address(block), self.address(block) + BLOCK_BYTES))
     }
 
-    fn record_run(&mut self, block: usize, start: usize, end: usize) {
-        self.allocated += end - start;
-        let row = self.block(block);
-        // SAFETY: a row of the table.
-        unsafe {
-            self.runs.push(Run { start, end, next: (*row).first_run });
-            (*row).first_run = self.runs.len() as u32;
+    /// The block holds nothing any more.
+    pub(crate) fn free_block(&mut self, block: usize) {
+        self.set_state(block, block_state::FREE_DIRTY);
+        self.free_cursor = self.free_cursor.min(block);
+        self.large_cursors = self.large_cursors.map(|cursor| cursor.min(block));
+        if stress::poisons() {
+            stress::poison(self.address(block), BLOCK_BYTES);
         }
     }
 
-    fn clear_starts(&mut self, block: usize) {
+    pub(crate) fn clear_starts(&mut self, block: usize) {
         // SAFETY: the table has BIT_WORDS words for every block.
         unsafe { self.starts.add(block * BIT_WORDS).write_bytes(0, BIT_WORDS) }
+    }
+
+    pub(crate) fn clear_marks(&mut self, block: usize) {
+        // SAFETY: as above; a row of the table.
+        unsafe {
+            self.marks.add(block * BIT_WORDS).write_bytes(0, BIT_WORDS);
+            (*self.block(block)).lines = [0; LINES / 64];
+        }
+    }
+
+    /// Marks the lines of a small object.
+    #[inline]
+    pub(crate) fn mark_lines(&mut self, object: usize, size: usize) {
+        let offset = object - self.base;
+        let first = (offset >> LINE_SHIFT) % LINES;
+        let last = ((offset + size - 1) >> LINE_SHIFT) % LINES;
+        // SAFETY: a small object lies in one block.
+        let lines = unsafe { &mut (*self.blocks.add(offset >> BLOCK_SHIFT)).lines };
+        lines[first / 64] |= 1 << (first % 64);
+        for line in first + 1..=last {
+            lines[line / 64] |= 1 << (line % 64);
+        }
     }
 
     fn find_free_block(&mut self) -> Option<usize> {
@@ -388,22 +463,23 @@ impl Heap {
             // SAFETY: a row of the table.
             unsafe {
                 (*self.block(block)).large = (block - first) as u32;
-                (*self.block(block)).first_run = 0;
+                (*self.block(block)).flags = 0;
             }
         }
-        self.set_state(first, block_state::LARGE_HEAD);
+        self.set_state(first, block_state::LARGE_YOUNG);
         self.clear_starts(first);
         // SAFETY: a row of the table, a word of the bit table.
         unsafe {
             (*self.block(first)).large = count as u32;
             *self.starts.add(first * BIT_WORDS) = 1;
         }
-        self.allocated += count << BLOCK_SHIFT;
+        self.young_large.push(first as u32);
+        self.young_large_bytes += count << BLOCK_SHIFT;
         self.statistics.large_objects += 1;
         Some(self.address(first))
     }
 
-    /// First fit. The cursors only move forward between collections, since nothing becomes free meanwhile.
+    /// First fit. The cursors only move forward until something becomes free.
     fn find_free_blocks(&mut self, count: usize) -> Option<usize> {
         let cursor = usize::from(count > 4);
         let mut block = self.large_cursors[cursor].max(if count == 1 { self.free_cursor } else { 0 });

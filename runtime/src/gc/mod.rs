@@ -1,21 +1,22 @@
-//! The collector, stage 1: stop-the-world, mark-region, non-moving, conservative stacks, precise heap.
+//! The collector: generational, mark-region, conservative stacks, precise heap.
 //!
-//! In: slow allocations and polls of the one running fiber. Out: memory. A cycle of a block's states:
+//! In: slow allocations, and what the stopped world's stacks and roots are. Out: memory. The states of a block:
 //!
 //! ```text
-//!   unused/free --take_block--> small --sweep--> free        (no live line)
-//!                                       --sweep--> recyclable  (some free lines: handed out as holes)
-//!                                       --sweep--> small       (nearly full)
-//!   free --take_large--> large head, bodies --sweep--> free
+//!   unused/free --take_young--> young --minor--> free          (everything live in it has moved)
+//!                                     --minor--> recyclable    (stacks point at some objects: they stay, and are old)
+//!   free --take_old--> small --full--> free, recyclable (some free lines: filled with objects that become old)
+//!   free --take_large--> large young, bodies --minor--> large head --full--> free
 //! ```
 //!
-//! A collection: retire the runs of the fiber, clear marks, scan roots (stack with spilled registers, registered words),
-//! mark, sweep, release memory. It starts when as much has been handed out as was live, at least 32 MiB.
-//! Deliberately not here: moving, generations, several threads.
+//! A minor collection makes all live young objects old; it starts when the young ones fill the nursery. A full one follows
+//! when as much has become old as was live, at least 32 MiB: it marks, moves the objects of sparse blocks, and sweeps.
+//! What a word of a stack points at never moves. Deliberately not here: how the world stops.
 
 pub(crate) mod find;
+pub(crate) mod full;
 pub(crate) mod heap;
-pub(crate) mod mark;
+pub(crate) mod minor;
 pub(crate) mod object;
 pub(crate) mod remember;
 pub mod report;
@@ -25,29 +26,42 @@ pub(crate) mod sweep;
 pub(crate) mod tests;
 pub(crate) mod verify;
 
-use core::ptr::null_mut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
-use crate::program::Global;
+use crate::sched::world;
 use crate::{arch, panic};
-use heap::{BLOCK_BYTES, Heap, LINE_BYTES};
-use mark::Marker;
+use full::Full;
+use heap::{Heap, LINE_BYTES, Run};
+use minor::Minor;
 pub use remember::barrier;
 
-/// Allocation between two collections is at least this much.
+/// Bytes of young objects between two collections.
+pub(crate) const NURSERY_MIN: usize = 8 << 20;
+/// The same when most objects survive.
+pub(crate) const NURSERY_MAX: usize = 32 << 20;
+/// Deep stacks are scanned at every collection: as much is allocated between two of them, up to this.
+const NURSERY_FOR_STACKS: usize = 512 << 20;
+/// Large objects allocated between two collections take at most so many bytes.
+const YOUNG_LARGE_BYTES: usize = 32 << 20;
+/// Objects that become old between two full collections take at least this much.
 pub(crate) const BUDGET_MIN: usize = 32 << 20;
 
 /// After marking more objects the memory of the mark stack goes back to the system.
 const MARK_STACK_KEPT: u64 = 1 << 20;
 
-static HEAP: Global<Heap> = Global::new(Heap::new());
-/// Words outside stack and heap that hold references.
-static ROOTS: Global<Vec<*mut *mut u8>> = Global::new(Vec::new());
+/// No holder of these locks allocates objects or looks for polls.
+static HEAP: Mutex<Heap> = Mutex::new(Heap::new());
+/// Addresses of words outside stacks and heap that hold references.
+static ROOTS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// The heap. References to it must not live across another call of this function.
-pub(crate) fn heap() -> &'static mut Heap {
-    // SAFETY: stage 1 has one mutator thread.
-    unsafe { &mut *HEAP.get() }
+/// The heap, for as long as the result lives. A collection takes it for itself.
+pub(crate) fn heap() -> MutexGuard<'static, Heap> {
+    HEAP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn roots() -> MutexGuard<'static, Vec<usize>> {
+    ROOTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the type table; the heap itself is reserved by the first allocation.
@@ -57,8 +71,9 @@ pub(crate) fn heap() -> &'static mut Heap {
 pub(crate) unsafe fn initialise(info: *const ProgramInfo) {
     // SAFETY: the caller's promise.
     unsafe {
-        heap().types = (*info).types;
-        heap().type_count = (*info).type_count;
+        let mut heap = heap();
+        heap.rows = (*info).types;
+        heap.row_count = (*info).type_count;
     }
     stress::read_environment();
 }
@@ -70,7 +85,9 @@ pub(crate) unsafe fn coex_test_reset(info: &'static ProgramInfo) {
     unsafe {
         heap().unmap();
         *heap() = Heap::new();
-        crate::sched::world::forget_buffers();
+        remember::remembered().clear();
+        roots().clear();
+        world::forget_buffers();
         initialise(info);
         stress::set_every(0);
         stress::set_verify(false);
@@ -80,50 +97,64 @@ pub(crate) unsafe fn coex_test_reset(info: &'static ProgramInfo) {
 
 /// Registers a word that holds a reference, or null, for the rest of the process.
 pub fn add_root(word: *mut *mut u8) {
-    // SAFETY: one mutator thread.
-    unsafe { (*ROOTS.get()).push(word) }
+    roots().push(word as usize);
 }
 
-/// The slow side of allocation: a new run, an object between the holes, a large object, a collection.
+/// What a collection is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Free memory; a full collection when enough has become old.
+    Young,
+    /// Everything.
+    Full,
+}
+
+/// The slow side of allocation: a new run, a large object, a collection.
 ///
 /// # Safety
 /// `fiber` is the running fiber; `size` is a multiple of 8.
 pub(crate) unsafe fn allocate_slowly(fiber: *mut Fiber, size: usize, header: u64) -> *mut u8 {
     // SAFETY: the fiber is the running one; the heap hands out memory that nobody uses.
     unsafe {
-        if heap().base == 0 && !heap().reserve() {
-            out_of_memory(fiber);
+        if world::is_requested() {
+            world::stop_here(fiber);
+        } else if let Some(wanted) = stress::is_due() {
+            collect(fiber, wanted);
         }
-        if heap().allocated >= heap().budget || stress::is_due() {
-            collect(fiber);
-        }
-        let object = match allocate(fiber, size) {
-            Some(object) => object,
-            None => {
-                collect(fiber);
-                match allocate(fiber, size) {
-                    Some(object) => object,
-                    None => out_of_memory(fiber),
-                }
+        for wanted in [Some(Wanted::Young), Some(Wanted::Full), None] {
+            if let Some(object) = try_allocate(fiber, size, wanted == Some(Wanted::Young)) {
+                (object as *mut u64).write(header);
+                return object as *mut u8;
             }
-        };
-        (object as *mut u64).write(header);
-        object as *mut u8
+            if let Some(wanted) = wanted {
+                collect(fiber, wanted);
+            }
+        }
+        out_of_memory(fiber)
     }
 }
 
-unsafe fn allocate(fiber: *mut Fiber, size: usize) -> Option<usize> {
+/// None: the heap is full, or, when `within_budget`, a collection is due.
+unsafe fn try_allocate(fiber: *mut Fiber, size: usize, within_budget: bool) -> Option<usize> {
+    let heap = &mut *heap();
+    if heap.base == 0 && !heap.reserve() {
+        return None;
+    }
+    let due = heap.young.len() << heap::BLOCK_SHIFT >= heap.nursery || heap.young_large_bytes >= YOUNG_LARGE_BYTES;
+    if within_budget && due {
+        return None;
+    }
     if size > LARGE_OBJECT_BYTES as usize {
-        return heap().take_large(size);
+        return heap.take_large(size);
     }
     // SAFETY: cursor and limit of the fiber bound its run.
     unsafe {
-        if size > LINE_BYTES {
-            return allocate_medium(fiber, size);
-        }
         let room = (*fiber).limit as usize - (*fiber).cursor as usize;
         if size > room {
-            let (start, end) = if stress::enabled() { take_short_run()? } else { heap().take_run()? };
+            if size > LINE_BYTES {
+                return allocate_medium(heap, fiber, size);
+            }
+            let (start, end) = if stress::enabled() { take_short_run(heap)? } else { heap.take_young()? };
             (*fiber).cursor = start as *mut u8;
             (*fiber).limit = end as *mut u8;
         }
@@ -133,13 +164,12 @@ unsafe fn allocate(fiber: *mut Fiber, size: usize) -> Option<usize> {
     }
 }
 
-/// Objects longer than a line do not fit into every hole: they go to a second run, a wide hole or a block. The longer of the two
-/// is then the fiber's, so that a program which only makes such objects stays on the inline path.
-unsafe fn allocate_medium(fiber: *mut Fiber, size: usize) -> Option<usize> {
-    let heap = heap();
+/// An object longer than a line does not end a run that has room for small ones: it goes to a second run. The longer of the
+/// two is then the fiber's, so that a program which only makes such objects stays on the inline path.
+unsafe fn allocate_medium(heap: &mut Heap, fiber: *mut Fiber, size: usize) -> Option<usize> {
     let (mut cursor, mut end) = heap.overflow;
     if size > end - cursor {
-        (cursor, end) = heap.take_wide_hole(size).or_else(|| heap.take_block())?;
+        (cursor, end) = heap.take_young()?;
     }
     let object = cursor;
     heap.overflow = (cursor + size, end);
@@ -157,80 +187,137 @@ unsafe fn allocate_medium(fiber: *mut Fiber, size: usize) -> Option<usize> {
 }
 
 /// Two lines at a time, so that slow allocations, and collections, are frequent.
-fn take_short_run() -> Option<(usize, usize)> {
-    let heap = heap();
+fn take_short_run(heap: &mut Heap) -> Option<Run> {
     let (start, end) = heap.pending;
-    let (start, end) = if start < end { (start, end) } else { heap.take_run()? };
+    let (start, end) = if start < end { (start, end) } else { heap.take_young()? };
     let middle = (start + stress::RUN_BYTES).min(end);
     heap.pending = (middle, end);
     Some((start, middle))
 }
 
-/// A full collection.
+struct Request {
+    fiber: *mut Fiber,
+    wanted: Wanted,
+}
+
+/// A collection, unless another thread makes one meanwhile.
 ///
 /// # Safety
 /// `fiber` is the running fiber, and this runs on its stack.
 #[inline(never)]
-pub(crate) unsafe fn collect(fiber: *mut Fiber) {
+pub(crate) unsafe fn collect(fiber: *mut Fiber, wanted: Wanted) {
+    let mut request = Request { fiber, wanted };
     // SAFETY: forwarded; the spilled registers lie above the stack pointer that `collect_from` gets.
-    unsafe { arch::coex_with_spilled_registers(fiber.cast(), collect_from) }
+    unsafe { arch::coex_with_spilled_registers((&raw mut request).cast(), collect_from) }
 }
 
-unsafe extern "C" fn collect_from(fiber: *mut u8, stack_pointer: *mut u8) {
-    let fiber = fiber.cast::<Fiber>();
-    let heap = heap();
-    if heap.base == 0 {
-        return;
-    }
-    // SAFETY: the stack is readable from its pointer to its base; registered words live as long as the process.
+unsafe extern "C" fn collect_from(request: *mut u8, stack_pointer: *mut u8) {
+    // SAFETY: the request of `collect`; the world's stacks are readable while it stands.
     unsafe {
-        let unused = (*fiber).limit as usize - (*fiber).cursor as usize;
-        (*fiber).cursor = null_mut();
-        (*fiber).limit = null_mut();
+        let Request { fiber, wanted } = *request.cast::<Request>();
+        if !world::stop(fiber) {
+            return;
+        }
+        let heap = &mut *heap();
+        if heap.base != 0 {
+            Stopped { fiber, stack_pointer }.collect(heap, wanted);
+        }
+        world::resume();
+    }
+}
+
+/// The stopped world, seen by the fiber that collects.
+struct Stopped {
+    fiber: *mut Fiber,
+    stack_pointer: *mut u8,
+}
+
+impl Stopped {
+    unsafe fn collect(&self, heap: &mut Heap, wanted: Wanted) {
+        let mut unused = 0;
+        world::for_each_buffer(self.fiber, |cursor, limit| {
+            unused += *limit as usize - *cursor as usize;
+            *cursor = core::ptr::null_mut();
+            *limit = core::ptr::null_mut();
+        });
         heap.overflow = (0, 0);
         heap.pending = (0, 0);
-        heap.make_plans();
-        heap.prepare_marking();
-
-        let mut marker = Marker::new(heap);
-        marker.mark_range(stack_pointer as usize, (*fiber).stack_base as usize);
-        for &word in &*ROOTS.get() {
-            marker.mark_word(*word as usize);
+        if stress::verifies() {
+            check(heap.verify(heap.starts));
         }
-        marker.drain();
-        let objects = marker.objects;
+        let mut stack_bytes = 0;
+        let mut minor = Minor::new(heap);
+        // SAFETY: stacks and ranges of the stopped world are readable, registered words live as long as the process.
+        unsafe {
+            self.for_each_range(|low, high| {
+                stack_bytes += high - low;
+                minor.pin_range(low, high);
+            });
+            for &word in roots().iter() {
+                minor.forward(word as *mut usize);
+            }
+        }
+        minor.finish();
+        heap.statistics.total_bytes -= unused as u64;
+        heap.nursery = heap.nursery.max(stack_bytes.min(NURSERY_FOR_STACKS));
+        if wanted == Wanted::Full || heap.old_bytes >= heap.budget {
+            // SAFETY: forwarded; nothing is young.
+            unsafe { self.collect_old(heap) };
+        }
+    }
 
-        if stress::verifies() && heap.verify(heap.marks) != 0 {
-            panic::write_stderr(b"coex: the heap is inconsistent\n");
-            libc::abort();
+    unsafe fn collect_old(&self, heap: &mut Heap) {
+        let mut full = Full::new(heap);
+        // SAFETY: as in `collect`.
+        unsafe {
+            self.for_each_range(|low, high| full.mark_range(low, high));
+            for &word in roots().iter() {
+                full.forward(word as *mut usize);
+            }
+        }
+        let objects = full.finish();
+        if stress::verifies() {
+            check(heap.verify(heap.marks));
         }
         let live = heap.sweep();
-        let stack_bytes = (*fiber).stack_base as usize - stack_pointer as usize;
-        heap.statistics.collections += 1;
-        heap.statistics.total_bytes += (heap.allocated - unused.min(heap.allocated)) as u64;
         heap.statistics.live_bytes = live as u64;
         heap.statistics.live_objects = objects;
         if objects > MARK_STACK_KEPT {
             let bytes = (objects as usize * 8).min(heap.bytes / 2);
-            libc::madvise(heap.mark_stack.cast(), bytes, libc::MADV_DONTNEED);
+            // SAFETY: the mark stack is empty.
+            unsafe { libc::madvise(heap.mark_stack.cast(), bytes, libc::MADV_DONTNEED) };
         }
-        heap.allocated = 0;
-        heap.budget = BUDGET_MIN.max(live) + 4 * stack_bytes;
+        heap.old_bytes = 0;
+        heap.budget = BUDGET_MIN.max(live);
         heap.release();
+    }
+
+    /// All memory whose words may be anything.
+    fn for_each_range(&self, mut visit: impl FnMut(usize, usize)) {
+        world::for_each_stack(self.fiber, self.stack_pointer, |_, low, high| visit(low, high));
+        world::for_each_range(visit);
     }
 }
 
-/// Somebody set `poll`: stage 1 has nobody who would wait.
+fn check(faults: u64) {
+    if faults != 0 {
+        panic::write_stderr(b"coex: the heap is inconsistent\n");
+        // SAFETY: ends the process.
+        unsafe { libc::abort() }
+    }
+}
+
+/// Somebody set `poll`.
 ///
 /// # Safety
 /// `fiber` is the running fiber.
 pub(crate) unsafe fn poll(fiber: *mut Fiber) {
-    // SAFETY: the running fiber, on its stack.
+    // SAFETY: forwarded.
     unsafe {
-        crate::task::cancel::look(fiber);
-        if heap().allocated + BLOCK_BYTES >= heap().budget {
-            collect(fiber);
+        if world::is_requested() {
+            world::stop_here(fiber);
         }
+        crate::task::cancel::look(fiber);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Size and references of an object, by the type table.
 //!
-//! In: a header and its `TypeInfo`. Out: bytes, and every slot that holds a reference. Deliberately not here: whether the
-//! object is alive.
+//! In: a header and its `TypeInfo`. Out: bytes, and every slot that holds a reference; addresses derived from a reference
+//! follow it when it changes. Deliberately not here: whether the object is alive.
 
 use crate::abi::{
-    ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, LARGE_OBJECT_BYTES, MapNode, Shape,
-    StringObject, TypeInfo,
+    ArrayObject, ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK, HEADER_TYPE_SHIFT, LARGE_OBJECT_BYTES, MapNode,
+    Shape, StringObject, TypeInfo, type_id,
 };
+use core::mem::offset_of;
 
 #[inline]
 pub(crate) fn type_of(header: u64) -> u32 {
@@ -27,9 +28,90 @@ pub(crate) struct Plan {
     pub(crate) words: u64,
 }
 
-pub(crate) fn plan(info: &TypeInfo) -> Plan {
+/// The tables that tell about objects.
+#[derive(Clone, Copy)]
+pub(crate) struct Types {
+    pub(crate) plans: *const Plan,
+    pub(crate) rows: *const TypeInfo,
+    pub(crate) count: usize,
+}
+
+impl Types {
+    #[inline]
+    fn plan(self, object: usize, header: u64) -> Plan {
+        let id = type_of(header) as usize;
+        if id >= self.count {
+            super::corrupted(object);
+        }
+        // SAFETY: there are as many plans as rows.
+        unsafe { *self.plans.add(id) }
+    }
+
+    #[inline]
+    fn row(self, header: u64) -> &'static TypeInfo {
+        // SAFETY: `plan` has checked the number of the row; the table is constant.
+        unsafe { &*self.rows.add(type_of(header) as usize) }
+    }
+
+    /// Bytes of the object.
+    ///
+    /// # Safety
+    /// `object` starts with `header`.
+    #[inline]
+    pub(crate) unsafe fn size(self, object: usize, header: u64) -> usize {
+        match self.plan(object, header).size {
+            // SAFETY: the caller's promise.
+            0 => unsafe { size(object, header, self.row(header)) },
+            size => size as usize,
+        }
+    }
+
+    /// Whether objects of this type have references.
+    #[inline]
+    pub(crate) fn has_references(self, object: usize, header: u64) -> bool {
+        let plan = self.plan(object, header);
+        plan.words != 0 || plan.size == 0 && has_references(self.row(header))
+    }
+
+    /// Calls `visit` with every slot that holds a reference or null; addresses that are derived from a reference follow
+    /// when `visit` changes it.
+    ///
+    /// # Safety
+    /// `object` is a complete object with this header.
+    #[inline]
+    pub(crate) unsafe fn for_each_slot(self, object: usize, header: u64, mut visit: impl FnMut(*mut usize)) {
+        let plan = self.plan(object, header);
+        // SAFETY: the slots are words of the object.
+        unsafe {
+            if plan.size != 0 {
+                let mut words = plan.words;
+                while words != 0 {
+                    visit((object as *mut usize).add(words.trailing_zeros() as usize));
+                    words &= words - 1;
+                }
+                return;
+            }
+            let (base, data) = match type_of(header) {
+                type_id::STRING => (offset_of!(StringObject, base), offset_of!(StringObject, data)),
+                type_id::ARRAY => (offset_of!(ArrayObject, base), offset_of!(ArrayObject, data)),
+                _ => return for_each_reference(object, header, self.row(header), visit),
+            };
+            let (base, data) = ((object + base) as *mut usize, (object + data) as *mut usize);
+            let before = *base;
+            visit(base);
+            *data = (*data).wrapping_add((*base).wrapping_sub(before));
+        }
+    }
+}
+
+fn has_references(info: &TypeInfo) -> bool {
+    info.pointer_count != 0 || !matches!(info.shape, Shape::Fixed | Shape::Elements)
+}
+
+/// The plan of the row with this number.
+pub(crate) fn plan(id: u32, info: &TypeInfo) -> Plan {
     let none = Plan { size: 0, words: 0 };
-    if info.shape != Shape::Fixed || info.size as u64 > LARGE_OBJECT_BYTES {
+    if info.shape != Shape::Fixed || info.size as u64 > LARGE_OBJECT_BYTES || id == type_id::ARRAY {
         return none;
     }
     let mut words = 0;

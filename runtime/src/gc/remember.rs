@@ -1,17 +1,22 @@
 //! The remembered set: old objects that may refer to young ones.
 //!
 //! In: objects that are about to be changed in place. Out: a list of those among them that are old, for the next
-//! collection. An object is listed once; its LOGGED bit says so. Deliberately not here: who must call the barrier (rule B,
-//! see `slot`): whatever stores a reference into an object that it did not allocate itself since it last looked at the stack.
+//! collection. An object is listed once; its LOGGED bit says so. Objects that stacks point at enter the list at every
+//! collection by themselves (`minor`): whoever is still filling one need not care whether it became old meanwhile.
+//! Deliberately not here: who must call the barrier (rule B, see `slot`).
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::heap;
 use crate::abi::{Fiber, HEADER_LOGGED, HEADER_OLD};
 
-/// No holder of the lock allocates or looks for polls.
+/// No holder of the lock allocates objects or looks for polls.
 static REMEMBERED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+pub(crate) fn remembered() -> MutexGuard<'static, Vec<usize>> {
+    REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Before or after a reference is stored into an existing object, with no allocation between.
 ///
@@ -29,7 +34,8 @@ pub unsafe fn barrier<T>(_fiber: *mut Fiber, object: *mut T) {
 #[cold]
 fn log(object: usize, header: &AtomicU64) {
     // Static objects are in memory that cannot be written, and refer to static objects only.
-    if heap().contains(object) && header.fetch_or(HEADER_LOGGED, Ordering::Relaxed) & HEADER_LOGGED == 0 {
-        REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+    let in_heap = heap().contains(object);
+    if in_heap && header.fetch_or(HEADER_LOGGED, Ordering::Relaxed) & HEADER_LOGGED == 0 {
+        remembered().push(object);
     }
 }

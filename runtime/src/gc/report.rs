@@ -5,7 +5,8 @@
 
 use core::ffi::CStr;
 
-use super::{collect, heap, object};
+use super::heap::block_state;
+use super::{Wanted, collect, heap, object};
 use crate::abi::Fiber;
 use crate::arch;
 use crate::panic::Line;
@@ -43,17 +44,17 @@ fn write_number(head: &[u8], name: &[u8], value: u64) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_gc(fiber: *mut Fiber) {
     // SAFETY: forwarded.
-    unsafe { collect(fiber) }
+    unsafe { collect(fiber, Wanted::Full) }
 }
 
-/// `gc_async()`: stage 1 collects at once.
+/// `gc_async()`: collects at once.
 ///
 /// # Safety
 /// `fiber` is the running fiber.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_gc_async(fiber: *mut Fiber) {
     // SAFETY: forwarded.
-    unsafe { collect(fiber) }
+    unsafe { collect(fiber, Wanted::Full) }
 }
 
 /// # Safety
@@ -65,13 +66,16 @@ pub unsafe extern "C" fn coex_gc_dump_stats(fiber: *mut Fiber) {
     let heap = heap();
     // SAFETY: the running fiber.
     let unused = unsafe { (*fiber).limit as usize - (*fiber).cursor as usize };
-    let bytes = heap.statistics.total_bytes + heap.allocated.saturating_sub(unused) as u64;
+    let bytes = heap.statistics.total_bytes + heap.young_bytes().saturating_sub(unused) as u64;
     // The inline allocation counts nothing: the mean size of the survivors stands for that of all.
     let mean = heap.statistics.live_bytes.checked_div(heap.statistics.live_objects).unwrap_or(0).clamp(16, 64);
     let head = b"[GC:STATS]";
     write_number(head, b"total_allocations", heap.statistics.large_objects + bytes / mean);
     write_number(head, b"total_bytes", bytes);
-    write_number(head, b"collections", heap.statistics.collections);
+    write_number(head, b"collections", heap.statistics.minor);
+    write_number(head, b"full_collections", heap.statistics.full);
+    write_number(head, b"relocated_bytes", heap.statistics.relocated_bytes);
+    write_number(head, b"relocated_objects", heap.statistics.relocated_objects);
     write_number(head, b"live_bytes", heap.statistics.live_bytes);
     write_number(head, b"live_objects", heap.statistics.live_objects);
     write_number(head, b"released_bytes", heap.statistics.released_bytes);
@@ -84,7 +88,7 @@ pub unsafe extern "C" fn coex_gc_dump_heap(fiber: *mut Fiber) {
     // SAFETY: forwarded.
     unsafe {
         flush(fiber);
-        collect(fiber);
+        collect(fiber, Wanted::Full);
     }
     let heap = heap();
     write(b"[GC:HEAP]\n");
@@ -194,11 +198,12 @@ pub unsafe extern "C" fn coex_gc_fragmentation_report(fiber: *mut Fiber) {
     // SAFETY: forwarded.
     unsafe { flush(fiber) };
     let heap = heap();
-    let mut counts = [0u64; 7];
+    let mut counts = [0u64; block_state::COUNT];
     for block in 0..heap.frontier {
         counts[heap.state(block) as usize] += 1;
     }
-    let names: [&[u8]; 7] = [b"unused", b"free_zero", b"free", b"full", b"with_holes", b"large", b"large_rest"];
+    let names: [&[u8]; block_state::COUNT] =
+        [b"unused", b"free_zero", b"free", b"full", b"with_holes", b"large", b"large_rest", b"young", b"large_young"];
     for (name, count) in names.iter().zip(counts).skip(1) {
         let mut line = Line::new();
         line.push(b"[GC:FRAG] blocks ").push(name).push(b": ").push_int(count as i64);
@@ -213,7 +218,7 @@ pub unsafe extern "C" fn coex_gc_fragmentation_report(fiber: *mut Fiber) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_gc_validate_heap(fiber: *mut Fiber) -> i64 {
     // SAFETY: forwarded.
-    unsafe { collect(fiber) };
+    unsafe { collect(fiber, Wanted::Full) };
     let heap = heap();
     heap.verify(heap.starts) as i64
 }

@@ -1,14 +1,18 @@
 //! Settings that make faults of the collector, or of its users, show early.
 //!
-//! In: the environment. `COEX_GC_STRESS=n`: runs of two lines, a collection at every n-th slow allocation, freed memory is
-//! poisoned. `COEX_GC_VERIFY=1`: the heap is checked at every collection. Out: questions for the collector.
+//! In: the environment. `COEX_GC_STRESS=n`: runs of two lines, a collection at every n-th slow allocation, full collections
+//! move all they may, freed memory is poisoned. `COEX_GC_VERIFY=1`: the heap is checked at every collection. Out: questions
+//! for the collector.
 
+use super::Wanted;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Bytes of a run in stress mode.
 pub(crate) const RUN_BYTES: usize = 256;
 const POISON: u8 = 0xDB;
+/// So many collections are one full one and minor ones.
+const FULL_EVERY: u32 = 4;
 
 static EVERY: AtomicU32 = AtomicU32::new(0);
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -57,15 +61,16 @@ pub(crate) fn verifies() -> bool {
     VERIFY.load(Ordering::Relaxed)
 }
 
-/// Counts a slow allocation; true when it shall collect.
-pub(crate) fn is_due() -> bool {
+/// Counts a slow allocation; what it shall collect, if anything.
+pub(crate) fn is_due() -> Option<Wanted> {
     let every = EVERY.load(Ordering::Relaxed);
     if every == 0 {
-        return false;
+        return None;
     }
-    let count = COUNT.load(Ordering::Relaxed).wrapping_add(1);
-    COUNT.store(count, Ordering::Relaxed);
-    count.is_multiple_of(every)
+    let count = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    let round = count / every;
+    let wanted = if round.is_multiple_of(FULL_EVERY) { Wanted::Full } else { Wanted::Young };
+    count.is_multiple_of(every).then_some(wanted)
 }
 
 pub(crate) fn poison(address: usize, bytes: usize) {

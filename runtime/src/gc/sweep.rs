@@ -3,33 +3,21 @@
 //! In: the line and mark bits of a finished marking. Out: block states for the next cycle; `starts` and `marks` change places.
 //! Cost: one row of the block table per block; dead objects are never looked at.
 
-use super::heap::{BIT_WORDS, BLOCK_BYTES, BLOCK_SHIFT, Heap, LINE_BYTES, LINE_SHIFT, LINES, block_state};
+use super::heap::{BIT_WORDS, BLOCK_SHIFT, Heap, LINE_BYTES, LINE_SHIFT, LINES, block_state};
 use super::stress;
 
 /// Blocks with fewer free lines are not worth a visit of the allocator.
-const RECYCLE_LINES_MIN: u32 = 4;
+pub(crate) const RECYCLE_LINES_MIN: u32 = 4;
 /// Free memory beyond the budget is kept up to this much.
 const SLACK_BYTES: usize = 16 << 20;
 
 impl Heap {
-    /// Clears the marks of blocks in use.
-    pub(crate) fn prepare_marking(&mut self) {
-        for block in 0..self.frontier {
-            match self.state(block) {
-                // SAFETY: rows of the tables.
-                block_state::SMALL | block_state::RECYCLABLE | block_state::LARGE_HEAD => unsafe {
-                    self.marks.add(block * BIT_WORDS).write_bytes(0, BIT_WORDS);
-                    (*self.block(block)).lines = [0; LINES / 64];
-                },
-                _ => {}
-            }
-        }
-    }
-
     /// Returns the live bytes.
     pub(crate) fn sweep(&mut self) -> usize {
         let mut live = 0;
         let mut block = 0;
+        (self.recycle_cursor, self.recycle_line) = (0, 0);
+        (self.medium_cursor, self.medium_line) = (0, 0);
         while block < self.frontier {
             let mut count = 1;
             match self.state(block) {
@@ -53,48 +41,35 @@ impl Heap {
             block += count;
         }
         core::mem::swap(&mut self.starts, &mut self.marks);
-        self.runs.clear();
-        self.recycle_cursor = 0;
-        self.recycle_line = 0;
-        self.medium_cursor = 0;
-        self.medium_line = 0;
-        self.free_cursor = 0;
-        self.large_cursors = [0; 2];
         live
     }
 
     fn sweep_small(&mut self, block: usize) -> usize {
         // SAFETY: a row of the table.
         let lines = unsafe {
-            (*self.block(block)).first_run = 0;
+            (*self.block(block)).flags = 0;
             (*self.block(block)).lines
         };
-        let used: u32 = lines.iter().map(|word| word.count_ones()).sum();
-        if used == 0 {
+        if lines == [0; LINES / 64] {
             self.free_block(block);
             return 0;
         }
+        self.settle_block(block)
+    }
+
+    /// In stress mode: what still reads free lines shall notice.
+    pub(crate) fn poison_lines(&self, block: usize, lines: &[u64; LINES / 64]) {
         if stress::poisons() {
             for line in (0..LINES).filter(|line| lines[line / 64] >> (line % 64) & 1 == 0) {
                 stress::poison(self.address(block) + (line << LINE_SHIFT), LINE_BYTES);
             }
-        }
-        let recyclable = LINES as u32 - used >= RECYCLE_LINES_MIN;
-        self.set_state(block, if recyclable { block_state::RECYCLABLE } else { block_state::SMALL });
-        used as usize * LINE_BYTES
-    }
-
-    fn free_block(&mut self, block: usize) {
-        self.set_state(block, block_state::FREE_DIRTY);
-        if stress::poisons() {
-            stress::poison(self.address(block), BLOCK_BYTES);
         }
     }
 
     /// Gives free memory back to the system that the next cycle will hardly need, from the top.
     pub(crate) fn release(&mut self) {
         let free = (0..self.frontier).filter(|&block| self.state(block) == block_state::FREE_DIRTY).count();
-        let keep = (self.budget + SLACK_BYTES) >> BLOCK_SHIFT;
+        let keep = (self.budget + self.nursery + SLACK_BYTES) >> BLOCK_SHIFT;
         let mut excess = free.saturating_sub(keep);
         let mut end = self.frontier;
         while excess > 0 && end > 0 {

@@ -146,7 +146,7 @@ fn gigabytes_of_garbage_need_a_small_heap() {
                 assert_eq!(field(short_lived, 3), 1 << 14);
             }
             assert_eq!(check_tree(long_lived, 14), (1 << 15) - 1);
-            assert!(heap().statistics.collections > 5);
+            assert!(heap().statistics.minor > 5);
             assert!(heap().frontier << heap::BLOCK_SHIFT < 128 << 20);
             assert_eq!(gc::report::coex_gc_validate_heap(fiber), 0);
         }
@@ -180,7 +180,7 @@ fn a_long_chain_is_marked_without_recursion() {
             for value in 0..3_000_000 {
                 chain = node(fiber, chain, 0, value);
             }
-            gc::collect(fiber);
+            gc::collect(fiber, gc::Wanted::Full);
             assert!(heap().statistics.live_objects >= 3_000_000);
             let mut expected = 3_000_000;
             let mut at = chain;
@@ -284,8 +284,8 @@ fn memory_returns_to_the_system_after_a_peak() {
         // SAFETY: the running fiber.
         unsafe {
             peak(fiber);
-            gc::collect(fiber);
-            gc::collect(fiber);
+            gc::collect(fiber, gc::Wanted::Full);
+            gc::collect(fiber, gc::Wanted::Full);
             assert!(heap().statistics.released_bytes > 50 << 20, "{}", heap().statistics.released_bytes);
             assert!(heap().statistics.live_bytes < 30 << 20, "{}", heap().statistics.live_bytes);
         }
@@ -304,9 +304,10 @@ fn registered_words_and_elements_are_roots_and_edges() {
             for index in 0..100 {
                 let item = node(fiber, 0, 0, index);
                 let pairs = (*WORD.get()).cast::<usize>();
+                gc::barrier(fiber, pairs);
                 *pairs.add(2 + 2 * index) = 0x1234;
                 *pairs.add(3 + 2 * index) = item;
-                gc::collect(fiber);
+                gc::collect(fiber, gc::Wanted::Full);
             }
             let pairs = (*WORD.get()).cast::<usize>();
             for index in 0..100 {
@@ -365,9 +366,10 @@ fn cost_of_binary_trees() {
             let nanoseconds = begin.elapsed().as_nanos() as f64;
             let statistics = heap().statistics;
             println!(
-                "{nodes} nodes, {:.2} ns each, {} collections",
+                "{nodes} nodes, {:.2} ns each, {} collections, {} full",
                 nanoseconds / nodes as f64,
-                statistics.collections
+                statistics.minor,
+                statistics.full
             );
         }
     });

@@ -1,16 +1,18 @@
 //! The heap verifier.
 //!
-//! In: the heap after marking. Out: the number of inconsistencies, each reported on standard error.
+//! In: the heap before a collection, or after marking. Out: the number of inconsistencies, each reported on standard error.
 
 use super::heap::{BIT_WORDS, BLOCK_SHIFT, Heap, block_state};
 use super::object;
+use crate::abi::{HEADER_LOGGED, HEADER_OLD};
 use crate::panic::{Line, write_stderr};
 
 /// More than these are counted but not written.
 const REPORTS_MAX: u64 = 20;
 
 impl Heap {
-    /// Checks every object with a bit in `live`: known type, extent within its block, references to such objects.
+    /// Checks every old object with a bit in `live`: known type, extent within its block; its references lead to such
+    /// objects, or, if the object is in the remembered set, to young ones.
     pub(crate) fn verify(&self, live: *const u64) -> u64 {
         let mut faults = 0;
         self.for_each_bit(live, |object| {
@@ -21,6 +23,10 @@ impl Heap {
                     complain(&mut faults, b"unknown type of object", object, header as usize);
                     return;
                 };
+                if header & HEADER_OLD == 0 {
+                    complain(&mut faults, b"young object among old ones", object, header as usize);
+                    return;
+                }
                 let size = object::size(object, header, info);
                 let block = (object - self.base) >> BLOCK_SHIFT;
                 if self.state(block) != block_state::LARGE_HEAD && object + size > self.address(block + 1) {
@@ -29,8 +35,17 @@ impl Heap {
                 }
                 object::for_each_reference(object, header, info, |slot| {
                     let reference = *slot;
-                    if self.contains(reference) && !self.has_bit(live, reference) {
-                        complain(&mut faults, b"reference to no object", object, reference);
+                    if !self.contains(reference) {
+                        return;
+                    }
+                    match self.state((reference - self.base) >> BLOCK_SHIFT) {
+                        block_state::YOUNG | block_state::LARGE_YOUNG => {
+                            if header & HEADER_LOGGED == 0 {
+                                complain(&mut faults, b"young object behind an old one", object, reference);
+                            }
+                        }
+                        _ if self.has_bit(live, reference) => {}
+                        _ => complain(&mut faults, b"reference to no object", object, reference),
                     }
                 });
             }
@@ -44,7 +59,7 @@ impl Heap {
         address & 7 == 0 && unsafe { *table.add(granule >> 6) } >> (granule & 63) & 1 != 0
     }
 
-    /// Calls `visit` with the address of every set bit in blocks that are in use.
+    /// Calls `visit` with the address of every set bit in blocks of old objects.
     pub(crate) fn for_each_bit(&self, table: *const u64, mut visit: impl FnMut(usize)) {
         for block in 0..self.frontier {
             if !matches!(self.state(block), block_state::SMALL | block_state::RECYCLABLE | block_state::LARGE_HEAD) {
