@@ -4,19 +4,22 @@
 //! "Correct and Efficient Work-Stealing for Weak Memory Models", PPoPP 2013, for a fixed capacity: what does not fit goes to
 //! the global queue. In: words that are not 0. Out: each word once. Deliberately not here: what the words mean.
 
-use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering, fence};
+use super::atomics::{AtomicI64, AtomicUsize, Ordering, fence};
 
-pub(crate) const CAPACITY: usize = 1024;
-
-pub(crate) struct Deque {
+/// `CAPACITY` is a power of two.
+pub(crate) struct Deque<const CAPACITY: usize> {
     top: AtomicI64,
     bottom: AtomicI64,
     words: [AtomicUsize; CAPACITY],
 }
 
-impl Deque {
-    pub(crate) const fn new() -> Deque {
-        Deque { top: AtomicI64::new(0), bottom: AtomicI64::new(0), words: [const { AtomicUsize::new(0) }; CAPACITY] }
+impl<const CAPACITY: usize> Deque<CAPACITY> {
+    pub(crate) fn new() -> Deque<CAPACITY> {
+        Deque {
+            top: AtomicI64::new(0),
+            bottom: AtomicI64::new(0),
+            words: core::array::from_fn(|_| AtomicUsize::new(0)),
+        }
     }
 
     fn word(&self, index: i64) -> &AtomicUsize {

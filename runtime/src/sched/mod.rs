@@ -14,6 +14,10 @@
 //! Map, bottom up: `clock`, `stacks` → `fiber` → `deque`, `worker`, `thread` → `queue` (who runs what), `idle` →
 //! `wait`, `timer`, `watcher`; `world` stops them all for a collection; `deadlock` finds that nothing can go on.
 
+/// Under another name, so that models of the same source can replace them.
+pub(crate) mod atomics {
+    pub(crate) use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering, fence};
+}
 pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod deadlock;

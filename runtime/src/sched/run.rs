@@ -105,7 +105,8 @@ pub(crate) unsafe fn become_managed(thread: *mut Thread) {
         loop {
             slots.state.store(state::MANAGED, Ordering::Release);
             super::barrier::light();
-            if slots.poll.load(Ordering::Relaxed) & poll::WORLD == 0 && !world::is_requested() {
+            // Acquire: what a collection that is over has moved is seen here.
+            if slots.poll.load(Ordering::Acquire) & poll::WORLD == 0 && !world::is_requested() {
                 return;
             }
             slots.state.store(state::PARKED, Ordering::Release);

@@ -3,7 +3,7 @@
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use super::deque::{CAPACITY, Deque};
+use super::deque::Deque;
 use crate::abi::{ABI_VERSION, Fiber, ProgramInfo, RangeInfo, RangeRunner, Scope, Task, TaskInfo, Text};
 use crate::gc::tests::{TYPES, lock, on_fiber};
 use crate::task::join::coex_task_join;
@@ -15,7 +15,7 @@ use crate::task::spawn::{coex_task_new, coex_task_release, coex_task_start};
 
 #[test]
 fn a_deque_gives_each_word_once() {
-    static DEQUE: Deque = Deque::new();
+    let deque: Deque<64> = Deque::new();
     static TAKEN: [AtomicUsize; 20_000] = [const { AtomicUsize::new(0) }; 20_000];
     let take = |word: usize| TAKEN[word - 1].fetch_add(1, Ordering::Relaxed);
     let count = AtomicUsize::new(0);
@@ -23,7 +23,7 @@ fn a_deque_gives_each_word_once() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while count.load(Ordering::Relaxed) < TAKEN.len() {
-                    if let Some(word) = DEQUE.steal() {
+                    if let Some(word) = deque.steal() {
                         take(word);
                         count.fetch_add(1, Ordering::Relaxed);
                     }
@@ -31,11 +31,11 @@ fn a_deque_gives_each_word_once() {
             });
         }
         for word in 1..=TAKEN.len() {
-            while !DEQUE.push(word) {
+            while !deque.push(word) {
                 std::hint::spin_loop();
             }
             if word % 3 == 0
-                && let Some(word) = DEQUE.pop()
+                && let Some(word) = deque.pop()
             {
                 take(word);
                 count.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +47,8 @@ fn a_deque_gives_each_word_once() {
 
 #[test]
 fn a_deque_is_a_stack_for_its_owner() {
-    let deque = Deque::new();
+    const CAPACITY: usize = 16;
+    let deque: Deque<CAPACITY> = Deque::new();
     assert_eq!(deque.pop(), None);
     for word in 1..=CAPACITY {
         assert!(deque.push(word));

@@ -12,12 +12,14 @@ use super::thread::Thread;
 use crate::task::record::{FullTask, SIZES};
 
 pub(crate) const MOST_WORKERS: usize = 256;
+/// What a worker's queue holds; more goes to the global queue.
+const QUEUED: usize = 1024;
 
 pub(crate) struct Worker {
     pub(crate) index: usize,
     /// Who holds it.
     pub(crate) thread: AtomicPtr<Thread>,
-    pub(crate) deque: Deque,
+    pub(crate) deque: Deque<QUEUED>,
     /// Woken by the running fiber: runs next. Thieves may take it as well.
     pub(crate) next: AtomicUsize,
     /// Counts switches: the watcher sees that the same fiber still runs.
