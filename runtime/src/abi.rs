@@ -324,9 +324,13 @@ pub mod claim {
     pub const RETAKEN: u64 = 1;
     /// The fiber has gone on without the call.
     pub const ABANDONED: u64 = 2;
+    /// The watcher looks at the fiber; the call cannot end meanwhile.
+    pub const HELD: u64 = 3;
     pub const MASK: u64 = 3;
+    /// The call ends by a jump, and nobody may claim it any more.
+    pub const SETTLED: u64 = 4;
     /// One more settled call.
-    pub const STEP: u64 = 4;
+    pub const STEP: u64 = 8;
 }
 
 /// `Fiber::ffi_failed`. Cleared by `FfiFailureText` and `FfiFailureCode` (ask for one of them).
@@ -377,6 +381,8 @@ pub struct Fiber {
     pub range: *mut RangeRunner,
     /// rax, rdx, xmm0, xmm1 for the moment when the fiber goes on behind a switch or a foreign call.
     pub returned: [u64; 6],
+    /// The runtime's record of the fiber's foreign side; null until it is needed.
+    pub foreign: *mut u8,
 }
 
 /// One per OS thread that runs Coex code.

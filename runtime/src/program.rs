@@ -7,7 +7,7 @@ use core::ffi::c_char;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::abi::{Fiber, ProgramInfo};
+use crate::abi::{Fiber, ProgramInfo, ThreadSlots};
 use crate::sched::fiber::FullFiber;
 use crate::sched::thread;
 
@@ -62,6 +62,12 @@ pub(crate) fn running_fiber() -> *mut Fiber {
     let thread = thread::current();
     // SAFETY: threads live for ever.
     if thread.is_null() { null_mut() } else { unsafe { (*thread).slots.fiber } }
+}
+
+/// The slots of this thread; null on threads that the scheduler did not start.
+#[inline]
+pub(crate) fn running_thread() -> *mut ThreadSlots {
+    thread::current().cast()
 }
 
 type FlushHook = unsafe extern "C" fn(*mut Fiber);

@@ -15,61 +15,72 @@ use crate::{ffi, panic, start};
 
 const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
 const STACK_BYTES: usize = 64 << 10;
+const PAGE: usize = 4096;
 
-/// Untouched until a fault happens.
-static STACK: Global<[u8; STACK_BYTES]> = Global::new([0; STACK_BYTES]);
+/// Written once, by [`install`].
 static PREVIOUS: Global<[MaybeUninit<libc::sigaction>; SIGNALS.len()]> =
     Global::new([const { MaybeUninit::uninit() }; SIGNALS.len()]);
 
-/// Installs the handlers, and the alternate stack of main's thread.
+/// Installs the handlers, for the process, and this thread's alternate stack.
 pub(crate) fn install() {
-    // SAFETY: the structures are filled as the system wants them; the stack is static.
+    install_thread();
+    // SAFETY: the structures are filled as the system wants them.
     unsafe {
-        use_stack(STACK.get().cast());
         let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = on_fault as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         for (index, signal) in SIGNALS.into_iter().enumerate() {
-            libc::sigaction(signal, &raw const action, (*PREVIOUS.get())[index].as_mut_ptr());
+            let mut previous: libc::sigaction = core::mem::zeroed();
+            libc::sigaction(signal, &raw const action, &raw mut previous);
+            if previous.sa_sigaction != action.sa_sigaction {
+                (*PREVIOUS.get())[index].write(previous);
+            }
         }
     }
+    ffi::reaper::install();
 }
 
-/// An alternate stack for a thread of the scheduler, which lives as long as the process.
-pub(crate) fn install_thread() {
-    // SAFETY: a fresh mapping.
+/// Gives this thread an alternate stack, above an unmapped page. Each thread that runs C calls it at its start; false when
+/// the system refuses: then a stack overflow of C code on this thread ends the program.
+pub(crate) fn install_thread() -> bool {
+    // SAFETY: a fresh mapping, which lives as long as the process.
     unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let stack = libc::mmap(null_mut(), STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-        if stack != libc::MAP_FAILED {
-            use_stack(stack.cast());
+        let mut old: libc::stack_t = core::mem::zeroed();
+        if libc::sigaltstack(null_mut(), &raw mut old) == 0
+            && old.ss_flags & libc::SS_DISABLE == 0
+            && old.ss_size >= STACK_BYTES
+        {
+            return true;
         }
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+        let low = libc::mmap(null_mut(), PAGE + STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        if low == libc::MAP_FAILED {
+            return false;
+        }
+        libc::mprotect(low, PAGE, libc::PROT_NONE);
+        let stack = libc::stack_t { ss_sp: low.cast::<u8>().add(PAGE).cast(), ss_flags: 0, ss_size: STACK_BYTES };
+        libc::sigaltstack(&raw const stack, null_mut()) == 0
     }
 }
 
-unsafe fn use_stack(low: *mut u8) {
-    // SAFETY: the caller gives the memory away.
-    unsafe {
-        let stack = libc::stack_t { ss_sp: low.cast(), ss_flags: 0, ss_size: STACK_BYTES };
-        libc::sigaltstack(&raw const stack, null_mut());
-    }
-}
-
-/// On the alternate stack. Touches nothing that could be locked, except when the process ends anyway.
+/// On the alternate stack. Foreign code that faults inside a section of the runtime is a fault of the runtime.
 unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel's arguments; the statics belong to this thread.
+    // SAFETY: the kernel's arguments; the slots are this thread's.
     unsafe {
-        let fiber = program::running_fiber();
-        if !fiber.is_null() {
-            if (*(*fiber).thread).state.load(Ordering::Relaxed) == state::FOREIGN {
-                ffi::crash::on_signal(fiber, signal, (*info).si_addr() as usize, context.cast());
+        let thread = program::running_thread();
+        let address = (*info).si_addr().cast::<u8>();
+        if !thread.is_null() {
+            if (*thread).state.load(Ordering::Relaxed) == state::FOREIGN && (*thread).shim_depth == 0 {
+                ffi::crash::on_signal(thread, signal, address as usize, context.cast());
                 return;
             }
-            let address = (*info).si_addr().cast::<u8>();
-            let low = (*full(fiber)).stack_low;
-            if signal == libc::SIGSEGV && address < low && address >= low.wrapping_sub(start::GUARD_BYTES) {
-                go_on_at_overflow(fiber, context.cast());
-                return;
+            let fiber = (*thread).fiber;
+            if signal == libc::SIGSEGV && !fiber.is_null() {
+                let low = (*full(fiber)).stack_low;
+                if address < low && address >= low.wrapping_sub(start::GUARD_BYTES) {
+                    go_on_at_overflow(fiber, context.cast());
+                    return;
+                }
             }
         }
         // Not ours: the instruction runs again under the handler that was there before.

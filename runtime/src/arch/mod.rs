@@ -33,6 +33,8 @@ unsafe extern "C" {
     pub(crate) fn coex_leave_fiber(fiber: *mut Fiber) -> u64;
     /// Gives up what runs on this thread: its scheduler goes on behind the `coex_switch_to` that set `sys`.
     pub(crate) fn coex_to_scheduler(sys: *mut u8) -> !;
+    /// Where a fiber goes on whose foreign call has returned on another thread: `ffi::abandon::arrived`, then the frame behind.
+    pub(crate) fn coex_arrived();
     /// Where a new fiber begins: calls rbx with the fiber (r13). Not callable from Rust.
     pub(crate) fn coex_fiber_start();
     /// Calls compiled code `body(first, second)` with the fiber in r13; `coex_land_at` makes this call return.

@@ -188,6 +188,32 @@ coex_to_scheduler:
     ret
     .size coex_leave_fiber, .-coex_leave_fiber
 
+    .globl coex_arrived
+    .type coex_arrived,@function
+    .p2align 4
+coex_arrived:
+    sub rsp, 56
+    mov qword ptr [rsp], rax
+    mov qword ptr [rsp + 8], rdx
+    movups xmmword ptr [rsp + 16], xmm0
+    movups xmmword ptr [rsp + 32], xmm1
+    mov rdi, r13
+    call {arrived}
+    mov rax, qword ptr [rsp]
+    mov rdx, qword ptr [rsp + 8]
+    movups xmm0, xmmword ptr [rsp + 16]
+    movups xmm1, xmmword ptr [rsp + 32]
+    add rsp, 56
+    pop rbp
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbx
+    pop rcx
+    jmp rcx
+    .size coex_arrived, .-coex_arrived
+
     .globl coex_fiber_start
     .type coex_fiber_start,@function
     .p2align 4
@@ -258,6 +284,7 @@ coex_call_task:
     managed = const state::MANAGED,
     parked = const state::PARKED,
     returned = sym crate::ffi::coex_foreign_returned,
+    arrived = sym crate::ffi::abandon::arrived,
 );
 
 global_asm!(

@@ -9,20 +9,35 @@ use core::sync::atomic::Ordering;
 
 use super::instance::{self, FullInstance};
 use super::limits::{self, Exhausted};
+use super::lock::Section;
 use super::units::UNIT_SHIFT;
-use super::{handles, root, shims};
+use super::{claim, root, shims, side};
 use crate::abi::{CoexBytes, state};
 use crate::arch;
 use crate::program;
-use crate::sched::thread::poll;
 
 const INVALID: i64 = -1;
 const NO_MEMORY: i64 = -2;
 const IS_NULL: i64 = -3;
 
-/// The instance of the running call; the program's stand-in outside a library.
+/// The instance of the running call. In a shared library that is the calling root's view of it; outside a library the
+/// stand-in of the fiber. Null when the call was abandoned in these cases, or when there is no memory.
 fn here() -> *mut FullInstance {
-    handles::or_program(instance::current().cast())
+    let current = instance::current();
+    let fiber = program::running_fiber();
+    // SAFETY: an installed base names a live instance; the fiber is this thread's while its call is not abandoned.
+    unsafe {
+        if !current.is_null() && !(*current).is_shared {
+            return current;
+        }
+        if fiber.is_null() {
+            return null_mut();
+        }
+        if current.is_null() {
+            return side::instance_or_program(fiber, null_mut());
+        }
+        (*root::slot((*fiber).root, (*current).library_index as usize)).cast()
+    }
 }
 
 /// The current instance, above 0 inside a call of a library.
@@ -41,14 +56,20 @@ pub extern "C" fn coex_ffi_current_instance() -> i64 {
 /// Scratch memory; it stays readable until the next call that asks for some.
 #[unsafe(no_mangle)]
 pub extern "C" fn coex_ffi_alloc(bytes: usize) -> *mut u8 {
-    // SAFETY: the installed instance is live. `poll` makes the thunk report the end of this call.
+    let _section = Section::enter();
+    let instance = here();
+    if instance.is_null() {
+        return null_mut();
+    }
+    // SAFETY: a live instance; the thunk reports the end of this call.
     unsafe {
-        let instance = &mut *here();
+        let instance = &mut *instance;
         if instance.scratch_is_stale {
             instance.scratch.reset();
             instance.scratch_is_stale = false;
         }
-        (*(*program::running_fiber()).thread).poll.fetch_or(poll::SCRATCH, Ordering::Relaxed);
+        (*side::notes()).used_scratch = true;
+        side::report_end_of_call();
         let library = instance.public.library;
         let max_bytes = if library.is_null() { 0 } else { (*library).max_arena_bytes };
         instance.scratch.allocate(bytes, max_bytes)
@@ -57,8 +78,11 @@ pub extern "C" fn coex_ffi_alloc(bytes: usize) -> *mut u8 {
 
 /// The call that asked for scratch memory is over.
 pub(crate) fn scratch_becomes_stale() {
-    // SAFETY: the installed instance is live.
-    unsafe { (*here()).scratch_is_stale = true }
+    let instance = here();
+    if !instance.is_null() {
+        // SAFETY: the instance of the call that is over.
+        unsafe { (*instance).scratch_is_stale = true }
+    }
 }
 
 /// A buffer to return as `[byte]`.
@@ -82,8 +106,13 @@ pub extern "C" fn coex_ffi_bytes(bytes: i64) -> *mut CoexBytes {
 /// `free_fn` is null or a C function of one pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_ffi_handle_new(pointer: *mut u8, free_fn: *const u8) -> i64 {
-    // SAFETY: the installed instance is live.
-    unsafe { new_handle(&mut *here(), pointer, free_fn) }
+    let _section = Section::enter();
+    let instance = here();
+    if instance.is_null() {
+        return NO_MEMORY;
+    }
+    // SAFETY: a live instance.
+    unsafe { new_handle(&mut *instance, pointer, free_fn) }
 }
 
 unsafe fn new_handle(instance: &mut FullInstance, pointer: *mut u8, free_fn: *const u8) -> i64 {
@@ -99,8 +128,10 @@ unsafe fn new_handle(instance: &mut FullInstance, pointer: *mut u8, free_fn: *co
 /// The pointer, or NULL for a handle that is stale or of another instance.
 #[unsafe(no_mangle)]
 pub extern "C" fn coex_ffi_handle_ptr(handle: i64) -> *mut u8 {
-    // SAFETY: the installed instance is live.
-    unsafe { (*here()).handles.pointer(handle).unwrap_or(null_mut()) }
+    let _section = Section::enter();
+    let instance = here();
+    // SAFETY: a live instance, or none.
+    unsafe { if instance.is_null() { None } else { (*instance).handles.pointer(handle) }.unwrap_or(null_mut()) }
 }
 
 /// Runs the handle's function and makes the handle stale.
@@ -109,9 +140,15 @@ pub extern "C" fn coex_ffi_handle_ptr(handle: i64) -> *mut u8 {
 /// The handle's function takes its pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_ffi_handle_close(handle: i64) {
-    // SAFETY: the installed instance is live; this is C's stack already.
+    let closed = {
+        let _section = Section::enter();
+        let instance = here();
+        // SAFETY: a live instance, or none.
+        if instance.is_null() { None } else { unsafe { (*instance).handles.close(handle) } }
+    };
+    // SAFETY: this is C's stack already.
     unsafe {
-        if let Some((pointer, release)) = (*here()).handles.close(handle)
+        if let Some((pointer, release)) = closed
             && !release.is_null()
         {
             let release: unsafe extern "C" fn(*mut u8) = core::mem::transmute(release);
@@ -120,10 +157,12 @@ pub unsafe extern "C" fn coex_ffi_handle_close(handle: i64) {
     }
 }
 
-/// True once the call has been abandoned; nothing abandons calls in stage 1.
+/// True once the call has been abandoned.
 #[unsafe(no_mangle)]
 pub extern "C" fn coex_ffi_cancelled() -> c_int {
-    0
+    let thread = program::running_thread();
+    // SAFETY: the slots live as long as their thread.
+    c_int::from(!thread.is_null() && unsafe { claim::is_abandoned(thread) })
 }
 
 // ------------------------------------------------------------------------------------------------ older wrappers
@@ -284,8 +323,9 @@ pub extern "C" fn coex_ffi_exit(id: i64) {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn coex_ffi_in_foreign_code() -> c_int {
-    // SAFETY: the fiber lives as long as the process.
-    c_int::from(unsafe { (*(*program::running_fiber()).thread).state.load(Ordering::Relaxed) == state::FOREIGN })
+    let thread = program::running_thread();
+    // SAFETY: the slots live as long as their thread.
+    c_int::from(!thread.is_null() && unsafe { (*thread).state.load(Ordering::Relaxed) == state::FOREIGN })
 }
 
 #[unsafe(no_mangle)]

@@ -5,7 +5,6 @@
 
 use core::ptr::null_mut;
 
-use super::limits;
 use super::units::{UNIT_BYTES, units};
 
 /// In front of every chunk.
@@ -42,7 +41,7 @@ impl Chunks {
         let Some(bytes) = size.checked_add(HEAD_BYTES + UNIT_BYTES - 1) else { return null_mut() };
         let count = bytes / UNIT_BYTES;
         let total = ((self.unit_count + count) * UNIT_BYTES) as u64;
-        if !limits::admits_units(count) || (max_bytes != 0 && total > max_bytes.max(UNIT_BYTES as u64)) {
+        if max_bytes != 0 && total > max_bytes.max(UNIT_BYTES as u64) {
             return null_mut();
         }
         let Some(first) = units().take(count) else { return null_mut() };

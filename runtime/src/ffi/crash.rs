@@ -4,23 +4,29 @@
 //! with `ffi_failed` set, the instance is dead. No unwinding: the thunk restores the stack of the task from the fiber.
 
 use core::ffi::c_int;
-use core::sync::atomic::Ordering;
+use core::ptr::null_mut;
 
 use super::instance::{self, FullInstance};
-use super::{failure, library_name};
-use crate::abi::{Fiber, library_flags, state};
+use super::{abandon, claim, failure, library_name, side};
+use crate::abi::{Fiber, ThreadSlots, instance_state};
 use crate::arch;
 use crate::panic;
 use crate::program;
 
 /// A fault this near to the stack pointer is an overflow of the stack.
 const OVERFLOW_DISTANCE: usize = 1 << 16;
+const DIRECTION_FLAG: i64 = 1 << 10;
 
 /// Decides what a fault means and makes the interrupted code continue behind the call.
 ///
 /// # Safety
-/// In a handler of a synchronous signal, while the fiber runs foreign code; `context` is the handler's.
-pub(crate) unsafe fn on_signal(fiber: *mut Fiber, signal: c_int, address: usize, context: *mut libc::ucontext_t) {
+/// In a handler of a synchronous signal, while the thread runs foreign code; `context` is the handler's.
+pub(crate) unsafe fn on_signal(
+    thread: *mut ThreadSlots,
+    signal: c_int,
+    address: usize,
+    context: *mut libc::ucontext_t,
+) {
     // SAFETY: the kernel's structure.
     unsafe {
         let registers = &mut (*context).uc_mcontext.gregs;
@@ -32,28 +38,26 @@ pub(crate) unsafe fn on_signal(fiber: *mut Fiber, signal: c_int, address: usize,
             libc::SIGFPE => b"arithmetic fault",
             _ => b"illegal instruction",
         };
-        end_call(fiber, what);
-        registers[libc::REG_RDI as usize] = fiber as i64;
-        if instance::current().is_null() {
-            // A function of the process: the program ends, on the stack of the task, below what is live there.
-            registers[libc::REG_RIP as usize] = end_program as *const () as i64;
-            registers[libc::REG_RSP as usize] = ((*fiber).sp as i64 & !15) - 8;
-        } else {
-            registers[libc::REG_RIP as usize] = arch::coex_foreign_unwind as *const () as i64;
+        match end_call(thread, what) {
+            Some(fiber) => {
+                registers[libc::REG_RDI as usize] = fiber as i64;
+                registers[libc::REG_RIP as usize] = arch::coex_foreign_unwind as *const () as i64;
+            }
+            None => stop(thread, context),
         }
-        if !(*context).uc_mcontext.fpregs.is_null() {
-            // Masked exceptions, round to nearest: what Coex code expects.
-            (*(*context).uc_mcontext.fpregs).mxcsr = 0x1F80;
-        }
+        default_arithmetic(context);
     }
 }
 
-/// Where a fault in a function that belongs to no library continues.
-unsafe extern "C" fn end_program(fiber: *mut Fiber) -> ! {
-    // SAFETY: the fiber's own stack; the site is the call's.
+/// Masked exceptions, round to nearest: what Coex code expects.
+unsafe fn default_arithmetic(context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's structure.
     unsafe {
-        (*(*fiber).thread).state.store(state::MANAGED, Ordering::Relaxed);
-        failure::coex_panic_ffi_failure(fiber, (*fiber).ffi_site)
+        let saved = (*context).uc_mcontext.fpregs;
+        if !saved.is_null() {
+            (*saved).mxcsr = 0x1F80;
+            (*saved).cwd = 0x37F;
+        }
     }
 }
 
@@ -62,32 +66,79 @@ unsafe extern "C" fn end_program(fiber: *mut Fiber) -> ! {
 /// # Safety
 /// On the system stack, below a foreign call.
 pub(crate) unsafe fn leave_call(what: &[u8]) -> ! {
-    let fiber = program::running_fiber();
     // SAFETY: the caller's promise.
     unsafe {
-        end_call(fiber, what);
-        arch::coex_foreign_unwind(fiber)
+        let thread = program::running_thread();
+        match end_call(thread, what) {
+            Some(fiber) => arch::coex_foreign_unwind(fiber),
+            None => abandon::stopped(thread),
+        }
     }
 }
 
-/// Records the crash and sets the instance aside. A shared library has nothing that could end alone.
-unsafe fn end_call(fiber: *mut Fiber, what: &[u8]) {
+/// Makes the interrupted C code end here, where its call was abandoned.
+///
+/// # Safety
+/// In a signal handler on this thread, outside all locks.
+pub(crate) unsafe fn stop(thread: *mut ThreadSlots, context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's structure.
+    unsafe {
+        let registers = &mut (*context).uc_mcontext.gregs;
+        registers[libc::REG_RDI as usize] = thread as i64;
+        registers[libc::REG_RIP as usize] = abandon::stopped as *const () as i64;
+        registers[libc::REG_RSP as usize] = abandon::entry_stack(thread) as i64;
+        registers[libc::REG_EFL as usize] &= !DIRECTION_FLAG;
+        default_arithmetic(context);
+    }
+}
+
+/// Notes the crash and sets the instance aside. The result is the fiber to go on with; none when the call was abandoned.
+/// A shared library, and the process, have nothing that could end alone.
+unsafe fn end_call(thread: *mut ThreadSlots, what: &[u8]) -> Option<*mut Fiber> {
     let instance = instance::current();
     // SAFETY: the installed base names a live instance, or there is none.
     unsafe {
+        side::report_end_of_call();
+        let is_ours = claim::settle(thread);
+        let fiber = if is_ours { (*thread).fiber } else { null_mut() };
+        let is_private = !instance.is_null() && !(*instance).is_shared;
+        if !is_private && (!instance.is_null() || !is_ours) {
+            end_program(fiber, &[b"foreign code crashed in '", name(instance), b"': ", what]);
+        }
+        if !is_ours {
+            return None;
+        }
         failure::record(failure::CRASHED, 0, &[b"foreign code crashed in '", name(instance), b"': ", what]);
         if instance.is_null() {
-            return;
+            abandon::divert(fiber, panic_of_program);
+        } else if instance::bury(instance, instance_state::DEAD) {
+            (*side::notes()).dead = instance;
         }
-        if (*(*instance).public.library).flags & library_flags::SHARED != 0 {
+        Some(fiber)
+    }
+}
+
+/// Where the fiber goes on after a crash of a function that belongs to no library.
+unsafe extern "C" fn panic_of_program(fiber: *mut Fiber) -> ! {
+    // SAFETY: the fiber's own stack; the site is the call's.
+    unsafe { failure::coex_panic_ffi_failure(fiber, (*fiber).ffi_site) }
+}
+
+/// A panic that nothing of the program survives.
+unsafe fn end_program(fiber: *mut Fiber, what: &[&[u8]]) -> ! {
+    // SAFETY: null, or this thread's fiber.
+    unsafe {
+        let mut line = panic::Line::new();
+        line.push(b"panic: ");
+        for part in what {
+            line.push(part);
+        }
+        if !fiber.is_null() {
             program::flush(fiber);
-            let mut line = panic::Line::new();
-            line.push(b"panic: foreign code crashed in '").push(name(instance)).push(b"': ").push(what);
             panic::push_site(&mut line, (*fiber).ffi_site);
-            panic::write_stderr(line.push(b"\n").bytes());
-            libc::_exit(panic::STATUS);
         }
-        instance::bury(instance);
+        panic::write_stderr(line.push(b"\n").bytes());
+        libc::_exit(panic::STATUS)
     }
 }
 

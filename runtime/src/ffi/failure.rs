@@ -1,46 +1,68 @@
 //! How a foreign call tells that it failed: `coex_ffi_fail`, and crashes.
 //!
-//! In: a code and a text from C, or what a signal meant. Out: `fiber.ffi_failed`, which compiled code looks at after every
-//! call, and the exports that it then asks. One failure at a time: it is consumed before the next call.
+//! In: a code and a text from C, or what a signal meant, noted at the thread (`side`). Out: `fiber.ffi_failed`, which compiled
+//! code looks at after every call, and the exports that it then asks. One failure at a time: it is consumed before the next.
 
 use core::ffi::{CStr, c_char};
 
+use super::side;
 pub(crate) use crate::abi::ffi_failure::{CRASHED, FAILED};
 use crate::abi::{Fiber, Site, StringObject, header, type_id};
 use crate::panic;
-use crate::program::{self, Global};
 
 const TEXT_BYTES: usize = 4096;
 
-struct Failure {
+/// Code and text.
+pub(crate) struct Failure {
     code: i64,
     len: usize,
     text: [u8; TEXT_BYTES],
 }
 
-static FAILURE: Global<Failure> = Global::new(Failure { code: 0, len: 0, text: [0; TEXT_BYTES] });
+impl Failure {
+    pub(crate) const fn new() -> Failure {
+        Failure { code: 0, len: 0, text: [0; TEXT_BYTES] }
+    }
 
-/// Stores the failure of the running call. Also called in signal handlers: no allocation.
-pub(crate) fn record(kind: u32, code: i64, parts: &[&[u8]]) {
-    // SAFETY: one mutator thread; the handler runs on it.
-    unsafe {
-        let failure = &mut *FAILURE.get();
-        failure.code = code;
-        failure.len = 0;
+    pub(crate) fn set(&mut self, code: i64, parts: &[&[u8]]) {
+        self.code = code;
+        self.len = 0;
         for part in parts {
-            let count = part.len().min(TEXT_BYTES - failure.len);
-            failure.text[failure.len..failure.len + count].copy_from_slice(&part[..count]);
-            failure.len += count;
+            let count = part.len().min(TEXT_BYTES - self.len);
+            self.text[self.len..self.len + count].copy_from_slice(&part[..count]);
+            self.len += count;
         }
-        (*program::running_fiber()).ffi_failed = kind;
+    }
+
+    pub(crate) fn copy(&mut self, other: &Failure) {
+        self.set(other.code, &[other.text()]);
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.text[..self.len]
     }
 }
 
-fn text() -> &'static [u8] {
-    // SAFETY: one mutator thread.
+/// Notes the failure of the running call. Also called in signal handlers: no allocation.
+pub(crate) fn record(kind: u32, code: i64, parts: &[&[u8]]) {
+    // SAFETY: this thread's record.
     unsafe {
-        let failure = &*FAILURE.get();
-        &failure.text[..failure.len]
+        let notes = &mut *side::notes();
+        notes.failure.set(code, parts);
+        notes.failed = kind;
+    }
+    side::report_end_of_call();
+}
+
+/// The failure that the fiber's last call has left, which is over.
+unsafe fn taken<'a>(fiber: *mut Fiber) -> (i64, &'a [u8]) {
+    // SAFETY: the running fiber and its record.
+    unsafe {
+        (*fiber).ffi_failed = 0;
+        match side::of(fiber) {
+            Some(side) => (side.failure.code, side.failure.text()),
+            None => (0, b"foreign code failed, and there is no memory to say why"),
+        }
     }
 }
 
@@ -66,8 +88,7 @@ pub unsafe extern "C" fn coex_ffi_failure_code(fiber: *mut Fiber) -> i64 {
         if (*fiber).ffi_failed == CRASHED {
             coex_panic_ffi_failure(fiber, (*fiber).ffi_site);
         }
-        (*fiber).ffi_failed = 0;
-        (*FAILURE.get()).code
+        taken(fiber).0
     }
 }
 
@@ -79,8 +100,8 @@ pub unsafe extern "C" fn coex_ffi_failure_code(fiber: *mut Fiber) -> i64 {
 pub unsafe extern "C" fn coex_ffi_failure_text(fiber: *mut Fiber) -> *mut StringObject {
     // SAFETY: forwarded.
     unsafe {
-        (*fiber).ffi_failed = 0;
-        new_string(fiber, text())
+        let (_, text) = taken(fiber);
+        new_string(fiber, text)
     }
 }
 
@@ -92,8 +113,8 @@ pub unsafe extern "C" fn coex_ffi_failure_text(fiber: *mut Fiber) -> *mut String
 pub unsafe extern "C" fn coex_panic_ffi_failure(fiber: *mut Fiber, site: *const Site) -> ! {
     // SAFETY: forwarded.
     unsafe {
-        (*fiber).ffi_failed = 0;
-        panic::raise(fiber, text(), site)
+        let (_, text) = taken(fiber);
+        panic::raise(fiber, text, site)
     }
 }
 

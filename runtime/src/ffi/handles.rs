@@ -11,13 +11,14 @@
 //! In: pointers and release functions. Out: numbers, and pointers again. Deliberately not here: compile-time rules.
 
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::instance::FullInstance;
 use super::limits::{self, Exhausted};
+use super::side::{self, Side};
 use super::{call, heap::Heap};
 use crate::abi::{Fiber, Instance, Site, instance_state};
 use crate::panic;
-use crate::program::Global;
 
 const BOUND: u64 = 1 << 62;
 const POINTER_BITS: u32 = 47;
@@ -52,44 +53,23 @@ pub(crate) struct Handles {
     indexed: u32,
 }
 
-static SERIAL: Global<u64> = Global::new(0);
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// Stands for the instance of externs that the program itself declares.
-static PROGRAM: Global<FullInstance> = Global::new(FullInstance {
-    public: Instance {
-        base: null_mut(),
-        errno: 0,
-        state: 0,
-        generation: 0,
-        library: core::ptr::null(),
-        arena_cursor: null_mut(),
-        arena_limit: null_mut(),
-    },
-    library_index: 0,
-    id_row: 0,
-    first_unit: 0,
-    root: null_mut(),
-    next: null_mut(),
-    arguments: super::arena::Chunks::new(),
-    scratch: super::arena::Arena::new(),
-    scratch_is_stale: false,
-    is_ending: false,
-    entered_from: null_mut(),
-    manual: super::arena::Arena::new(),
-    handles: Handles::new(),
-    hidden: super::shims::Hidden::new(),
-    heap: Heap::new(),
-});
-
-/// The instance, or the stand-in for null.
-#[inline]
-pub(crate) fn or_program(instance: *mut Instance) -> *mut FullInstance {
-    if instance.is_null() { PROGRAM.get() } else { instance.cast() }
-}
-
+/// Releases what externs of the program itself have left open.
+///
+/// # Safety
+/// The fiber is the running one.
 pub(crate) unsafe fn release_program_handles(fiber: *mut Fiber) {
-    // SAFETY: the stand-in lives as long as the process; its functions run without a base.
-    unsafe { (*PROGRAM.get()).handles.release_all(fiber, null_mut()) }
+    // SAFETY: the stand-in is the fiber's; its functions run without a base.
+    unsafe {
+        if (*fiber).foreign.is_null() {
+            return;
+        }
+        let program = (*(*fiber).foreign.cast::<Side>()).program;
+        if !program.is_null() {
+            (*program).handles.release_all(fiber, null_mut());
+        }
+    }
 }
 
 impl Handles {
@@ -120,10 +100,9 @@ impl Handles {
             return Err(Exhausted::Handles);
         }
         let at = self.take_slot(heap)?;
-        // SAFETY: one mutator thread; `at` is a slot of the table.
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed) + 1;
+        // SAFETY: `at` is a slot of the table.
         unsafe {
-            *SERIAL.get() += 1;
-            let serial = *SERIAL.get();
             *self.slots.add(at as usize) = Slot { serial, pointer, release, older: self.newest, newer: NOWHERE };
             if self.newest != NOWHERE {
                 (*self.slots.add(self.newest as usize)).newer = at;
@@ -217,6 +196,26 @@ impl Handles {
             {
                 // SAFETY: a C function of one pointer.
                 unsafe { call::in_instance(fiber, instance, release, pointer as usize, 0) };
+            }
+        }
+    }
+
+    /// The same on the stack of C code, where the instance is installed.
+    ///
+    /// # Safety
+    /// Below an abandoned call of the instance that has returned.
+    pub(crate) unsafe fn release_here(&mut self) {
+        while self.newest != NOWHERE {
+            // SAFETY: an open slot; a C function of one pointer.
+            unsafe {
+                let serial = (*self.slots.add(self.newest as usize)).serial;
+                let handle = (serial << SLOT_BITS | u64::from(self.newest)) as i64;
+                if let Some((pointer, release)) = self.close(handle)
+                    && !release.is_null()
+                {
+                    let release: unsafe extern "C" fn(*mut u8) = core::mem::transmute(release);
+                    release(pointer);
+                }
             }
         }
     }
@@ -347,7 +346,10 @@ pub unsafe extern "C" fn coex_handle_wrap(
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let full = or_program(instance);
+        let full = side::instance_or_program(fiber, instance);
+        if full.is_null() {
+            limits::raise(fiber, core::ptr::null(), Exhausted::Bytes, (*fiber).ffi_site);
+        }
         let FullInstance { handles, heap, public, .. } = &mut *full;
         // First, since a borrowed pointer may be that of an open handle.
         if let Some(handle) = handles.known(pointer) {
@@ -384,7 +386,10 @@ pub unsafe extern "C" fn coex_handle_unwrap(
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let full = or_program(instance);
+        let full = side::instance_or_program(fiber, instance);
+        if full.is_null() {
+            limits::raise(fiber, core::ptr::null(), Exhausted::Bytes, site);
+        }
         let found = if handle as u64 & BOUND != 0 {
             let tag = handle as u64 >> POINTER_BITS & TAG_MASK;
             let pointer = handle as u64 & ((1 << POINTER_BITS) - 1);
@@ -404,11 +409,12 @@ pub unsafe extern "C" fn coex_handle_unwrap(
 /// # Safety
 /// As [`coex_handle_wrap`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_handle_close(_fiber: *mut Fiber, instance: *mut Instance, handle: i64) {
+pub unsafe extern "C" fn coex_handle_close(fiber: *mut Fiber, instance: *mut Instance, handle: i64) {
     // SAFETY: the caller's promise.
     unsafe {
-        if handle as u64 & BOUND == 0 {
-            (*or_program(instance)).handles.close(handle);
+        let full = side::instance_or_program(fiber, instance);
+        if handle as u64 & BOUND == 0 && !full.is_null() {
+            (*full).handles.close(handle);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The private heap of an instance: what its C code gets from `malloc`.
 //!
-//! In: sizes. Out: memory that is freed as a whole when the instance ends. Not locked: an instance runs one call at a time.
-//! Up to 8 KiB: size classes in units, free slots in a list per class. Above: runs of units. Deliberately not here: the
-//! names of the C library (`shims`).
+//! In: sizes. Out: memory that is freed as a whole when the instance ends. Not locked: an instance runs one call at a time;
+//! only its units come from a pool that all share. Up to 8 KiB: size classes in units, free slots in a list per class.
+//! Above: runs of units. Deliberately not here: the names of the C library (`shims`).
 
 use core::ptr::null_mut;
 
-use super::limits;
-use super::units::{UNIT_BYTES, Unit, kind, units};
+use super::units::{UNIT_BYTES, kind, units};
 
 const SMALL_MAX: usize = 8 << 10;
 /// 16 to 128 in steps of 16, then four classes for each doubling.
@@ -105,7 +104,7 @@ impl Heap {
         let pool = units();
         // SAFETY: a row of the table.
         unsafe {
-            (*pool.row(unit)).kind = kind::SMALL;
+            (*pool.row(unit)).set_kind(kind::SMALL);
             (*pool.row(unit)).class = class as u8;
         }
         let slot = pool.address(unit);
@@ -125,9 +124,6 @@ impl Heap {
 
     /// A run in the list of this heap.
     fn take(&mut self, count: usize) -> Option<usize> {
-        if !limits::admits_units(count) {
-            return None;
-        }
         let pool = units();
         let first = pool.take(count)?;
         self.unit_count += count as u32;
@@ -156,7 +152,7 @@ impl Heap {
         // SAFETY: a row of the table; the slot is free from now on.
         unsafe {
             let row = pool.row(index);
-            if (*row).kind == kind::SMALL {
+            if (*row).kind() == kind::SMALL {
                 let class = (*row).class as usize;
                 *pointer.cast::<*mut u8>() = self.free[class];
                 self.free[class] = pointer;
@@ -173,13 +169,14 @@ impl Heap {
         // SAFETY: rows of the table.
         unsafe {
             let mut first = index;
-            if (*pool.row(first)).kind == kind::LARGE_BODY {
+            if (*pool.row(first)).kind() == kind::LARGE_BODY {
                 first -= (*pool.row(first)).len as usize;
             }
-            let Unit { kind, len, next, previous, .. } = *pool.row(first);
-            if kind != kind::LARGE_HEAD {
+            let row = pool.row(first);
+            if (*row).kind() != kind::LARGE_HEAD {
                 return;
             }
+            let (len, next, previous) = ((*row).len, (*row).next, (*row).previous);
             if next != 0 {
                 (*pool.row(next as usize - 1)).previous = previous;
             }
@@ -203,7 +200,7 @@ impl Heap {
         // SAFETY: rows of the table.
         unsafe {
             let row = pool.row(index);
-            match (*row).kind {
+            match (*row).kind() {
                 kind::SMALL => {
                     let size = SIZES[(*row).class as usize] as usize;
                     // An aligned pointer may lie within its slot.
@@ -251,11 +248,11 @@ impl Heap {
         // SAFETY: a row of the table.
         unsafe {
             let row = pool.row(first);
-            if (*row).kind != kind::LARGE_HEAD {
+            if (*row).kind() != kind::LARGE_HEAD {
                 return false;
             }
             let count = (*row).len as usize;
-            if wanted > count && !(limits::admits_units(wanted - count) && pool.extend(first, count, wanted)) {
+            if wanted > count && !pool.pool().extend(first, count, wanted) {
                 return false;
             }
             let (next, previous) = ((*row).next, (*row).previous);
@@ -293,14 +290,18 @@ impl Heap {
 
     /// Returns every unit to the pool.
     pub(crate) fn free_all(&mut self) {
-        let pool = units();
+        if self.owned == 0 {
+            return;
+        }
+        let mut pool = units().pool();
         let mut next = self.owned;
         while next != 0 {
             let first = next as usize - 1;
             // SAFETY: a row of the table.
             unsafe {
-                next = (*pool.row(first)).next;
-                pool.give(first, (*pool.row(first)).len as usize);
+                let row = units().row(first);
+                next = (*row).next;
+                pool.give(first, (*row).len as usize);
             }
         }
         self.owned = 0;
@@ -313,10 +314,10 @@ fn set_large(first: usize, count: usize) {
     let pool = units();
     // SAFETY: rows of the table.
     unsafe {
-        (*pool.row(first)).kind = kind::LARGE_HEAD;
+        (*pool.row(first)).set_kind(kind::LARGE_HEAD);
         for distance in 1..count {
             let row = pool.row(first + distance);
-            (*row).kind = kind::LARGE_BODY;
+            (*row).set_kind(kind::LARGE_BODY);
             (*row).len = distance as u32;
         }
     }
@@ -342,7 +343,7 @@ mod tests {
     #[test]
     fn blocks_keep_their_contents() {
         let _guard = lock();
-        let used = units().used;
+        let used = units().used();
         let mut heap = Heap::new();
         let mut blocks: Vec<(*mut u8, usize, u8)> = Vec::new();
         let mut random = 0x9E37_79B9_7F4A_7C15u64;
@@ -385,6 +386,6 @@ mod tests {
             }
         }
         heap.free_all();
-        assert_eq!(units().used, used);
+        assert_eq!(units().used(), used);
     }
 }

@@ -7,20 +7,23 @@
 //!
 //! In: descriptors of libraries. Out: instances from a slab per library; creation is a copy, a fill and relocations. The
 //! distance between an instance and its base is fixed, so that the thread-local base names the instance.
-//! Deliberately not here: roots, which own instances (`root`). Nothing is locked: stage 1 has one mutator thread.
+//! A shared library has one instance with its globals, and for each root a *view* of it: an instance of its own handles,
+//! errno and arenas, whose base is the shared one's. Slabs and ids are locked; an instance itself runs one call at a time.
+//! Deliberately not here: roots, which own instances (`root`).
 
 use core::ptr::null_mut;
 
 use super::arena::{Arena, Chunks};
+use super::call;
+use super::descriptors::Opened;
 use super::handles::Handles;
 use super::heap::Heap;
 use super::limits::{self, Exhausted};
+use super::lock::Lock;
 use super::shims::Hidden;
 use super::units::{UNIT_BYTES, units};
-use super::{call, limits::admits_units};
-use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state};
+use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state, library_flags};
 use crate::arch;
-use crate::program::Global;
 
 /// What the runtime keeps of an instance, in front of the private globals.
 #[repr(C)]
@@ -40,12 +43,56 @@ pub(crate) struct FullInstance {
     pub(crate) scratch_is_stale: bool,
     /// Being destroyed: a crash now leaves the rest to `destroy`.
     pub(crate) is_ending: bool,
+    /// The one instance of a shared library: its memory and hidden state are the process'.
+    pub(crate) is_shared: bool,
     /// The base that `coex_ffi_enter` replaced.
     pub(crate) entered_from: *mut u8,
     pub(crate) manual: Arena,
     pub(crate) handles: Handles,
     pub(crate) hidden: Hidden,
+    pub(crate) opened: Opened,
     pub(crate) heap: Heap,
+}
+
+impl FullInstance {
+    /// An instance without anything in it; its address is not known yet.
+    pub(crate) const fn new(library: *const LibraryDescriptor, library_index: u32, root: *mut Root) -> FullInstance {
+        FullInstance {
+            public: Instance {
+                base: null_mut(),
+                errno: 0,
+                state: instance_state::LIVE,
+                generation: 0,
+                library,
+                arena_cursor: null_mut(),
+                arena_limit: null_mut(),
+            },
+            library_index,
+            id_row: 0,
+            first_unit: 0,
+            root,
+            next: null_mut(),
+            arguments: Chunks::new(),
+            scratch: Arena::new(),
+            scratch_is_stale: false,
+            is_ending: false,
+            is_shared: false,
+            entered_from: null_mut(),
+            manual: Arena::new(),
+            handles: Handles::new(),
+            hidden: Hidden::new(),
+            opened: Opened::new(),
+            heap: Heap::new(),
+        }
+    }
+
+    /// Gives back all memory but the slot.
+    pub(crate) fn free_memory(&mut self) {
+        self.heap.free_all();
+        self.arguments.free_all();
+        self.scratch.free_all();
+        self.manual.free_all();
+    }
 }
 
 pub(crate) const DATA_OFFSET: usize = (size_of::<FullInstance>() + 63) & !63;
@@ -75,23 +122,13 @@ struct Instances {
     free_rows: Vec<u32>,
     generation: u64,
     live: u64,
-    /// Instances whose code crashed, to be freed when nothing of theirs runs.
-    dead: *mut FullInstance,
 }
 
-static INSTANCES: Global<Instances> = Global::new(Instances {
-    slabs: Vec::new(),
-    ids: Vec::new(),
-    free_rows: Vec::new(),
-    generation: 0,
-    live: 0,
-    dead: null_mut(),
-});
+// SAFETY: the pointers name memory of the process, which is no thread's own.
+unsafe impl Send for Instances {}
 
-fn instances() -> &'static mut Instances {
-    // SAFETY: stage 1 has one mutator thread.
-    unsafe { &mut *INSTANCES.get() }
-}
+static INSTANCES: Lock<Instances> =
+    Lock::new(Instances { slabs: Vec::new(), ids: Vec::new(), free_rows: Vec::new(), generation: 0, live: 0 });
 
 const ID_ROW_BITS: u32 = 24;
 
@@ -104,7 +141,8 @@ pub(crate) fn id(instance: *mut FullInstance) -> i64 {
 /// The instance with this id, if it still lives.
 pub(crate) fn by_id(id: i64) -> Option<*mut FullInstance> {
     let row = id as u64 & ((1 << ID_ROW_BITS) - 1);
-    let instance = *instances().ids.get(row as usize)?;
+    let instances = INSTANCES.hold();
+    let instance = *instances.ids.get(row as usize)?;
     if instance.is_null() {
         return None;
     }
@@ -124,13 +162,13 @@ pub(crate) fn current() -> *mut FullInstance {
 }
 
 pub(crate) fn live_count() -> u64 {
-    instances().live
+    INSTANCES.hold().live
 }
 
 /// A new instance; constructors have not run yet.
 ///
 /// # Safety
-/// `library` is a descriptor with this index in the program.
+/// `library` is a descriptor with this index in the program, and not that of a shared library.
 pub(crate) unsafe fn create(
     library: *const LibraryDescriptor,
     library_index: u32,
@@ -138,37 +176,63 @@ pub(crate) unsafe fn create(
 ) -> Result<*mut FullInstance, Exhausted> {
     // SAFETY: the slot has room for header and globals; the template and relocations are the descriptor's.
     unsafe {
-        let instance = take_slot(library, library_index)?;
-        let all = instances();
-        all.generation += 1;
-        let base = instance.cast::<u8>().add(DATA_OFFSET);
-        let FullInstance { id_row, first_unit, .. } = *instance;
-        instance.write(FullInstance {
-            public: Instance {
-                base,
-                errno: 0,
-                state: instance_state::LIVE,
-                generation: all.generation,
-                library,
-                arena_cursor: null_mut(),
-                arena_limit: null_mut(),
-            },
-            library_index,
-            id_row,
-            first_unit,
-            root,
-            next: null_mut(),
-            arguments: Chunks::new(),
-            scratch: Arena::new(),
-            scratch_is_stale: false,
-            is_ending: false,
-            entered_from: null_mut(),
-            manual: Arena::new(),
-            handles: Handles::new(),
-            hidden: Hidden::new(),
-            heap: Heap::new(),
-        });
+        let instance = place(library, library_index, root)?;
+        fill((*instance).public.base, &*library);
+        Ok(instance)
+    }
+}
+
+/// The instance that all roots of a shared library see. It lives as long as the process.
+///
+/// # Safety
+/// As [`create`], but for a shared library.
+pub(crate) unsafe fn create_shared(
+    library: *const LibraryDescriptor,
+    library_index: u32,
+) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: a fresh run with room for header and globals.
+    unsafe {
+        let align = ((*library).align as usize).max(64).next_power_of_two();
+        let bytes = DATA_OFFSET + align + (*library).total_size as usize;
+        let first = units().take(bytes.div_ceil(UNIT_BYTES)).ok_or(Exhausted::Bytes)?;
+        let base = (units().address(first) + DATA_OFFSET).next_multiple_of(align) as *mut u8;
+        let instance = base.sub(DATA_OFFSET).cast::<FullInstance>();
+        instance.write(FullInstance::new(library, library_index, null_mut()));
+        (*instance).public.base = base;
+        (*instance).is_shared = true;
         fill(base, &*library);
+        Ok(instance)
+    }
+}
+
+/// What a root has of a shared library.
+///
+/// # Safety
+/// `shared` is the library's instance.
+pub(crate) unsafe fn create_view(shared: *mut FullInstance, root: *mut Root) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: forwarded; slots of shared libraries have no room for globals.
+    unsafe {
+        let view = place((*shared).public.library, (*shared).library_index, root)?;
+        (*view).public.base = (*shared).public.base;
+        Ok(view)
+    }
+}
+
+/// A slot with a fresh header.
+unsafe fn place(
+    library: *const LibraryDescriptor,
+    library_index: u32,
+    root: *mut Root,
+) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: the slot has room for the header.
+    unsafe {
+        let (instance, generation) = take_slot(library, library_index)?;
+        let FullInstance { id_row, first_unit, .. } = *instance;
+        let mut fresh = FullInstance::new(library, library_index, root);
+        (fresh.id_row, fresh.first_unit) = (id_row, first_unit);
+        fresh.public.generation = generation;
+        fresh.public.base = instance.cast::<u8>().add(DATA_OFFSET);
+        instance.write(fresh);
         Ok(instance)
     }
 }
@@ -189,21 +253,28 @@ unsafe fn fill(base: *mut u8, library: &LibraryDescriptor) {
     }
 }
 
-unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<*mut FullInstance, Exhausted> {
-    let all = instances();
+/// A free slot and the generation of its next instance.
+unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<(*mut FullInstance, u64), Exhausted> {
+    let mut all = INSTANCES.hold();
+    let all = &mut *all;
     if all.live >= limits::max_instances() {
         return Err(Exhausted::Instances);
     }
     // SAFETY: a descriptor.
     let library = unsafe { &*library };
-    while all.slabs.len() <= index as usize {
-        all.slabs.push(Slab::new(core::ptr::null()));
+    if all.slabs.len() <= index as usize {
+        let missing = index as usize + 1 - all.slabs.len();
+        if limits::injected_failure() || all.slabs.try_reserve(missing).is_err() {
+            return Err(Exhausted::Bytes);
+        }
+        all.slabs.resize_with(index as usize + 1, || Slab::new(core::ptr::null()));
     }
     let slab = &mut all.slabs[index as usize];
     if !core::ptr::eq(slab.library, library) {
         *slab = Slab::new(library);
     }
-    if library.max_instances != 0 && slab.live >= library.max_instances {
+    let is_shared = library.flags & library_flags::SHARED != 0;
+    if library.max_instances != 0 && !is_shared && slab.live >= library.max_instances {
         return Err(Exhausted::LibraryInstances);
     }
     if slab.free.is_null() {
@@ -216,7 +287,8 @@ unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<*mu
     slab.free_count = slab.free_count.saturating_sub(1);
     slab.live += 1;
     all.live += 1;
-    Ok(instance)
+    all.generation += 1;
+    Ok((instance, all.generation))
 }
 
 /// More free slots: as many as fit into a few units, at least one.
@@ -227,18 +299,22 @@ unsafe fn carve(
     library: &LibraryDescriptor,
 ) -> Result<(), Exhausted> {
     let align = (library.align as usize).max(64).next_power_of_two();
-    let stride = (DATA_OFFSET + library.total_size as usize).next_multiple_of(align);
+    let is_shared = library.flags & library_flags::SHARED != 0;
+    let total_size = if is_shared { 0 } else { library.total_size as usize };
+    let stride = (DATA_OFFSET + total_size).next_multiple_of(align);
     let count = (stride + align).div_ceil(UNIT_BYTES).max(4);
-    if !admits_units(count) || ids.len() >= 1 << ID_ROW_BITS {
+    let slots = count * UNIT_BYTES / stride;
+    let no_rows = ids.try_reserve(slots).is_err() || free_rows.try_reserve(ids.len() + slots).is_err();
+    if no_rows || limits::injected_failure() || ids.len() + slots > 1 << ID_ROW_BITS {
         return Err(Exhausted::Bytes);
     }
     let first = units().take(count).ok_or(Exhausted::Bytes)?;
     let start = units().address(first);
     let end = start + count * UNIT_BYTES;
     let mut base = (start + DATA_OFFSET).next_multiple_of(align);
-    let fills_run = base + stride + library.total_size as usize > end;
+    let fills_run = base + stride + total_size > end;
     slab.run_units = if fills_run { count as u32 } else { 0 };
-    while base + library.total_size as usize <= end {
+    while base + total_size <= end {
         let instance = (base - DATA_OFFSET) as *mut FullInstance;
         let row = free_rows.pop().unwrap_or(ids.len() as u32);
         // SAFETY: within the run; the header of a free slot says that nothing lives here.
@@ -261,16 +337,29 @@ unsafe fn carve(
     Ok(())
 }
 
-/// Runs the constructors.
+/// Runs the constructors, as one foreign call.
 ///
 /// # Safety
 /// The fiber is the running one; the instance is new.
 pub(crate) unsafe fn construct(fiber: *mut Fiber, instance: *mut FullInstance) {
+    // SAFETY: forwarded.
+    unsafe {
+        let library = (*instance).public.library;
+        if (*library).constructor_count > 0 {
+            call::in_instance(fiber, instance, construct_here as *const u8, library as usize, 0);
+        }
+    }
+}
+
+/// Runs the constructors, where C code runs.
+///
+/// # Safety
+/// An instance of the library is installed.
+pub(crate) unsafe extern "C" fn construct_here(library: *const LibraryDescriptor) {
     // SAFETY: the descriptor's functions.
     unsafe {
-        let library = &*(*instance).public.library;
-        for index in 0..library.constructor_count as usize {
-            call::in_instance(fiber, instance, *library.constructors.add(index) as *const u8, 0, 0);
+        for index in 0..(*library).constructor_count as usize {
+            (*(*library).constructors.add(index))();
         }
     }
 }
@@ -286,23 +375,31 @@ pub(crate) unsafe fn destroy(fiber: *mut Fiber, instance: *mut FullInstance) {
         (*instance).is_ending = true;
         if (*instance).public.state == instance_state::LIVE {
             (*instance).handles.release_all(fiber, instance);
-            super::shims::run_atexit(fiber, instance);
             let library = &*(*instance).public.library;
-            for index in 0..library.destructor_count as usize {
-                if (*instance).public.state != instance_state::LIVE {
-                    break;
+            let is_view = library.flags & library_flags::SHARED != 0 && !(*instance).is_shared;
+            if !is_view {
+                super::shims::run_atexit(fiber, instance);
+                for index in 0..library.destructor_count as usize {
+                    if (*instance).public.state != instance_state::LIVE {
+                        break;
+                    }
+                    call::in_instance(fiber, instance, *library.destructors.add(index) as *const u8, 0, 0);
                 }
-                call::in_instance(fiber, instance, *library.destructors.add(index) as *const u8, 0, 0);
             }
             // Nobody is left to hear of a failure.
             (*fiber).ffi_failed = 0;
         }
-        recycle(instance);
+        if !(*instance).is_shared {
+            recycle(instance);
+        }
     }
 }
 
 /// Memory and slot of an instance whose code never runs again.
-unsafe fn recycle(instance: *mut FullInstance) {
+///
+/// # Safety
+/// The caller's promise.
+pub(crate) unsafe fn recycle(instance: *mut FullInstance) {
     // SAFETY: the caller's promise.
     unsafe {
         (*instance).public.state = instance_state::DEAD;
@@ -310,15 +407,14 @@ unsafe fn recycle(instance: *mut FullInstance) {
             // Compiled code leaves the last base installed.
             arch::install_base(null_mut());
         }
-        (*instance).heap.free_all();
-        (*instance).arguments.free_all();
-        (*instance).scratch.free_all();
-        (*instance).manual.free_all();
-        let all = instances();
+        (*instance).free_memory();
+        let mut all = INSTANCES.hold();
+        let all = &mut *all;
         let slab = &mut all.slabs[(*instance).library_index as usize];
         slab.live -= 1;
         all.live -= 1;
         if slab.run_units != 0 && slab.free_count >= FREE_LARGE_SLOTS {
+            // `carve` has reserved the room.
             all.ids[(*instance).id_row as usize] = null_mut();
             all.free_rows.push((*instance).id_row);
             units().give((*instance).first_unit as usize, slab.run_units as usize);
@@ -339,16 +435,16 @@ pub(crate) unsafe fn discard(instance: *mut FullInstance) {
     unsafe { recycle(instance) }
 }
 
-/// Sets a crashed instance aside and empties its root's slot.
+/// Takes a crashed instance out of its root's slot. False: it is being destroyed, which goes on.
 ///
 /// # Safety
-/// The instance lives.
-pub(crate) unsafe fn bury(instance: *mut FullInstance) {
+/// The instance lives; this thread runs its root.
+pub(crate) unsafe fn bury(instance: *mut FullInstance, state: u32) -> bool {
     // SAFETY: the caller's promise; the root outlives its instances.
     unsafe {
-        (*instance).public.state = instance_state::DEAD;
+        (*instance).public.state = state;
         if (*instance).is_ending {
-            return;
+            return false;
         }
         let root = (*instance).root;
         if !root.is_null() {
@@ -357,20 +453,6 @@ pub(crate) unsafe fn bury(instance: *mut FullInstance) {
                 *slot = null_mut();
             }
         }
-        (*instance).next = instances().dead;
-        instances().dead = instance;
-    }
-}
-
-/// Frees the instances that were set aside. Called where none of their calls is active.
-pub(crate) fn reap() {
-    let mut next = core::mem::replace(&mut instances().dead, null_mut());
-    while !next.is_null() {
-        let instance = next;
-        // SAFETY: a buried instance.
-        unsafe {
-            next = (*instance).next;
-            recycle(instance);
-        }
+        true
     }
 }

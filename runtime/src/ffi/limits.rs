@@ -3,39 +3,49 @@
 //! In: the environment, read once. Out: yes or no. Deliberately not here: the limits of a library, which its descriptor has.
 
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicI64, Ordering};
+use std::sync::OnceLock;
 
 use super::units::{UNIT_SHIFT, units};
 use crate::abi::{Fiber, LibraryDescriptor, Site};
 use crate::panic::{self, Line};
-use crate::program::Global;
 
 const INSTANCES: u64 = 16_384;
 const BYTES: u64 = 1 << 30;
 pub(crate) const HANDLES: u64 = 65_536;
 
 struct Limits {
-    read: bool,
     instances: u64,
     units: u64,
 }
 
-static LIMITS: Global<Limits> = Global::new(Limits { read: false, instances: INSTANCES, units: BYTES >> UNIT_SHIFT });
+static LIMITS: OnceLock<Limits> = OnceLock::new();
 
+#[inline]
 fn limits() -> &'static Limits {
-    // SAFETY: one mutator thread; written once.
-    unsafe {
-        let limits = LIMITS.get();
-        if !(*limits).read {
-            (*limits).read = true;
-            if let Some(count) = variable(c"COEX_FFI_MAX_INSTANCES") {
-                (*limits).instances = count;
-            }
-            if let Some(bytes) = variable(c"COEX_FFI_MAX_BYTES") {
-                (*limits).units = bytes >> UNIT_SHIFT;
-            }
+    LIMITS.get_or_init(|| {
+        if let Some(number) = variable(c"COEX_FFI_FAIL_AT") {
+            fail_at(number as i64);
         }
-        &*limits
-    }
+        Limits {
+            instances: variable(c"COEX_FFI_MAX_INSTANCES").unwrap_or(INSTANCES),
+            units: variable(c"COEX_FFI_MAX_BYTES").unwrap_or(BYTES) >> UNIT_SHIFT,
+        }
+    })
+}
+
+/// Allocations until one fails; 0 and below: none does.
+static UNTIL_FAILURE: AtomicI64 = AtomicI64::new(0);
+
+/// The `number`-th allocation of the foreign side from now on fails, as if the system had refused.
+pub(crate) fn fail_at(number: i64) {
+    UNTIL_FAILURE.store(number, Ordering::Relaxed);
+}
+
+/// Asked by each allocation of the foreign side. Tests make one of them fail (`COEX_FFI_FAIL_AT`).
+#[inline]
+pub(crate) fn injected_failure() -> bool {
+    UNTIL_FAILURE.load(Ordering::Relaxed) > 0 && UNTIL_FAILURE.fetch_sub(1, Ordering::Relaxed) == 1
 }
 
 fn variable(name: &CStr) -> Option<u64> {
@@ -53,7 +63,7 @@ fn variable(name: &CStr) -> Option<u64> {
 /// Whether all instances together may have this many units more.
 #[inline]
 pub(crate) fn admits_units(count: usize) -> bool {
-    units().used as u64 + count as u64 <= limits().units
+    units().used() as u64 + count as u64 <= limits().units
 }
 
 pub(crate) fn max_instances() -> u64 {

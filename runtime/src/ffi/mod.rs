@@ -3,20 +3,27 @@
 //! In: calls of compiled code around externs, and of C code. Out: what `call-protocol` promises to both. Compiled code does
 //! the hot steps inline (look up the instance, install it, the thunk, and back); here is the rest.
 //!
-//! Map, bottom up: `units` (memory) → `heap`, `arena` → `instance` → `root` (who owns instances); `handles`, `failure`,
-//! `crash`, `limits`; `shims` and `api` are what C sees.
+//! Map, bottom up: `lock`, `units` (memory) → `heap`, `arena` → `instance` → `root` (who owns instances); `handles`,
+//! `failure`, `side` (what a call leaves to its fiber), `crash`, `claim`, `abandon`, `limits`; `shims` and `api` are
+//! what C sees.
 
+pub(crate) mod abandon;
 pub mod api;
 pub(crate) mod arena;
 pub(crate) mod call;
+pub(crate) mod claim;
 pub(crate) mod crash;
+pub mod descriptors;
 pub mod failure;
 pub mod handles;
 pub(crate) mod heap;
 pub(crate) mod instance;
 pub(crate) mod limits;
+pub(crate) mod lock;
+pub(crate) mod reaper;
 pub mod root;
 pub mod shims;
+pub(crate) mod side;
 #[cfg(test)]
 mod tests;
 pub(crate) mod units;
@@ -26,7 +33,7 @@ use core::sync::atomic::{Ordering, fence};
 
 pub(crate) use root::{tear_down_all, tear_down_until};
 
-use crate::abi::{Instance, LibraryDescriptor, ThreadSlots, state};
+use crate::abi::{self, Instance, LibraryDescriptor, ThreadSlots, state};
 use crate::panic::Line;
 use crate::sched::thread::poll;
 use crate::sched::{run, world};
@@ -35,15 +42,19 @@ use crate::sched::{run, world};
 ///
 /// # Safety
 /// Called by the thunk, on the system stack, with the instance still installed.
-pub(crate) unsafe extern "C" fn coex_foreign_returned(thread: *mut ThreadSlots, _results: *mut u64) {
+pub(crate) unsafe extern "C" fn coex_foreign_returned(thread: *mut ThreadSlots, results: *mut u64) {
     // SAFETY: the running thread.
     unsafe {
-        // With BARRIER, this is the expensive side's only chance to be seen.
+        // Without `membarrier` this is where the watcher and the collector are seen.
         fence(Ordering::SeqCst);
         let bits = (*thread).poll.load(Ordering::SeqCst);
-        if bits & poll::SCRATCH != 0 {
-            (*thread).poll.fetch_and(!poll::SCRATCH, Ordering::Relaxed);
-            api::scratch_becomes_stale();
+        if bits & (poll::FOREIGN | poll::CLAIM) != 0 {
+            (*thread).poll.fetch_and(!(poll::FOREIGN | poll::CLAIM), Ordering::SeqCst);
+        }
+        match claim::finish(thread) {
+            abi::claim::ABANDONED => abandon::returned(thread),
+            abi::claim::RETAKEN => abandon::hand_over(thread, results),
+            _ => side::deliver(thread),
         }
         if bits & poll::WORLD != 0 {
             (*thread).state.store(state::PARKED, Ordering::SeqCst);

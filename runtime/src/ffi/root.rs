@@ -7,11 +7,24 @@ use core::ptr::null_mut;
 
 use super::instance::{self, FullInstance};
 use super::limits::{self, Exhausted};
+use super::lock::Lock;
+use super::{call, side};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, library_flags};
-use crate::program::{self, Global};
+use crate::arch;
+use crate::program;
 
-/// Instances of libraries with `isolation = "shared"`: one for the process.
-static SHARED: Global<Vec<*mut FullInstance>> = Global::new(Vec::new());
+/// The instances of shared libraries: one for the process. Null before the first call.
+static SHARED: Lock<Vec<Shared>> = Lock::new(Vec::new());
+
+#[derive(Clone, Copy)]
+struct Shared {
+    instance: *mut FullInstance,
+    /// Its constructors have run.
+    is_ready: bool,
+}
+
+// SAFETY: the instance is the process'.
+unsafe impl Send for Shared {}
 
 /// The word of the root's table.
 ///
@@ -48,6 +61,10 @@ pub unsafe extern "C" fn coex_root_leave(fiber: *mut Fiber) {
     unsafe {
         let root = (*fiber).root;
         destroy_instances(fiber, root);
+        if (*root).parent.is_null() {
+            super::handles::release_program_handles(fiber);
+        }
+        side::reap(fiber);
         (*fiber).root = (*root).parent;
     }
 }
@@ -75,9 +92,7 @@ unsafe fn destroy_instances(fiber: *mut Fiber, root: *mut Root) {
                 if (*slot).is_null() {
                     continue;
                 }
-                if (*(**slot).library).flags & library_flags::SHARED != 0 {
-                    *slot = null_mut();
-                } else if newest.is_null() || (**slot).generation > (**newest).generation {
+                if newest.is_null() || (**slot).generation > (**newest).generation {
                     newest = slot;
                 }
             }
@@ -106,12 +121,11 @@ pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
             destroy_instances(fiber, root);
             (*fiber).root = (*root).parent;
         }
-        instance::reap();
+        side::reap(fiber);
         super::handles::release_program_handles(fiber);
-        for instance in core::mem::take(&mut *SHARED.get()) {
-            if !instance.is_null() {
-                instance::destroy(fiber, instance);
-            }
+        let shared = core::mem::take(&mut *SHARED.hold());
+        for shared in shared.into_iter().filter(|shared| shared.is_ready) {
+            instance::destroy(fiber, shared.instance);
         }
     }
 }
@@ -128,12 +142,15 @@ unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instance, Exhauste
         if !found.is_null() {
             return Ok(found);
         }
-        instance::reap();
+        // A crash of this fiber's calls must find room for its text.
+        side::of(fiber).ok_or(Exhausted::Bytes)?;
+        side::reap(fiber);
         let library = library(index);
         if (*library).flags & library_flags::SHARED != 0 {
-            let instance = get_shared(fiber, library, index)?;
-            *slot(root, index) = instance.cast();
-            return Ok(instance.cast());
+            let shared = get_shared(fiber, library, index)?;
+            let view = instance::create_view(shared, root)?;
+            *slot(root, index) = view.cast();
+            return Ok(view.cast());
         }
         let instance = instance::create(library, index as u32, root)?;
         *slot(root, index) = instance.cast();
@@ -142,23 +159,58 @@ unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instance, Exhauste
     }
 }
 
+/// The one instance of a shared library. Who comes while its constructors run waits for their end.
 unsafe fn get_shared(
     fiber: *mut Fiber,
     library: *const LibraryDescriptor,
     index: usize,
 ) -> Result<*mut FullInstance, Exhausted> {
-    // SAFETY: one mutator thread.
+    // SAFETY: instances of this table live as long as the process.
     unsafe {
-        let shared = &mut *SHARED.get();
-        while shared.len() <= index {
-            shared.push(null_mut());
+        let found = {
+            let mut shared = SHARED.hold();
+            if shared.len() <= index {
+                let missing = index + 1 - shared.len();
+                if limits::injected_failure() || shared.try_reserve(missing).is_err() {
+                    return Err(Exhausted::Bytes);
+                }
+                shared.resize(index + 1, Shared { instance: null_mut(), is_ready: false });
+            }
+            if shared[index].is_ready {
+                return Ok(shared[index].instance);
+            }
+            let found = shared[index].instance;
+            if found.is_null() {
+                shared[index].instance = instance::create_shared(library, index as u32)?;
+                Ok(shared[index].instance)
+            } else {
+                Err(found)
+            }
+        };
+        match found {
+            Ok(instance) => {
+                call::in_instance(fiber, instance, construct_shared as *const u8, instance as usize, index);
+                Ok(instance)
+            }
+            Err(instance) => {
+                arch::coex_call_foreign(fiber, wait_for_shared as *const u8, index, 0);
+                Ok(instance)
+            }
         }
-        if shared[index].is_null() {
-            let instance = instance::create(library, index as u32, null_mut())?;
-            shared[index] = instance;
-            instance::construct(fiber, instance);
-        }
-        Ok((&*SHARED.get())[index])
+    }
+}
+
+/// One foreign call, which runs to its end even when nobody waits for it any more.
+unsafe extern "C" fn construct_shared(instance: *mut FullInstance, index: usize) {
+    // SAFETY: the instance is installed.
+    unsafe { instance::construct_here((*instance).public.library) };
+    SHARED.hold()[index].is_ready = true;
+}
+
+/// On the system stack, as a foreign call.
+unsafe extern "C" fn wait_for_shared(index: usize) {
+    while !SHARED.hold()[index].is_ready {
+        std::thread::sleep(std::time::Duration::from_micros(50));
     }
 }
 
@@ -215,7 +267,10 @@ pub unsafe extern "C" fn coex_arena_alloc(
 ) -> *mut u8 {
     // SAFETY: forwarded.
     unsafe {
-        let full = super::handles::or_program(instance);
+        let full = side::instance_or_program(fiber, instance);
+        if full.is_null() {
+            limits::raise(fiber, core::ptr::null(), Exhausted::Arena, site);
+        }
         let library = (*full).public.library;
         let max_bytes = if library.is_null() { 0 } else { (*library).max_arena_bytes };
         let FullInstance { public, arguments, .. } = &mut *full;
@@ -235,7 +290,11 @@ pub unsafe extern "C" fn coex_arena_alloc(
 pub unsafe extern "C" fn coex_arena_reset(instance: *mut Instance, mark: *mut u8) {
     // SAFETY: forwarded.
     unsafe {
-        let FullInstance { public, arguments, .. } = &mut *super::handles::or_program(instance);
+        let full = side::instance_or_program(program::running_fiber(), instance);
+        if full.is_null() {
+            return;
+        }
+        let FullInstance { public, arguments, .. } = &mut *full;
         arguments.reset(&mut public.arena_cursor, &mut public.arena_limit, mark);
     }
 }

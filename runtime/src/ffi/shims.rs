@@ -69,10 +69,19 @@ fn set_errno(value: c_int) {
     unsafe { *libc::__errno_location() = value }
 }
 
+/// The installed instance, if its state is its own: calls of a shared library may run side by side, so that it has the
+/// C library's heap and hidden state.
+#[inline]
+pub(crate) fn private() -> *mut FullInstance {
+    let instance = instance::current();
+    // SAFETY: an installed base names a live instance.
+    if !instance.is_null() && unsafe { (*instance).is_shared } { null_mut() } else { instance }
+}
+
 /// The heap of the installed instance.
 #[inline]
 fn heap<'a>() -> Option<&'a mut Heap> {
-    let instance = instance::current();
+    let instance = private();
     // SAFETY: an installed base names a live instance, whose heap nobody else uses meanwhile.
     if instance.is_null() { None } else { Some(unsafe { &mut (*instance).heap }) }
 }
@@ -463,7 +472,7 @@ pub unsafe extern "C" fn coex_shim___cxa_atexit(function: *const u8, argument: u
 }
 
 unsafe fn add_exit_function(function: *const u8, first: usize, second: usize) -> c_int {
-    let instance = instance::current();
+    let instance = private();
     if instance.is_null() {
         return -1;
     }
@@ -515,13 +524,29 @@ pub(crate) unsafe fn run_atexit(fiber: *mut Fiber, instance: *mut FullInstance) 
     }
 }
 
+/// The same where the call of the instance was, which has returned.
+///
+/// # Safety
+/// The instance is installed, and nobody else's.
+pub(crate) unsafe fn run_atexit_here(instance: *mut FullInstance) {
+    // SAFETY: records of the instance's heap; C functions that ignore what they do not take.
+    unsafe {
+        while !(*instance).hidden.exit_functions.is_null() {
+            let ExitFunction { next, function, arguments: [first, second] } = *(*instance).hidden.exit_functions;
+            (*instance).hidden.exit_functions = next;
+            let function: unsafe extern "C" fn(usize, usize) = core::mem::transmute(function);
+            function(first, second);
+        }
+    }
+}
+
 // ------------------------------------------------------------------------------------------------ hidden state
 
 /// # Safety
 /// As C's `strtok`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_shim_strtok(text: *mut c_char, delimiters: *const c_char) -> *mut c_char {
-    let instance = instance::current();
+    let instance = private();
     // SAFETY: forwarded.
     unsafe {
         if instance.is_null() {
@@ -533,7 +558,7 @@ pub unsafe extern "C" fn coex_shim_strtok(text: *mut c_char, delimiters: *const 
 
 /// The instance's generator, seeded with 1 as in a fresh process; null without instance or memory.
 unsafe fn random_state() -> *mut RandomState {
-    let instance = instance::current();
+    let instance = private();
     if instance.is_null() {
         return null_mut();
     }
@@ -603,7 +628,7 @@ pub unsafe extern "C" fn coex_shim_srandom(seed: c_uint) {
 unsafe fn times() -> *mut Times {
     static PROCESS_TIMES: crate::program::Global<core::mem::MaybeUninit<Times>> =
         crate::program::Global::new(core::mem::MaybeUninit::zeroed());
-    let instance = instance::current();
+    let instance = private();
     // SAFETY: the instance is live; all-zero is a valid value.
     unsafe {
         if instance.is_null() {

@@ -269,10 +269,10 @@ fn memory_of_an_instance_ends_with_it() {
                     assert_eq!((*fiber).poll.load(Ordering::Relaxed), 0);
                 });
                 if round == 0 {
-                    used = units::units().used;
+                    used = units::units().used();
                 }
             }
-            assert_eq!(units::units().used, used);
+            assert_eq!(units::units().used(), used);
         }
     });
 }
@@ -339,12 +339,12 @@ fn large_slots_go_back_to_the_pool() {
     with_libraries(|fiber| {
         // SAFETY: the running fiber.
         unsafe {
-            let before = units::units().used;
+            let before = units::units().used();
             let id = instance::id(get(fiber, 2));
             for _ in 0..10 {
                 nest(fiber, 20);
             }
-            let kept = (units::units().used - before) << units::UNIT_SHIFT;
+            let kept = (units::units().used() - before) << units::UNIT_SHIFT;
             assert!(kept < 8 << 20, "{kept}");
             assert!(instance::by_id(id).is_some() && instance::by_id(id + (1 << 24)).is_none());
         }

@@ -2,12 +2,15 @@
 //!
 //! In: numbers of units. Out: runs, dirty. A table with a row per unit says for every address what it belongs to, so that
 //! `free` recognises pointers of the C library by one comparison. Free runs are joined with their neighbours; single
-//! units pass a small cache, because instances come and go with a few of them. Deliberately not here: who owns a
-//! unit; `heap` and `instance` keep lists through the rows.
+//! units pass a small cache, because instances come and go with a few of them. The pool is locked; the rows of a run are
+//! its owner's, except for `kind`, which neighbours read. Deliberately not here: who owns a unit; `heap` and `instance`
+//! keep lists through the rows.
 
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
-use crate::program::Global;
+use super::limits;
+use super::lock::{Held, Lock};
 
 pub(crate) const UNIT_SHIFT: usize = 14;
 pub(crate) const UNIT_BYTES: usize = 1 << UNIT_SHIFT;
@@ -34,7 +37,7 @@ pub(crate) mod kind {
 /// One row of the table.
 #[repr(C)]
 pub(crate) struct Unit {
-    pub(crate) kind: u8,
+    kind: AtomicU8,
     /// Size class of `SMALL`.
     pub(crate) class: u8,
     /// Heads: units of the run. Tail and body: distance to the head.
@@ -44,62 +47,99 @@ pub(crate) struct Unit {
     pub(crate) previous: u32,
 }
 
+impl Unit {
+    #[inline]
+    pub(crate) fn kind(&self) -> u8 {
+        self.kind.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set_kind(&self, kind: u8) {
+        self.kind.store(kind, Ordering::Relaxed);
+    }
+}
+
+/// The reservation, which never changes once it is made, and the pool.
 pub(crate) struct Units {
-    pub(crate) base: usize,
-    pub(crate) bytes: usize,
-    table: *mut Unit,
+    base: AtomicUsize,
+    bytes: AtomicUsize,
+    table: AtomicPtr<Unit>,
+    /// Units handed out, for the limit of all instances.
+    used: AtomicUsize,
+    pool: Lock<Pool>,
+}
+
+pub(crate) struct Pool {
     frontier: usize,
     cached: usize,
     cache: [u32; CACHE],
     /// `bins[n]` for runs of n units; `bins[0]` for longer ones.
     bins: [u32; BINS + 1],
     free: usize,
-    /// Units handed out, for the limit of all instances.
-    pub(crate) used: usize,
 }
 
-static UNITS: Global<Units> = Global::new(Units {
-    base: 0,
-    bytes: 0,
-    table: null_mut(),
-    frontier: 0,
-    cached: 0,
-    cache: [0; CACHE],
-    bins: [0; BINS + 1],
-    free: 0,
-    used: 0,
-});
+static UNITS: Units = Units {
+    base: AtomicUsize::new(0),
+    bytes: AtomicUsize::new(0),
+    table: AtomicPtr::new(null_mut()),
+    used: AtomicUsize::new(0),
+    pool: Lock::new(Pool { frontier: 0, cached: 0, cache: [0; CACHE], bins: [0; BINS + 1], free: 0 }),
+};
 
-/// The one pool. References must not live across another call of this function.
 #[inline]
-pub(crate) fn units() -> &'static mut Units {
-    // SAFETY: stage 1 has one mutator thread.
-    unsafe { &mut *UNITS.get() }
+pub(crate) fn units() -> &'static Units {
+    &UNITS
 }
 
 impl Units {
     #[inline]
     pub(crate) fn contains(&self, address: usize) -> bool {
-        address.wrapping_sub(self.base) < self.bytes
+        let bytes = self.bytes.load(Ordering::Acquire);
+        address.wrapping_sub(self.base.load(Ordering::Relaxed)) < bytes
     }
 
     #[inline]
     pub(crate) fn index(&self, address: usize) -> usize {
-        (address - self.base) >> UNIT_SHIFT
+        (address - self.base.load(Ordering::Relaxed)) >> UNIT_SHIFT
     }
 
     #[inline]
     pub(crate) fn address(&self, index: usize) -> usize {
-        self.base + (index << UNIT_SHIFT)
+        self.base.load(Ordering::Relaxed) + (index << UNIT_SHIFT)
     }
 
     #[inline]
     pub(crate) fn row(&self, index: usize) -> *mut Unit {
         // SAFETY: the table has a row for every unit of the reservation.
-        unsafe { self.table.add(index) }
+        unsafe { self.table.load(Ordering::Relaxed).add(index) }
     }
 
-    fn reserve(&mut self) -> bool {
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn unit_count(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed) >> UNIT_SHIFT
+    }
+
+    /// For several changes in a row.
+    #[inline]
+    pub(crate) fn pool(&self) -> Held<'_, Pool> {
+        self.pool.hold()
+    }
+
+    /// A run of `count` units, as far as the limit allows; its rows are `OTHER`.
+    pub(crate) fn take(&self, count: usize) -> Option<usize> {
+        self.pool().take(count)
+    }
+
+    /// Takes back a run, or a part at the end of one.
+    pub(crate) fn give(&self, first: usize, count: usize) {
+        self.pool().give(first, count);
+    }
+
+    /// Under the lock of the pool.
+    fn reserve(&self) -> bool {
         let mut bytes = RESERVE_BYTES;
         while bytes >= RESERVE_BYTES_MIN {
             let table = (bytes >> UNIT_SHIFT) * size_of::<Unit>();
@@ -109,9 +149,10 @@ impl Units {
                 let all = bytes + table + UNIT_BYTES;
                 let base = libc::mmap(null_mut(), all, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
                 if base != libc::MAP_FAILED {
-                    self.base = (base as usize + UNIT_BYTES - 1) & !(UNIT_BYTES - 1);
-                    self.bytes = bytes;
-                    self.table = (self.base + bytes) as *mut Unit;
+                    let base = (base as usize + UNIT_BYTES - 1) & !(UNIT_BYTES - 1);
+                    self.base.store(base, Ordering::Relaxed);
+                    self.table.store((base + bytes) as *mut Unit, Ordering::Relaxed);
+                    self.bytes.store(bytes, Ordering::Release);
                     return true;
                 }
             }
@@ -119,30 +160,32 @@ impl Units {
         }
         false
     }
+}
 
-    /// A run of `count` units; its rows are `OTHER`.
+impl Pool {
     pub(crate) fn take(&mut self, count: usize) -> Option<usize> {
-        self.used += count;
-        if count == 1 && self.cached > 0 {
+        if !limits::admits_units(count) || limits::injected_failure() {
+            return None;
+        }
+        let first = if count == 1 && self.cached > 0 {
             self.cached -= 1;
-            return Some(self.cache[self.cached] as usize);
-        }
-        let found = self.take_slowly(count);
-        if found.is_none() {
-            self.used -= count;
-        }
-        found
+            self.cache[self.cached] as usize
+        } else {
+            self.take_slowly(count)?
+        };
+        UNITS.used.fetch_add(count, Ordering::Relaxed);
+        Some(first)
     }
 
     #[inline(never)]
     fn take_slowly(&mut self, count: usize) -> Option<usize> {
-        if self.base == 0 && !self.reserve() {
+        if UNITS.unit_count() == 0 && !UNITS.reserve() {
             return None;
         }
         let first = match self.take_free(count) {
             Some(first) => first,
             None => {
-                if self.frontier + count > self.bytes >> UNIT_SHIFT {
+                if count > UNITS.unit_count() - self.frontier {
                     return None;
                 }
                 self.frontier += count;
@@ -151,8 +194,8 @@ impl Units {
         };
         // SAFETY: rows of the table.
         unsafe {
-            (*self.row(first)).kind = kind::OTHER;
-            (*self.row(first + count - 1)).kind = kind::OTHER;
+            (*UNITS.row(first)).set_kind(kind::OTHER);
+            (*UNITS.row(first + count - 1)).set_kind(kind::OTHER);
         }
         Some(first)
     }
@@ -168,10 +211,10 @@ impl Units {
             let first = next as usize - 1;
             // SAFETY: a free head.
             unsafe {
-                if (*self.row(first)).len as usize >= count {
+                if (*UNITS.row(first)).len as usize >= count {
                     return Some(self.split(first, count));
                 }
-                next = (*self.row(first)).next;
+                next = (*UNITS.row(first)).next;
             }
         }
         None
@@ -179,7 +222,7 @@ impl Units {
 
     fn split(&mut self, first: usize, count: usize) -> usize {
         // SAFETY: a free head.
-        let len = unsafe { (*self.row(first)).len } as usize;
+        let len = unsafe { (*UNITS.row(first)).len } as usize;
         self.unlink(first);
         if len > count {
             self.link(first + count, len - count);
@@ -192,17 +235,21 @@ impl Units {
     }
 
     fn link(&mut self, first: usize, len: usize) {
-        let bin = Units::bin(len);
+        let bin = Pool::bin(len);
         let next = self.bins[bin];
         self.free += len;
         // SAFETY: rows of the table; the tail is written first, since it may be the head as well.
         unsafe {
-            let tail = self.row(first + len - 1);
-            (*tail).kind = kind::FREE_TAIL;
+            let tail = UNITS.row(first + len - 1);
+            (*tail).set_kind(kind::FREE_TAIL);
             (*tail).len = len as u32 - 1;
-            *self.row(first) = Unit { kind: kind::FREE_HEAD, class: 0, len: len as u32, next, previous: 0 };
+            let head = UNITS.row(first);
+            (*head).set_kind(kind::FREE_HEAD);
+            (*head).len = len as u32;
+            (*head).next = next;
+            (*head).previous = 0;
             if next != 0 {
-                (*self.row(next as usize - 1)).previous = first as u32 + 1;
+                (*UNITS.row(next as usize - 1)).previous = first as u32 + 1;
             }
         }
         self.bins[bin] = first as u32 + 1;
@@ -211,25 +258,25 @@ impl Units {
     fn unlink(&mut self, first: usize) {
         // SAFETY: a free head and its neighbours in the list.
         unsafe {
-            let Unit { len, next, previous, .. } = *self.row(first);
+            let row = UNITS.row(first);
+            let (len, next, previous) = ((*row).len, (*row).next, (*row).previous);
             self.free -= len as usize;
             if next != 0 {
-                (*self.row(next as usize - 1)).previous = previous;
+                (*UNITS.row(next as usize - 1)).previous = previous;
             }
             if previous != 0 {
-                (*self.row(previous as usize - 1)).next = next;
+                (*UNITS.row(previous as usize - 1)).next = next;
             } else {
-                self.bins[Units::bin(len as usize)] = next;
+                self.bins[Pool::bin(len as usize)] = next;
             }
         }
     }
 
-    /// Takes back a run, or a part at the end of one.
     pub(crate) fn give(&mut self, first: usize, count: usize) {
-        self.used -= count;
+        UNITS.used.fetch_sub(count, Ordering::Relaxed);
         if count == 1 && self.cached < CACHE {
             // SAFETY: a row of the table.
-            unsafe { (*self.row(first)).kind = kind::OTHER };
+            unsafe { (*UNITS.row(first)).set_kind(kind::OTHER) };
             self.cache[self.cached] = first as u32;
             self.cached += 1;
             return;
@@ -240,16 +287,16 @@ impl Units {
     #[inline(never)]
     fn give_slowly(&mut self, first: usize, count: usize) {
         let (mut first, mut len) = (first, count);
-        // SAFETY: rows of the table.
+        // SAFETY: rows of the table; `len` is read of free runs only.
         unsafe {
-            if first + len < self.frontier && (*self.row(first + len)).kind == kind::FREE_HEAD {
+            if first + len < self.frontier && (*UNITS.row(first + len)).kind() == kind::FREE_HEAD {
                 let next = first + len;
-                len += (*self.row(next)).len as usize;
+                len += (*UNITS.row(next)).len as usize;
                 self.unlink(next);
             }
             if first > 0 {
-                let before = self.row(first - 1);
-                let head = match (*before).kind {
+                let before = UNITS.row(first - 1);
+                let head = match (*before).kind() {
                     kind::FREE_TAIL => Some(first - 1 - (*before).len as usize),
                     // A run of one unit is its own tail.
                     kind::FREE_HEAD => Some(first - 1),
@@ -265,7 +312,7 @@ impl Units {
         self.link(first, len);
         if self.free > KEPT_UNITS && count as u32 >= RELEASED_RUN {
             // SAFETY: free memory of the reservation; only this run, the rest of the joined one was released before.
-            unsafe { libc::madvise(self.address(first) as *mut _, len << UNIT_SHIFT, libc::MADV_DONTNEED) };
+            unsafe { libc::madvise(UNITS.address(first) as *mut _, len << UNIT_SHIFT, libc::MADV_DONTNEED) };
         }
     }
 
@@ -273,22 +320,25 @@ impl Units {
     pub(crate) fn extend(&mut self, first: usize, count: usize, wanted: usize) -> bool {
         let next = first + count;
         let more = wanted - count;
-        // SAFETY: rows of the table.
+        if !limits::admits_units(more) || limits::injected_failure() {
+            return false;
+        }
+        // SAFETY: rows of the table; `len` is read of free runs only.
         unsafe {
             if next == self.frontier {
-                if next + more > self.bytes >> UNIT_SHIFT {
+                if more > UNITS.unit_count() - next {
                     return false;
                 }
                 self.frontier += more;
             } else {
-                if (*self.row(next)).kind != kind::FREE_HEAD || ((*self.row(next)).len as usize) < more {
+                if (*UNITS.row(next)).kind() != kind::FREE_HEAD || ((*UNITS.row(next)).len as usize) < more {
                     return false;
                 }
                 let next = self.split(next, more);
                 debug_assert_eq!(next, first + count);
             }
         }
-        self.used += more;
+        UNITS.used.fetch_add(more, Ordering::Relaxed);
         true
     }
 }

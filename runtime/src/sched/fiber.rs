@@ -93,6 +93,7 @@ impl FullFiber {
                 landing: null_mut(),
                 range: null_mut(),
                 returned: [0; 6],
+                foreign: null_mut(),
             },
             wait: AtomicU64::new(0),
             park: AtomicU32::new(park::RUNNING),

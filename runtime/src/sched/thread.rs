@@ -20,8 +20,8 @@ pub(crate) mod poll {
     pub(crate) const WORLD: u32 = 1;
     /// Somebody may have claimed the running foreign call.
     pub(crate) const CLAIM: u32 = 2;
-    /// Scratch memory of the instance was used during the call.
-    pub(crate) const SCRATCH: u32 = 4;
+    /// The running call has left something behind: a failure, scratch memory.
+    pub(crate) const FOREIGN: u32 = 4;
     /// There is no `membarrier`: every return from C looks here, behind a barrier of its own.
     pub(crate) const BARRIER: u32 = 8;
 }

@@ -58,6 +58,16 @@ pub(crate) unsafe fn stop(fiber: *mut Fiber) -> bool {
     true
 }
 
+/// Keeps others from collecting for a moment, from outside Coex code. False: a collection is under way.
+pub(crate) fn hold_off() -> bool {
+    BUSY.compare_exchange(false, true, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+}
+
+/// After [`hold_off`].
+pub(crate) fn allow() {
+    BUSY.store(false, Ordering::SeqCst);
+}
+
 /// Until a thread runs no Coex code.
 unsafe fn wait_for(thread: *mut thread::Thread) {
     let mut rounds = 0;
