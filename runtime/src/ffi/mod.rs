@@ -8,6 +8,8 @@
 //! what C sees.
 
 pub(crate) mod abandon;
+#[cfg(test)]
+mod abandon_tests;
 pub mod api;
 pub(crate) mod arena;
 pub(crate) mod call;

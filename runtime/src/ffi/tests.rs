@@ -60,7 +60,7 @@ type Functions = [unsafe extern "C" fn(); 1];
 static CONSTRUCTORS: Functions = [constructor];
 static DESTRUCTORS: Functions = [destructor];
 
-struct Libraries([*const LibraryDescriptor; 3]);
+struct Libraries([*const LibraryDescriptor; 4]);
 // SAFETY: constant data.
 unsafe impl Sync for Libraries {}
 struct Descriptor(LibraryDescriptor);
@@ -100,17 +100,33 @@ static HUGE: Descriptor = Descriptor({
     huge.max_instances = 0;
     huge
 });
-static LIBRARIES: Libraries = Libraries([&raw const COUNTER.0, &raw const PLAIN.0, &raw const HUGE.0]);
+/// The library whose calls are abandoned: the functions in a text section of its own.
+static STUCK: Descriptor = Descriptor({
+    let mut stuck = descriptor(c"stuck".as_ptr(), false);
+    stuck.max_instances = 0;
+    stuck.text_start = &raw const text_start;
+    stuck.text_end = &raw const text_end;
+    stuck
+});
+unsafe extern "C" {
+    #[link_name = "__start_coextext_test"]
+    static text_start: u8;
+    #[link_name = "__stop_coextext_test"]
+    static text_end: u8;
+}
+pub(super) const STUCK_INDEX: i64 = 3;
+static LIBRARIES: Libraries =
+    Libraries([&raw const COUNTER.0, &raw const PLAIN.0, &raw const HUGE.0, &raw const STUCK.0]);
 static INFO: ProgramInfo = ProgramInfo {
     abi_version: ABI_VERSION,
     type_count: TYPES.len() as u32,
     types: TYPES.as_ptr(),
-    library_count: 3,
+    library_count: 4,
     libraries: LIBRARIES.0.as_ptr(),
     entry: null(),
 };
 
-fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
+pub(super) fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
     let _guard = lock();
     on_fiber(&INFO, |fiber| {
         LOG.store(0, Ordering::Relaxed);
@@ -124,27 +140,27 @@ fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
 #[repr(C)]
 struct TaskRoot {
     root: Root,
-    instances: [*mut Instance; 3],
+    instances: [*mut Instance; 4],
 }
 
 /// A root as compiled code has it in its frame.
-unsafe fn in_root(fiber: *mut Fiber, body: impl FnOnce()) {
+pub(super) unsafe fn in_root(fiber: *mut Fiber, body: impl FnOnce()) {
     let mut frame =
-        TaskRoot { root: Root { parent: null_mut(), library_count: 77, instances: [] }, instances: [16 as *mut _; 3] };
+        TaskRoot { root: Root { parent: null_mut(), library_count: 77, instances: [] }, instances: [16 as *mut _; 4] };
     // SAFETY: the frame lives until the root ends.
     unsafe {
-        root::coex_root_enter(fiber, (&raw mut frame).cast(), 3);
+        root::coex_root_enter(fiber, (&raw mut frame).cast(), 4);
         body();
         root::coex_root_leave(fiber);
     }
 }
 
-unsafe fn get(fiber: *mut Fiber, index: i64) -> *mut FullInstance {
+pub(super) unsafe fn get(fiber: *mut Fiber, index: i64) -> *mut FullInstance {
     // SAFETY: forwarded.
     unsafe { root::coex_instance_get(fiber, index, null()).cast() }
 }
 
-unsafe fn run(fiber: *mut Fiber, instance: *mut FullInstance, function: *const ()) -> usize {
+pub(super) unsafe fn run(fiber: *mut Fiber, instance: *mut FullInstance, function: *const ()) -> usize {
     // SAFETY: forwarded.
     unsafe { call::in_instance(fiber, instance, function.cast(), 0, 0) }
 }
