@@ -46,6 +46,37 @@ fn a_queue_gives_each_word_once() {
     });
 }
 
+#[test]
+fn a_word_is_taken_from_the_middle_once() {
+    explore(|| {
+        let deque: Arc<Deque<4>> = Arc::new(Deque::new());
+        deque.push(1);
+        deque.push(2);
+        deque.push(3);
+        let thieves: Vec<_> = (0..2)
+            .map(|_| {
+                let deque = Arc::clone(&deque);
+                thread::spawn(move || deque.steal())
+            })
+            .collect();
+        let mut taken = Vec::new();
+        if deque.take(2) {
+            taken.push(2);
+        }
+        while let Some(word) = deque.pop() {
+            taken.push(word);
+        }
+        for thief in thieves {
+            taken.extend(thief.join().unwrap());
+        }
+        while let Some(word) = deque.pop() {
+            taken.push(word);
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2, 3]);
+    });
+}
+
 // ------------------------------------------------------------------------------------------ stopping the world
 
 const MANAGED: u32 = 0;

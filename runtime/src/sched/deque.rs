@@ -6,6 +6,9 @@
 
 use super::atomics::{AtomicI64, AtomicUsize, Ordering, fence};
 
+/// How far below the youngest [`Deque::take`] looks.
+const DEEPEST: i64 = 16;
+
 /// `CAPACITY` is a power of two.
 pub(crate) struct Deque<const CAPACITY: usize> {
     top: AtomicI64,
@@ -62,14 +65,35 @@ impl<const CAPACITY: usize> Deque<CAPACITY> {
         word
     }
 
-    /// Owner only: pops the youngest if it is this word.
+    /// Owner only: takes this word out if it is among the youngest; those above it move down.
     #[inline]
-    pub(crate) fn pop_if(&self, word: usize) -> bool {
+    pub(crate) fn take(&self, word: usize) -> bool {
         let bottom = self.bottom.load(Ordering::Relaxed);
-        // What lies above the top is the owner's to read; a word that a thief takes meanwhile is not popped.
-        bottom > self.top.load(Ordering::Relaxed)
-            && self.word(bottom - 1).load(Ordering::Relaxed) == word
-            && self.pop().is_some()
+        let lowest = self.top.load(Ordering::Relaxed).max(bottom - DEEPEST);
+        let mut at = bottom - 1;
+        while at >= lowest && self.word(at).load(Ordering::Relaxed) != word {
+            at -= 1;
+        }
+        at >= lowest && self.take_at(at, bottom)
+    }
+
+    /// What [`pop`](Self::pop) does for the youngest: with `at` as the bottom no thief gets there any more.
+    #[inline]
+    fn take_at(&self, at: i64, bottom: i64) -> bool {
+        self.bottom.store(at, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let top = self.top.load(Ordering::Relaxed);
+        if top < at {
+            for index in at + 1..bottom {
+                self.word(index - 1).store(self.word(index).load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            self.bottom.store(bottom - 1, Ordering::Release);
+            return true;
+        }
+        // The oldest: a thief may be on its way to it. What lies above stays where it is.
+        let mine = top == at && self.top.compare_exchange(top, top + 1, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+        self.bottom.store(bottom, Ordering::Release);
+        mine
     }
 
     /// Anybody: the oldest.

@@ -79,14 +79,14 @@ pub(crate) unsafe fn push_task(worker: *mut Worker, task: *mut FullTask) {
     }
 }
 
-/// Takes this task back if it is the youngest of the queue: the caller is its only runner then.
+/// Takes this task back if it is among the youngest of the queue: the caller is its only runner then.
 ///
 /// # Safety
 /// The worker is the calling thread's.
 #[inline]
 pub(crate) unsafe fn take_back(worker: *mut Worker, task: *mut FullTask) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { (*worker).deque.pop_if(Work::Task(task).word()) }
+    unsafe { (*worker).deque.take(Work::Task(task).word()) }
 }
 
 /// A fiber that may go on; next on this worker, if the caller has one.

@@ -54,10 +54,13 @@ fn a_deque_is_a_stack_for_its_owner() {
         assert!(deque.push(word));
     }
     assert!(!deque.push(7));
-    assert!(!deque.pop_if(3));
-    assert!(deque.pop_if(CAPACITY));
+    assert!(!deque.take(77));
+    assert!(deque.take(3));
+    assert!(deque.take(CAPACITY));
+    assert!(deque.take(1));
     assert_eq!(deque.pop(), Some(CAPACITY - 1));
-    assert_eq!(deque.steal(), Some(1));
+    assert_eq!(deque.steal(), Some(2));
+    assert_eq!(deque.steal(), Some(4));
 }
 
 static INFO: ProgramInfo = ProgramInfo {
@@ -212,4 +215,51 @@ fn rounds_of_a_parallel_loop_all_run() {
             coex_range_free(fiber, results);
         }
     });
+}
+
+/// `cargo test -p coex-runtime --release -- --ignored --nocapture cost_of_tasks`, with `COEX_WORKERS=1` for one worker.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_tasks() {
+    on_main(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            for _ in 0..3 {
+                let start = std::time::Instant::now();
+                in_scope(fiber, || join(fiber, spawn(fiber, &FIB, 27)));
+                let tasks = 832_040.0;
+                println!("spawn and join {:6.1} ns", start.elapsed().as_nanos() as f64 / tasks);
+                let start = std::time::Instant::now();
+                for _ in 0..100_000 {
+                    coex_sleep(fiber, 0);
+                }
+                println!("yield          {:6.1} ns", start.elapsed().as_nanos() as f64 / 1e5);
+                let start = std::time::Instant::now();
+                let mut add = 0i64;
+                let results = coex_range_run(fiber, &PLAIN, (&raw mut add).cast(), 10_000_000, null());
+                coex_range_free(fiber, results);
+                println!("round          {:6.1} ns", start.elapsed().as_nanos() as f64 / 1e7);
+            }
+        }
+    });
+}
+
+static PLAIN: RangeInfo = RangeInfo {
+    body: plain as *const u8,
+    name: NO_NAME,
+    result_size: 8,
+    result_has_pointers: 0,
+    flags: 0,
+    reserved: 0,
+};
+
+unsafe extern "C" fn plain(env: *mut u8, runner: *mut RangeRunner) {
+    // SAFETY: as above.
+    unsafe {
+        while (*runner).next < (*runner).end {
+            let round = (*runner).next;
+            (*runner).next = round + 1;
+            *(*runner).results.cast::<i64>().add(round as usize) = round + *env.cast::<i64>();
+        }
+    }
 }

@@ -78,7 +78,15 @@ unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask) -> bool {
         } else if !record::claim_past_queue(task, task_state::RUNNING) {
             return false;
         }
-        run::run(fiber, task);
+        let phase = run::run(fiber, task);
+        // Only this fiber looks at the phase of a child that ran here.
+        let state = &(*task).public.state;
+        if state.load(Ordering::Relaxed) == task_state::RUNNING {
+            state.store(phase, Ordering::Relaxed);
+        } else {
+            // Whoever finds the entry of an orphan in a queue writes here too.
+            state.fetch_add(phase - task_state::RUNNING, Ordering::AcqRel);
+        }
         true
     }
 }

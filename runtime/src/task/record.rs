@@ -104,6 +104,8 @@ pub(crate) unsafe fn take(fiber: *mut Fiber, info: *const TaskInfo, site: *const
         (*task).public.state.store(task_state::NEW, Ordering::Relaxed);
         (*task).site = site;
         (*task).root = null_mut();
+        (*task).failure.store(null_mut(), Ordering::Relaxed);
+        (*task).fiber.store(null_mut(), Ordering::Relaxed);
         (*task).is_dropped = false;
         (*task).is_live = 1;
         payload(task).write_bytes(0, (*info).payload_bytes as usize);

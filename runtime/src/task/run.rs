@@ -32,7 +32,8 @@ pub(crate) unsafe extern "C" fn fiber_main(fiber: *mut Fiber) -> ! {
             if (*task).public.state.load(Ordering::SeqCst) & bits::CANCELLED != 0 {
                 (*fiber).poll.store(1, Ordering::Relaxed);
             }
-            run(fiber, task);
+            let phase = run(fiber, task);
+            publish(task, phase);
             match queue::next_task((*thread::of(fiber)).worker.load(Ordering::Relaxed), (*this).depth) {
                 Some(next) => task = next,
                 None => break,
@@ -43,11 +44,11 @@ pub(crate) unsafe extern "C" fn fiber_main(fiber: *mut Fiber) -> ! {
     }
 }
 
-/// Runs a claimed task here, to its end.
+/// Runs a claimed task here, to its end; the result is its new phase, which the caller stores.
 ///
 /// # Safety
 /// `fiber` is the running fiber; the task is RUNNING, claimed by the caller.
-pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) {
+pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) -> u32 {
     // SAFETY: the caller's promise; compiled code reads its arguments from the payload.
     unsafe {
         let this = full(fiber);
@@ -66,25 +67,27 @@ pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) {
         }
         (*fiber).root = root;
         (*this).task = outer;
-        end(task, if landed { task_state::ENDED } else { task_state::DONE });
+        if !landed {
+            return task_state::DONE;
+        }
+        let failure = (*task).failure.load(Ordering::Relaxed);
+        if !failure.is_null() {
+            super::failure::report((*task).scope, failure);
+        }
+        task_state::ENDED
     }
 }
 
-/// Publishes the end.
-unsafe fn end(task: *mut FullTask, phase: u32) {
-    // SAFETY: the caller runs the task. The record may be gone as soon as its phase is seen; its words stay readable.
+/// Publishes the end to a parent that runs elsewhere.
+unsafe fn publish(task: *mut FullTask, phase: u32) {
+    // SAFETY: the caller has run the task. The record may be gone as soon as its phase is seen; its words stay readable, and a
+    // wrong wake makes the joiner look once more.
     unsafe {
-        let (scope, failure) = ((*task).scope, (*task).failure.load(Ordering::Relaxed));
-        if phase == task_state::ENDED && !failure.is_null() {
-            super::failure::report(scope, failure);
-        }
-        let state = &(*task).public.state;
-        let before = state.fetch_add(phase - task_state::RUNNING, Ordering::AcqRel);
+        let before = (*task).public.state.fetch_add(phase - task_state::RUNNING, Ordering::AcqRel);
         if before & bits::WAITED != 0 {
             let waiter = (*task).waiter.load(Ordering::Acquire);
             let ticket = Ticket::of((*task).ticket.load(Ordering::Acquire));
             wait::wake(waiter, ticket, wait::Reason::Woken);
         }
-        debug_assert_eq!(record::phase(before), task_state::RUNNING);
     }
 }
