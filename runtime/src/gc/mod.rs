@@ -29,7 +29,7 @@ pub(crate) mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
-use crate::sched::world;
+use crate::sched::{fiber, thread, world};
 use crate::{arch, panic};
 use full::Full;
 use heap::{Heap, LINE_BYTES, Run};
@@ -83,11 +83,11 @@ pub(crate) unsafe fn initialise(info: *const ProgramInfo) {
 pub(crate) unsafe fn coex_test_reset(info: &'static ProgramInfo) {
     // SAFETY: the caller holds the lock of the tests; the table is static.
     unsafe {
+        world::forget_buffers();
         heap().unmap();
         *heap() = Heap::new();
         remember::remembered().clear();
         roots().clear();
-        world::forget_buffers();
         initialise(info);
         stress::set_every(0);
         stress::set_verify(false);
@@ -249,7 +249,7 @@ impl Stopped {
         let mut minor = Minor::new(heap);
         // SAFETY: stacks and ranges of the stopped world are readable, registered words live as long as the process.
         unsafe {
-            self.for_each_range(|low, high| {
+            self.for_each_range(Wanted::Young, |low, high| {
                 stack_bytes += high - low;
                 minor.pin_range(low, high);
             });
@@ -270,7 +270,7 @@ impl Stopped {
         let mut full = Full::new(heap);
         // SAFETY: as in `collect`.
         unsafe {
-            self.for_each_range(|low, high| full.mark_range(low, high));
+            self.for_each_range(Wanted::Full, |low, high| full.mark_range(low, high));
             for &word in roots().iter() {
                 full.forward(word as *mut usize);
             }
@@ -292,9 +292,25 @@ impl Stopped {
         heap.release();
     }
 
-    /// All memory whose words may be anything.
-    fn for_each_range(&self, mut visit: impl FnMut(usize, usize)) {
-        world::for_each_stack(self.fiber, self.stack_pointer, |_, low, high| visit(low, high));
+    /// All memory whose words may be anything. The stack of a fiber that has not run since the last collection refers to old
+    /// objects only.
+    fn for_each_range(&self, wanted: Wanted, mut visit: impl FnMut(usize, usize)) {
+        world::for_each_stack(self.fiber, self.stack_pointer, |fiber, low, high| {
+            // SAFETY: fibers live for ever, and nobody runs.
+            let has_run = unsafe { core::mem::take(&mut (*fiber).has_run) };
+            if has_run || wanted == Wanted::Full {
+                visit(low, high);
+            }
+        });
+        for thread in thread::all() {
+            // SAFETY: threads live for ever. Their fibers go on without a switch that would set the flag.
+            unsafe {
+                let fiber = (*thread).slots.fiber;
+                if !fiber.is_null() {
+                    (*fiber::full(fiber)).has_run = true;
+                }
+            }
+        }
         world::for_each_range(visit);
     }
 }

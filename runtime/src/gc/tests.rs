@@ -4,9 +4,14 @@ use core::ptr::null;
 use std::sync::{Mutex, MutexGuard};
 
 use super::{coex_test_reset, heap, stress};
-use crate::abi::{Fiber, HEADER_AUX_SHIFT, ProgramInfo, Shape, StringObject, TypeInfo, header, type_id};
-use crate::program::Global;
-use crate::{alloc, gc, sched, start};
+use crate::abi::{
+    Fiber, HEADER_AUX_SHIFT, ProgramInfo, Scope, Shape, StringObject, Task, TaskInfo, Text, TypeInfo, header, type_id,
+};
+use crate::program::{self, Global};
+use crate::task::join::coex_task_join;
+use crate::task::scope::{coex_scope_enter, coex_scope_leave};
+use crate::task::spawn::{coex_task_new, coex_task_release, coex_task_start};
+use crate::{alloc, gc, sched, start, task};
 
 const NODE: u32 = type_id::FIRST_PROGRAM;
 const REFERENCES: u32 = NODE + 1;
@@ -294,7 +299,6 @@ fn memory_returns_to_the_system_after_a_peak() {
 
 #[test]
 fn registered_words_and_elements_are_roots_and_edges() {
-    static WORD: crate::program::Global<*mut u8> = crate::program::Global::new(core::ptr::null_mut());
     on_heap(|fiber| {
         // SAFETY: the running fiber; the layout of PAIRS: a number, a reference.
         unsafe {
@@ -348,6 +352,157 @@ fn reports_have_the_required_words() {
         assert!(text.contains(&format!("Total objects: {objects}\n")) && objects >= 15, "{text}");
     });
 }
+
+/// Builds and checks trees; the argument is their depth, the result the number of nodes.
+unsafe extern "C" fn grow_trees(task: *mut Task) {
+    let fiber = program::running_fiber();
+    // SAFETY: the running fiber; the payload is an argument and a result.
+    unsafe {
+        let payload = task::record::payload(task.cast()).cast::<usize>();
+        let (depth, mut nodes) = (*payload, 0);
+        let kept = tree(fiber, depth);
+        for round in 0..60 {
+            nodes += check_tree(tree(fiber, round % (depth + 1)), round % (depth + 1));
+            assert_eq!(check_tree(kept, depth), (2 << depth) - 1);
+        }
+        keep(&kept);
+        *payload.add(1) = nodes;
+    }
+}
+
+static GROW_TREES: TaskInfo = TaskInfo {
+    code: grow_trees as *const u8,
+    name: Text { data: null(), len: 0 },
+    payload_bytes: 16,
+    result_offset: 8,
+    flags: 1,
+    reserved: 0,
+};
+
+fn grow_trees_in_tasks(every: u32) {
+    on_heap(move |fiber| {
+        stress::set_every(every);
+        stress::set_verify(true);
+        // SAFETY: the running fiber; the scope lives in this frame.
+        unsafe {
+            let mut scope = Scope { parent: core::ptr::null_mut(), words: [0; 11] };
+            coex_scope_enter(fiber, &raw mut scope);
+            for _ in 0..4 {
+                let tasks: Vec<*mut Task> = (3..8)
+                    .map(|depth| {
+                        let task = coex_task_new(fiber, &GROW_TREES, null());
+                        *task::record::payload(task.cast()).cast::<usize>() = depth;
+                        coex_task_start(fiber, task);
+                        task
+                    })
+                    .collect();
+                let kept = tree(fiber, 9);
+                for (task, depth) in tasks.into_iter().zip(3usize..) {
+                    let result = *coex_task_join(fiber, task, null()).add(8).cast::<usize>();
+                    coex_task_release(fiber, task);
+                    assert_eq!(result, (0..60).map(|round| (2usize << (round % (depth + 1))) - 1).sum());
+                }
+                assert_eq!(check_tree(kept, 9), 1023);
+                keep(&kept);
+            }
+            coex_scope_leave(fiber, &raw mut scope, null());
+            assert!(heap().statistics.relocated_objects > 1000);
+        }
+    });
+}
+
+#[test]
+fn tasks_collect_for_each_other() {
+    grow_trees_in_tasks(10);
+}
+
+#[test]
+fn tasks_collect_all_the_time() {
+    grow_trees_in_tasks(1);
+}
+
+#[test]
+fn unpinned_objects_move() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            let kept = tree(fiber, 12);
+            let before = heap().statistics;
+            gc::collect(fiber, gc::Wanted::Young);
+            let after = heap().statistics;
+            assert_eq!((after.minor, after.full), (before.minor + 1, before.full));
+            // All but what words of the stack happen to name.
+            let moved = after.relocated_objects - before.relocated_objects;
+            assert!(moved > 8_000 && moved < 8_192, "{moved}");
+            assert_eq!(check_tree(kept, 12), 8_191);
+            stress::set_every(1_000_000);
+            gc::collect(fiber, gc::Wanted::Full);
+            assert!(heap().statistics.relocated_objects - after.relocated_objects > 4_000);
+            assert_eq!(check_tree(kept, 12), 8_191);
+            keep(&kept);
+        }
+    });
+}
+
+#[test]
+fn views_follow_their_text() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber; the pieces are only in the list of references.
+        unsafe {
+            let pieces = alloc::alloc(fiber, 16 + 8 * 50, header(REFERENCES, 50)).cast::<*mut StringObject>();
+            fill_with_views(fiber, pieces);
+            for wanted in [gc::Wanted::Young, gc::Wanted::Full, gc::Wanted::Full] {
+                stress::set_every(1_000_000);
+                gc::collect(fiber, wanted);
+                for index in 0..50 {
+                    let expected = format!("{index:03} and more text than is worth a copy");
+                    assert_eq!(crate::string::text(*pieces.add(2 + index)), expected);
+                }
+            }
+        }
+    });
+}
+
+#[inline(never)]
+unsafe fn fill_with_views(fiber: *mut Fiber, pieces: *mut *mut StringObject) {
+    // SAFETY: the caller's objects.
+    unsafe {
+        for index in 0..50 {
+            let whole = format!("front {index:03} and more text than is worth a copy behind");
+            let whole = crate::string::from_bytes(fiber, whole.as_bytes());
+            let view = crate::string::view(fiber, whole, 6, (*whole).len as usize - 7);
+            gc::barrier(fiber, pieces);
+            *pieces.add(2 + index) = view;
+        }
+    }
+}
+
+#[test]
+fn what_old_objects_are_given_survives() {
+    on_heap(|fiber| {
+        stress::set_verify(true);
+        // SAFETY: the running fiber; the table is reached through a root only.
+        unsafe {
+            gc::add_root(WORD.get());
+            *WORD.get() = alloc::alloc(fiber, 16 + 8 * 500, header(REFERENCES, 500));
+            for round in 0..20_000usize {
+                if round % 700 == 0 {
+                    gc::collect(fiber, if round % 2100 == 0 { gc::Wanted::Full } else { gc::Wanted::Young });
+                }
+                let item = node(fiber, 0, 0, round);
+                let table = (*WORD.get()).cast::<usize>();
+                gc::barrier(fiber, table);
+                *table.add(2 + round % 500) = item;
+                if round >= 500 {
+                    assert_eq!(field(*table.add(2 + (round + 1) % 500), 3), round - 499);
+                }
+            }
+            *WORD.get() = core::ptr::null_mut();
+        }
+    });
+}
+
+static WORD: Global<*mut u8> = Global::new(core::ptr::null_mut());
 
 /// Prints the cost of a node in nanoseconds; run with `--ignored --nocapture` and optimisation.
 #[test]

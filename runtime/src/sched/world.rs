@@ -173,9 +173,16 @@ pub(crate) fn for_each_buffer(own: *mut Fiber, mut visit: impl FnMut(&mut *mut u
     }
 }
 
-/// The heap of the last test is gone, and with it what workers could allocate from.
+/// The heap of the last test goes away, and with it what workers could allocate from. Tasks that are done may still be on
+/// their way off their threads.
 #[cfg(test)]
 pub(crate) fn forget_buffers() {
+    for thread in thread::all() {
+        // SAFETY: threads live for ever.
+        while unsafe { (*thread).slots.state.load(Ordering::SeqCst) } == state::MANAGED {
+            std::thread::yield_now();
+        }
+    }
     for worker in worker::all() {
         // SAFETY: no fiber of a test runs.
         unsafe {
