@@ -47,6 +47,16 @@ pub(crate) fn installed_base() -> *mut u8 {
     base
 }
 
+/// The name of the kernel's clock source that reads the same counter as [`ticks`].
+pub(crate) const TRUSTED_CLOCK: &str = "tsc";
+
+/// The processor's counter of time.
+#[inline]
+pub(crate) fn ticks() -> u64 {
+    // SAFETY: every x86-64 processor has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
 //   rbp, r13, r15, r14, r12, rbx, where to go on
 // whether it is in C, waits, or was never started; `coex_resume` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.

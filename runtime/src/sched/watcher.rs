@@ -73,6 +73,7 @@ pub(crate) fn wake() {
 fn watch() {
     loop {
         let word = FUTEX.load(Ordering::Acquire);
+        clock::calibrate();
         let now = clock::now();
         let timer = timer::fire(now);
         let mut seen = Seen { next: u64::MAX, has_foreign: false };
