@@ -3,7 +3,8 @@
 //! `tests/fail/**/*.coex`: each line that a diagnostic names says so in a comment, `# error: [E0204]` or
 //! `# warning: [W0601]`; nothing else may be reported. `tests/run/**/*.coex`: the output of the program at -O0 and -O2 is
 //! the text in the `.stdout` file beside it, its exit status the number in `.status` (0 without one). A `.panic` file holds
-//! what the panic says and its line and column, as in `division by zero at 3:7`.
+//! what the panic says and its line and column, as in `division by zero at 3:7`. Each program runs once more with a collector
+//! that moves objects at every chance and checks the heap.
 //! `COEX_FILTER=match` runs only the paths that contain the word; `COEX_BLESS=1` writes `.stdout` and `.status` anew.
 
 use std::collections::BTreeSet;
@@ -116,7 +117,13 @@ fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
     if built.status != 0 {
         return Err(format!("does not build: {}", built.stderr));
     }
-    let ran: Ran = ran(&mut Command::new(&program));
+    let output: Ran = ran(&mut Command::new(&program));
+    check_output(path, &output)?;
+    let stressed = ran(Command::new(&program).env("COEX_GC_STRESS", "1").env("COEX_GC_VERIFY", "1"));
+    check_output(path, &stressed).map_err(|fault| format!("under collector stress: {fault}"))
+}
+
+fn check_output(path: &Path, ran: &Ran) -> Result<(), String> {
     let (stdout, status) = (path.with_extension("stdout"), path.with_extension("status"));
     if std::env::var_os("COEX_BLESS").is_some() {
         fs::write(&stdout, &ran.stdout).map_err(|error| error.to_string())?;

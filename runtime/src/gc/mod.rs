@@ -29,15 +29,15 @@ pub(crate) mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
-use crate::sched::{fiber, thread, world};
+use crate::sched::{fiber, thread, worker, world};
 use crate::{arch, panic};
 use full::Full;
 use heap::{Heap, LINE_BYTES, Run};
 use minor::Minor;
 pub use remember::barrier;
 
-/// Bytes of young objects between two collections.
-pub(crate) const NURSERY_MIN: usize = 8 << 20;
+/// Bytes of young objects between two collections, for each worker.
+pub(crate) const NURSERY_MIN: usize = 4 << 20;
 /// The same when most objects survive.
 pub(crate) const NURSERY_MAX: usize = 32 << 20;
 /// Deep stacks are scanned at every collection: as much is allocated between two of them, up to this.
@@ -259,11 +259,13 @@ impl Stopped {
         }
         minor.finish();
         heap.statistics.total_bytes -= unused as u64;
-        heap.nursery = heap.nursery.max(stack_bytes.min(NURSERY_FOR_STACKS));
+        let workers = worker::all().count();
+        heap.nursery = heap.nursery.max(workers * NURSERY_MIN).max(stack_bytes.min(NURSERY_FOR_STACKS));
         if wanted == Wanted::Full || heap.old_bytes >= heap.budget {
             // SAFETY: forwarded; nothing is young.
             unsafe { self.collect_old(heap) };
         }
+        stress::collected(heap.frontier);
     }
 
     unsafe fn collect_old(&self, heap: &mut Heap) {

@@ -6,16 +6,20 @@
 
 use super::Wanted;
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 /// Bytes of a run in stress mode.
 pub(crate) const RUN_BYTES: usize = 256;
 const POISON: u8 = 0xDB;
 /// So many collections are one full one and minor ones.
 const FULL_EVERY: u32 = 4;
+/// So many blocks of heap double the time between two collections.
+const BLOCKS: usize = 16;
 
 static EVERY: AtomicU32 = AtomicU32::new(0);
-static COUNT: AtomicU32 = AtomicU32::new(0);
+/// Slow allocations until the next collection.
+static LEFT: AtomicI32 = AtomicI32::new(0);
+static ROUND: AtomicU32 = AtomicU32::new(0);
 static VERIFY: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn read_environment() {
@@ -41,6 +45,7 @@ fn variable(name: &CStr) -> Option<u32> {
 
 pub(crate) fn set_every(every: u32) {
     EVERY.store(every, Ordering::Relaxed);
+    LEFT.store(every as i32, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -64,13 +69,18 @@ pub(crate) fn verifies() -> bool {
 /// Counts a slow allocation; what it shall collect, if anything.
 pub(crate) fn is_due() -> Option<Wanted> {
     let every = EVERY.load(Ordering::Relaxed);
-    if every == 0 {
+    if every == 0 || LEFT.fetch_sub(1, Ordering::Relaxed) > 1 {
         return None;
     }
-    let count = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-    let round = count / every;
-    let wanted = if round.is_multiple_of(FULL_EVERY) { Wanted::Full } else { Wanted::Young };
-    count.is_multiple_of(every).then_some(wanted)
+    LEFT.store(every as i32, Ordering::Relaxed);
+    let round = ROUND.fetch_add(1, Ordering::Relaxed);
+    Some(if round % FULL_EVERY == FULL_EVERY - 1 { Wanted::Full } else { Wanted::Young })
+}
+
+/// After a collection. In a heap of many blocks the next one comes later, or programs would not end.
+pub(crate) fn collected(blocks: usize) {
+    let every = EVERY.load(Ordering::Relaxed) as usize;
+    LEFT.store((every * (1 + blocks / BLOCKS)) as i32, Ordering::Relaxed);
 }
 
 pub(crate) fn poison(address: usize, bytes: usize) {
