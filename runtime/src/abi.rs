@@ -367,7 +367,7 @@ pub struct Fiber {
     pub root: *mut Root,
     /// Reserved: slots of live references at foreign calls.
     pub ffi_roots: *mut *mut u8,
-    /// The earliest deadline of the open `within` statements, in ticks of the deadline clock; 0 for none.
+    /// The earliest deadline of the open `within` statements, as `task::deadline` writes it; 0 for none.
     pub deadline: AtomicU64,
     /// Highest address of the task stack: the conservative scan ends here.
     pub stack_base: *mut u8,

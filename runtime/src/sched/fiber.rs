@@ -51,6 +51,8 @@ pub(crate) struct FullFiber {
     pub(crate) is_unwinding: bool,
     /// Holds a stack that the collector must look at.
     pub(crate) in_use: bool,
+    /// Counts `within` statements.
+    pub(crate) withins: u64,
     /// Ran since the collector cleared this: only then can its stack refer to young objects.
     pub(crate) has_run: bool,
     pub(crate) what: What,
@@ -100,6 +102,7 @@ impl FullFiber {
             preempt: AtomicBool::new(false),
             is_unwinding: false,
             in_use: false,
+            withins: 0,
             has_run: false,
             what: What::Nothing,
             site: null(),

@@ -17,7 +17,7 @@ use super::fiber::{FullFiber, What, full, park};
 use super::thread::{self, After};
 use super::{queue, run, timer};
 use crate::abi::{Fiber, Site};
-use crate::task::{cancel, range};
+use crate::task::{cancel, deadline, range};
 
 /// Number of a wait of one fiber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,7 +94,7 @@ pub(crate) unsafe fn park(fiber: *mut Fiber, ticket: Ticket, what: What, site: *
     // SAFETY: the caller's promise.
     unsafe {
         let this = full(fiber);
-        let deadline = if (*this).is_unwinding { 0 } else { (*fiber).deadline.load(Ordering::Relaxed) };
+        let deadline = if (*this).is_unwinding { 0 } else { deadline::settle(fiber) };
         let entry = (deadline != 0).then(|| timer::add(deadline, this, ticket, Reason::Cancelled));
         // A cancellation that came before the wait ends it here, unless somebody was faster.
         if !cancel::is_wanted(fiber) || !claim(this, ticket, Reason::Cancelled) {

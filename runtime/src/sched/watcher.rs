@@ -13,7 +13,7 @@ use super::thread::{self, Thread, poll};
 use super::{clock, deadlock, idle, timer, worker, world};
 use crate::abi::{self, Fiber, state};
 use crate::ffi::{abandon, claim, reaper};
-use crate::task::cancel;
+use crate::task::{cancel, deadline};
 
 /// A fiber runs for this long before others that wait come first.
 const SLICE_NS: u64 = 10_000_000;
@@ -119,7 +119,7 @@ unsafe fn look_at(thread: *mut Thread, now: u64, seen: &mut Seen) {
         if fiber.is_null() {
             return;
         }
-        let deadline = (*fiber).deadline.load(Ordering::Relaxed);
+        let deadline = deadline::settled(&(*fiber).deadline);
         if deadline != 0 && deadline <= now {
             (*fiber).poll.store(1, Ordering::Release);
         } else if deadline != 0 {

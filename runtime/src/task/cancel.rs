@@ -9,7 +9,7 @@ use core::sync::atomic::{Ordering, fence};
 use super::landing::{self, FullLanding, Kind};
 use super::record::{self, FullTask, bits};
 use super::scope::{self, FullScope};
-use super::{failure, join, range};
+use super::{deadline, failure, join, range};
 use crate::abi::{Fiber, LANDED, Site, task_state};
 use crate::program::PROCESS;
 use crate::sched::fiber::{FullFiber, full};
@@ -76,7 +76,7 @@ pub(crate) unsafe fn is_wanted(fiber: *mut Fiber) -> bool {
 unsafe fn wanted(fiber: *mut Fiber) -> Option<*mut FullLanding> {
     // SAFETY: the caller's promise; scopes and tasks outlive what runs in them.
     unsafe {
-        let now = if (*fiber).deadline.load(Ordering::Relaxed) == 0 { 0 } else { clock::now() };
+        let now = if deadline::settle(fiber) == 0 { 0 } else { clock::now() };
         landing::chain(fiber)
             .filter(|&landing| match (*landing).kind {
                 Kind::Within(deadline) => deadline <= now,

@@ -6,6 +6,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
+use super::deadline;
 use super::record::FullTask;
 use super::scope::FullScope;
 use crate::abi::{Fiber, Landing, RangeRunner, Root};
@@ -40,6 +41,8 @@ impl FullLanding {
     pub(crate) unsafe fn new(fiber: *mut Fiber, kind: Kind) -> FullLanding {
         // SAFETY: the caller's promise.
         unsafe {
+            // What the landing restores must not count anew.
+            deadline::settle(fiber);
             FullLanding {
                 previous: (*fiber).landing.cast(),
                 sp: null_mut(),

@@ -4,10 +4,11 @@
 //! cancellations travel. Deliberately not here: who runs when (`sched`).
 //!
 //! Map: `record` (a task in memory) → `scope` (the children of an activation) → `spawn`, `join`, `run` (one task from start to
-//! end), `range` (parallel `for`) → `landing`, `cancel`, `within` (activations that end early), `failure` (panics on
+//! end), `range` (parallel `for`) → `landing`, `deadline`, `cancel`, `within` (activations that end early), `failure` (panics on
 //! their way to main).
 
 pub(crate) mod cancel;
+pub(crate) mod deadline;
 pub(crate) mod failure;
 pub(crate) mod join;
 pub(crate) mod landing;

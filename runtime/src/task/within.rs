@@ -5,8 +5,10 @@
 
 use core::sync::atomic::Ordering;
 
+use super::deadline;
 use super::landing::{self, FullLanding, Kind};
 use crate::abi::{Fiber, Landing};
+use crate::sched::fiber::full;
 use crate::sched::{clock, watcher};
 
 /// False: the deadline is not in the future, and the landing was not opened.
@@ -18,19 +20,27 @@ pub unsafe extern "C" fn coex_within_enter(fiber: *mut Fiber, landing: *mut Land
     if ns <= 0 {
         return false;
     }
-    let deadline = clock::after(ns);
     // SAFETY: the caller's promise.
     unsafe {
+        let this = full(fiber);
+        (*this).withins = (*this).withins.wrapping_add(1);
+        let outer = (*fiber).deadline.load(Ordering::Relaxed);
+        let deadline = match deadline::fresh(ns, (*this).withins) {
+            Some(fresh) if outer == 0 => fresh,
+            _ => earlier(deadline::settle(fiber), clock::after(ns)),
+        };
         let landing = landing.cast::<FullLanding>();
         landing.write(FullLanding::new(fiber, Kind::Within(deadline)));
         landing::enter(fiber, landing);
-        let outer = (*fiber).deadline.load(Ordering::Relaxed);
-        if outer == 0 || deadline < outer {
-            (*fiber).deadline.store(deadline, Ordering::Relaxed);
-        }
+        (*fiber).deadline.store(deadline, Ordering::Relaxed);
     }
     watcher::ensure_started();
     true
+}
+
+/// An inner deadline behind the outer one never acts: both pass together, and the outermost counts.
+fn earlier(outer: u64, inner: u64) -> u64 {
+    if outer == 0 { inner } else { outer.min(inner) }
 }
 
 /// The body has ended in time.
