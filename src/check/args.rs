@@ -119,7 +119,7 @@ impl<'a> Body<'_, 'a> {
             let mut value = self.expr(&arg.value, Some(target));
             value = self.convert(value, target, arg.value.span);
             if !in_order {
-                value = self.to_temp(value, &mut before);
+                value = self.argument_temp(value, &mut before);
             }
             values[*slot] = Some(value);
         }

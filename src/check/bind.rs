@@ -126,11 +126,16 @@ impl<'a> Body<'_, 'a> {
 
     /// Binds one name to a value by the rule of `x = e` or `const x = e`; `ty` is the written type.
     pub(crate) fn bind(&mut self, name: Ident, is_const: bool, value: Expr, out: &mut ir::Block) {
+        self.bind_value(name, is_const, value, false, out);
+    }
+
+    /// `pending`: the whole right side is a task call, which the variable waits for when it is evaluated (7.5).
+    pub(crate) fn bind_value(&mut self, name: Ident, is_const: bool, value: Expr, pending: bool, out: &mut ir::Block) {
         let Some(ty) = value.ty else { return };
         if is_const {
             self.check_const_once(name);
             let local = self.declare(name, ty, true);
-            self.store_local(local, value, out);
+            self.store_local(local, value, pending, out);
             return;
         }
         if let Some(local) = self.rebindable(name.name) {
@@ -138,7 +143,7 @@ impl<'a> Body<'_, 'a> {
                 let target = self.local_type(local);
                 let span = value.span;
                 let value = self.convert(value, target, span);
-                self.store_local(local, value, out);
+                self.store_local(local, value, pending, out);
                 self.restore(local);
             }
             return;
@@ -147,14 +152,14 @@ impl<'a> Body<'_, 'a> {
             self.requires_const(name);
         }
         let local = self.declare(name, ty, false);
-        self.store_local(local, value, out);
+        self.store_local(local, value, pending, out);
     }
 
-    fn store_local(&mut self, local: LocalId, value: Expr, out: &mut ir::Block) {
+    fn store_local(&mut self, local: LocalId, value: Expr, pending: bool, out: &mut ir::Block) {
         if self.captures_handle(&value) {
             self.frame().handle_closures.push(local);
         }
-        out.push(assign(local, value));
+        out.push(super::tasks::store(local, value, pending));
     }
 
     /// `(a, (b, _)) = e`.

@@ -63,6 +63,8 @@ pub(crate) struct Frame {
     pub(crate) result: Option<TypeId>,
     /// Loops open at this point.
     pub(crate) loops: Vec<OpenLoop>,
+    /// What has been moved in each open `within` body: all of it may have been when the body is cancelled.
+    pub(crate) withins: Vec<Moved>,
     /// Variables bound to lambdas that capture a handle.
     pub(crate) handle_closures: Vec<LocalId>,
 }

@@ -188,6 +188,7 @@ impl<'a> Body<'_, 'a> {
         };
         if kind == FunctionKind::Task {
             self.check_sent_values(&values, written.args);
+            return Expr { span: written.span, ..self.spawn_value(callee, values, result) };
         }
         let kind = ExprKind::CallValue { callee: Box::new(callee), args: values };
         Expr { kind, ty: result, span: written.span }
@@ -387,7 +388,7 @@ impl<'a> Body<'_, 'a> {
                 let value = self.expr(&arg.value, Some(ty));
                 let mut value = self.convert(value, ty, arg.value.span);
                 if !in_order {
-                    value = self.to_temp(value, &mut before);
+                    value = self.argument_temp(value, &mut before);
                 }
                 ExternArg::Value(value)
             });

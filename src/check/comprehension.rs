@@ -144,15 +144,22 @@ impl<'a> Body<'_, 'a> {
         let item = self.element_type(wanted, span);
         let ty = self.c.types.list(item);
         let result = self.temp(ty, span);
-        out.push(assign(result, make(ExprKind::ListLiteral(Vec::new()), ty, span)));
+        let mut loops = Vec::new();
+        let mut children = None;
         let walk = self.walk(iterable, binder);
-        self.for_loop(walk, binder, span, out, |this, stmts| {
+        self.for_loop(walk, binder, span, &mut loops, |this, stmts| {
             let mark = this.enter_block();
             match body.stmts.split_last() {
                 Some((ast::Stmt { kind: ast::StmtKind::Expr(last), .. }, before)) => {
                     this.stmts(before, stmts);
-                    let value = this.comprehended(last, wanted, item);
-                    this.add(RuntimeFunction::ListAppend, result, vec![value], span, stmts);
+                    let value = this.expr(last, wanted);
+                    let is_task = super::tasks::is_task_call(&value);
+                    let value = this.convert(value, item, last.span);
+                    if is_task && value.pending_call().is_some() {
+                        children = Some(value);
+                    } else {
+                        this.add(RuntimeFunction::ListAppend, result, vec![value], span, stmts);
+                    }
                 }
                 last => {
                     this.stmts(&body.stmts, stmts);
@@ -163,6 +170,14 @@ impl<'a> Body<'_, 'a> {
             }
             this.leave_block(mark);
         });
+        if let Some(value) = children
+            && let Some(Stmt { kind: StmtKind::For { iteration, body }, .. }) = loops.pop()
+        {
+            let (iteration, value) = (Box::new(iteration), Box::new(value));
+            return make(ExprKind::Collect { iteration, body, value, shared: Vec::new() }, ty, span);
+        }
+        out.push(assign(result, make(ExprKind::ListLiteral(Vec::new()), ty, span)));
+        out.append(&mut loops);
         self.local_expr(result, span)
     }
 }

@@ -6,6 +6,7 @@
 use super::body::{Body, make, unknown};
 use super::decls::{Entity, FnId};
 use super::scope::Found;
+use super::tasks::at_once;
 use crate::ast::{self, ExprKind as Ast, UnaryOp};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{Expr, ExprKind};
@@ -81,7 +82,7 @@ impl<'a> Body<'_, 'a> {
             }
             Ast::Unary { op: UnaryOp::Await, op_span, operand } => {
                 self.effect_in_formula("await", *op_span);
-                self.expr_or_nothing(operand, expected)
+                at_once(self.expr_or_nothing(operand, expected))
             }
             Ast::Binary { op, op_span, left, right } => self.binary(*op, *op_span, left, right, span, expected),
             Ast::Range { start, end } => {

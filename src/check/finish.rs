@@ -164,7 +164,9 @@ impl Visitor for Finisher<'_, '_, '_> {
             expr.ty = Some(self.body.resolve(ty));
         }
         match &mut expr.kind {
-            ExprKind::Call { func, .. } | ExprKind::FunctionValue(func) => self.target(func),
+            ExprKind::Call { func, .. } | ExprKind::Spawn { func, .. } | ExprKind::FunctionValue(func) => {
+                self.target(func);
+            }
             _ => {}
         }
         expr_parts(expr, self);

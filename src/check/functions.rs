@@ -121,6 +121,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         captures: Vec::new(),
         result,
         loops: Vec::new(),
+        withins: Vec::new(),
         handle_closures: Vec::new(),
     };
     Body {

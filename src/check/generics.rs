@@ -91,7 +91,10 @@ impl<'a> Body<'_, 'a> {
         all.append(&mut values);
         let func = self.target(function, type_args, name_span);
         self.set_last_call(kind, name);
-        let call = Expr { kind: ExprKind::Call { func, args: Vec::new() }, ty: result, span };
+        let call = match kind {
+            FunctionKind::Task => self.spawn(func, result, span),
+            _ => Expr { kind: ExprKind::Call { func, args: Vec::new() }, ty: result, span },
+        };
         self.with_arguments(call, all, receiver_count, before)
     }
 
@@ -150,13 +153,17 @@ impl<'a> Body<'_, 'a> {
                 *args = values;
             }
             ExprKind::Aggregate(items) => *items = values,
+            ExprKind::Join(task) => match &mut task.kind {
+                ExprKind::Spawn { args, .. } => *args = values,
+                _ => crate::bug!("arguments for a task that has them"),
+            },
             _ => crate::bug!("arguments for an expression that takes none"),
         }
         if before.is_empty() {
             return call;
         }
         let (ty, span) = (call.ty, call.span);
-        if ty.is_some() {
+        if ty.is_some() || matches!(call.kind, ExprKind::Join(_)) {
             return Expr { kind: ExprKind::Block { stmts: before, value: Some(Box::new(call)) }, ty, span };
         }
         before.push(crate::ir::Stmt { kind: crate::ir::StmtKind::Expr(call), span });
@@ -193,7 +200,11 @@ impl<'a> Body<'_, 'a> {
         }
         let result = result.map(|result| self.c.substitute(result, &env));
         let func = self.target(function, type_args, span);
-        let call = Expr { kind: ExprKind::Call { func, args: values }, ty: result, span };
+        let call = match kind {
+            FunctionKind::Task => self.spawn(func, result, span),
+            _ => Expr { kind: ExprKind::Call { func, args: Vec::new() }, ty: result, span },
+        };
+        let call = self.with_arguments(call, values, 0, Vec::new());
         let Some(dropped) = dropped else { return Some(call) };
         let before = ir::Stmt { span: dropped.span, kind: StmtKind::Expr(dropped) };
         Some(Expr { kind: ExprKind::Block { stmts: vec![before], value: Some(Box::new(call)) }, ty: result, span })

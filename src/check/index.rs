@@ -4,6 +4,7 @@
 //! Deliberately not here: assignment to them (`place`).
 
 use super::body::{Body, assign, make, unknown};
+use super::tasks::at_once;
 use crate::ast::{self, ExprKind as Ast};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, ArithmeticOp, CompareOp, Expr, ExprKind, RuntimeFunction};
@@ -15,13 +16,13 @@ impl<'a> Body<'_, 'a> {
         if let [ast::Expr { kind: Ast::Range { start, end }, .. }] = indices {
             return self.slice(base, Some(start), Some(end), span);
         }
-        let base = self.expr(base, None);
+        let base = self.consumed(base, None);
         let base = self.unwrapped(base);
         let ty = base.ty.unwrap_or(types::UNKNOWN);
         if let Type::User { decl, .. } = *self.shape(ty)
             && let Some(get) = self.protocol(decl, "get")
         {
-            let args = indices.iter().map(|index| (self.expr(index, None), index.span)).collect();
+            let args = indices.iter().map(|index| (self.consumed(index, None), index.span)).collect();
             let Some(call) = self.call_method(get, base, args, span) else { return unknown(span) };
             return self.value_of_protocol(call, "get", span);
         }
@@ -31,7 +32,7 @@ impl<'a> Body<'_, 'a> {
         };
         let index = match indices {
             [index] => {
-                let value = self.expr(index, Some(key));
+                let value = self.consumed(index, Some(key));
                 (value, index.span)
             }
             _ => {
@@ -91,7 +92,7 @@ impl<'a> Body<'_, 'a> {
         end: Option<&'a ast::Expr>,
         span: Span,
     ) -> Expr {
-        let base = self.expr(base, None);
+        let base = self.consumed(base, None);
         let base = self.unwrapped(base);
         let ty = base.ty.unwrap_or(types::UNKNOWN);
         if let Type::User { decl, .. } = *self.shape(ty)
@@ -124,11 +125,11 @@ impl<'a> Body<'_, 'a> {
         span: Span,
     ) -> (Expr, Expr) {
         let start = match start {
-            Some(start) => self.expr_to(start, types::INT),
+            Some(start) => at_once(self.expr_to(start, types::INT)),
             None => make(ExprKind::Int(0), types::INT, span),
         };
         let end = match end {
-            Some(end) => self.expr_to(end, types::INT),
+            Some(end) => at_once(self.expr_to(end, types::INT)),
             None => make(ExprKind::Int(i64::MAX), types::INT, span),
         };
         (start, end)

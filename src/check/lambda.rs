@@ -23,6 +23,7 @@ impl<'a> Body<'_, 'a> {
             captures: Vec::new(),
             result: None,
             loops: Vec::new(),
+            withins: Vec::new(),
             handle_closures: Vec::new(),
         });
         let mark = self.enter_block();

@@ -25,7 +25,7 @@ impl<'a> Body<'_, 'a> {
     ) -> Expr {
         match self.base(base) {
             Base::Value => {
-                let value = self.expr(base, None);
+                let value = self.consumed(base, None);
                 self.field(value, name, span)
             }
             owner => self.static_value(owner, name, type_args, span, expected),
@@ -113,7 +113,7 @@ impl<'a> Body<'_, 'a> {
 
     /// `e.0`.
     pub(crate) fn position(&mut self, base: &'a ast::Expr, position: u32, at: Span, span: Span) -> Expr {
-        let base = self.expr(base, None);
+        let base = self.consumed(base, None);
         self.position_of(base, position, at, span)
     }
 
@@ -146,7 +146,7 @@ impl<'a> Body<'_, 'a> {
     pub(crate) fn call_member(&mut self, base: &'a ast::Expr, name: Ident, written: Written<'a>) -> Expr {
         match self.base(base) {
             Base::Value => {
-                let receiver = self.expr(base, None);
+                let receiver = self.consumed(base, None);
                 self.call_on_value(receiver, name, written)
             }
             owner => self.call_static(owner, name, written),

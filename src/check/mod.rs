@@ -44,9 +44,11 @@ mod scope;
 mod signatures;
 mod statics;
 mod stmt;
+mod tasks;
 mod traits;
 mod types;
 mod unify;
+mod within;
 
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::ir;

@@ -33,6 +33,9 @@ impl Body<'_, '_> {
     pub(crate) fn move_out(&mut self, name: Ident) {
         if let Some(local) = self.rebindable(name.name) {
             self.moved.push((local, name.span));
+            for seen in &mut self.frame().withins {
+                seen.push((local, name.span));
+            }
         }
     }
 

@@ -406,7 +406,7 @@ impl<'a> Body<'_, 'a> {
         self.exit_value(otherwise, &mut leave);
         let failed = make(ExprKind::Not(Box::new(condition)), types::BOOL, span);
         let kind = StmtKind::If { arms: vec![(failed, leave)], otherwise: Vec::new() };
-        let value = self.expr_or_nothing(then, expected);
+        let value = super::tasks::at_once(self.expr_or_nothing(then, expected));
         let ty = value.ty;
         let stmts = vec![Stmt { kind, span }];
         if ty.is_none() {

@@ -264,7 +264,7 @@ impl<'a> Body<'_, 'a> {
         if let Type::User { decl, .. } = *shape {
             let mut args = Vec::new();
             for index in indices {
-                let mut value = self.expr(index, None);
+                let mut value = self.consumed(index, None);
                 if again {
                     value = self.to_temp(value, out);
                 }
@@ -297,7 +297,7 @@ impl<'a> Body<'_, 'a> {
             self.not_indexable(ty, span, span);
             return None;
         };
-        let mut index_value = self.expr_to(index, key);
+        let mut index_value = super::tasks::at_once(self.expr_to(index, key));
         if again {
             index_value = self.to_temp(index_value, out);
         }

@@ -100,15 +100,9 @@ impl<'a> Body<'_, 'a> {
                 }
                 true
             }
-            AstStmt::Within { body, otherwise, .. } => {
-                if !self.effect_in_formula("within", keyword(span, 6)) {
-                    self.unsupported(keyword(span, 6), "within");
-                }
-                // Its blocks are checked for faults of their own.
-                let mut ignored = Vec::new();
-                let first = self.block(body, &mut ignored);
-                let second = otherwise.as_ref().is_none_or(|block| self.block(block, &mut ignored));
-                first || second
+            AstStmt::Within { duration, body, otherwise } => {
+                self.effect_in_formula("within", keyword(span, 6));
+                self.within(duration, body, otherwise.as_ref(), span, out)
             }
             AstStmt::Return(value) => {
                 self.return_stmt(value.as_ref(), span, out);
@@ -160,6 +154,7 @@ impl<'a> Body<'_, 'a> {
             };
             (self.right_side(value, target, out), moved)
         };
+        let pending = super::tasks::is_task_call(&value);
         let value = match target {
             // A variable that is rebound converts in `bind`, with the same place.
             Some(target) => {
@@ -171,7 +166,7 @@ impl<'a> Body<'_, 'a> {
         if let Some(source) = moved {
             self.move_out(source);
         }
-        self.bind(name, is_const, value, out);
+        self.bind_value(name, is_const, value, pending, out);
     }
 
     pub(crate) fn right_side(&mut self, value: &'a RightSide, target: Option<TypeId>, out: &mut ir::Block) -> Expr {

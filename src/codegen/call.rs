@@ -17,7 +17,7 @@ use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{BasicValue, CallSiteValue, FunctionValue, PointerValue};
 use std::mem::offset_of;
 
-const CODE_OFFSET: u64 = offset_of!(coex_runtime::abi::ClosureObject, code) as u64;
+pub(super) const CODE_OFFSET: u64 = offset_of!(coex_runtime::abi::ClosureObject, code) as u64;
 
 impl<'ctx> Body<'_, 'ctx> {
     pub(super) fn call(&mut self, func: FuncId, args: &[Expr], span: Span) -> Option<Value<'ctx>> {

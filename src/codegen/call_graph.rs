@@ -7,6 +7,8 @@ use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, St
 
 pub(super) struct CallGraph {
     recursive: Vec<bool>,
+    /// With one more, for what is called through values.
+    deep: Vec<bool>,
     bounded: Vec<bool>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
@@ -46,12 +48,18 @@ impl CallGraph {
         }
         let recursive = in_cycles(&edges.calls);
         let bounded = bounded(&edges, &recursive);
-        CallGraph { recursive, bounded, branching: edges.branching, lambda: edges.lambda, weights: edges.weights }
+        let deep = deep(&edges.calls, &recursive);
+        CallGraph { recursive, deep, bounded, branching: edges.branching, lambda: edges.lambda, weights: edges.weights }
     }
 
     /// The function lies on a cycle of calls.
     pub(super) fn is_recursive(&self, func: FuncId) -> bool {
         self.recursive[func.0 as usize]
+    }
+
+    /// Calls below this function may be nested without limit.
+    pub(super) fn is_deep(&self, func: FuncId) -> bool {
+        self.deep[func.0 as usize]
     }
 
     /// LLVM may turn a last recursive call into a loop: another one remains, so that endless recursion still ends in a
@@ -67,7 +75,12 @@ impl CallGraph {
             Node::Loop => bounded = false,
             Node::Expr(expr) => match &expr.kind {
                 ExprKind::Call { func, .. } => bounded &= self.bounded[func.0 as usize],
-                ExprKind::CallValue { .. } | ExprKind::CallExtern { .. } => bounded = false,
+                ExprKind::CallValue { .. }
+                | ExprKind::CallExtern { .. }
+                | ExprKind::Spawn { .. }
+                | ExprKind::SpawnValue { .. }
+                | ExprKind::Join(_)
+                | ExprKind::Collect { .. } => bounded = false,
                 _ => {}
             },
         });
@@ -111,8 +124,12 @@ impl Edges {
             ExprKind::Arithmetic { left, right, .. } => {
                 self.branching[self.current] |= self.calls_itself(left) && self.calls_itself(right);
             }
-            ExprKind::CallExtern { .. } => self.loops[self.current] = true,
+            ExprKind::CallExtern { .. } | ExprKind::Join(_) => self.loops[self.current] = true,
             ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
+            // A waiting task may run its child on its own stack.
+            ExprKind::Spawn { func, .. } => self.calls[self.current].push(func.0 as usize),
+            ExprKind::SpawnValue { .. } => self.calls[self.current].push(through_value),
+            ExprKind::Collect { .. } => self.loops[self.current] = true,
             ExprKind::FunctionValue(func) => self.calls[through_value].push(func.0 as usize),
             ExprKind::Closure { func, .. } => {
                 self.calls[through_value].push(func.0 as usize);
@@ -124,6 +141,23 @@ impl Edges {
 
     fn calls_itself(&self, expr: &Expr) -> bool {
         matches!(expr.kind, ExprKind::Call { func, .. } if func.0 as usize == self.current)
+    }
+}
+
+/// Functions that reach a cycle of calls, or call something through a value.
+fn deep(calls: &[Vec<usize>], recursive: &[bool]) -> Vec<bool> {
+    let mut deep = recursive.to_vec();
+    if let Some(through_value) = deep.last_mut() {
+        *through_value = true;
+    }
+    loop {
+        let before = deep.iter().filter(|deep| **deep).count();
+        for func in 0..calls.len() {
+            deep[func] |= calls[func].iter().any(|&callee| deep[callee]);
+        }
+        if deep.iter().filter(|deep| **deep).count() == before {
+            return deep;
+        }
     }
 }
 
@@ -205,8 +239,15 @@ fn visit_block(block: &Block, visit: &mut impl FnMut(Node<'_>)) {
 
 fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(Node<'_>)) {
     match &stmt.kind {
-        StmtKind::Assign { value, .. } | StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
-            visit_expr(value, visit)
+        StmtKind::Assign { value, .. }
+        | StmtKind::Pend { value, .. }
+        | StmtKind::Expr(value)
+        | StmtKind::Return(Some(value)) => visit_expr(value, visit),
+        StmtKind::Within { duration, body, otherwise, .. } => {
+            visit(Node::Loop);
+            visit_expr(duration, visit);
+            visit_block(body, visit);
+            visit_block(otherwise, visit);
         }
         StmtKind::If { arms, otherwise } => {
             for (condition, block) in arms {
@@ -225,6 +266,7 @@ fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(Node<'_>)) {
             visit_iteration(iteration, visit);
             visit_block(body, visit);
         }
+        StmtKind::Scope(body) => visit_block(body, visit),
         StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
     }
 }
@@ -253,13 +295,14 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
     match &expr.kind {
         ExprKind::Closure { captures: items, .. }
         | ExprKind::Call { args: items, .. }
+        | ExprKind::Spawn { args: items, .. }
         | ExprKind::Runtime { args: items, .. }
         | ExprKind::Aggregate(items)
         | ExprKind::Case { args: items, .. }
         | ExprKind::ListLiteral(items)
         | ExprKind::ArrayLiteral(items)
         | ExprKind::SetLiteral(items) => items.iter().for_each(|item| visit_expr(item, visit)),
-        ExprKind::CallValue { callee, args } => {
+        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
             visit_expr(callee, visit);
             args.iter().for_each(|arg| visit_expr(arg, visit));
         }
@@ -269,6 +312,11 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
                     visit_expr(value, visit);
                 }
             }
+        }
+        ExprKind::Collect { iteration, body, value, .. } => {
+            visit_iteration(iteration, visit);
+            visit_block(body, visit);
+            visit_expr(value, visit);
         }
         ExprKind::MapLiteral(entries) => {
             for (key, value) in entries {
@@ -307,6 +355,8 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         | ExprKind::IsSome(operand)
         | ExprKind::Unwrap(operand)
         | ExprKind::UnwrapUnchecked(operand)
+        | ExprKind::Join(operand)
+        | ExprKind::DropTask(operand)
         | ExprKind::Convert { operand, .. } => visit_expr(operand, visit),
         ExprKind::Int(_)
         | ExprKind::Float(_)

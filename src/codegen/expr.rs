@@ -5,6 +5,7 @@
 
 use super::emit::{Value, poison, zero};
 use super::function::Body;
+use super::rounds::Rounds;
 use crate::ir::{Expr, ExprKind};
 use crate::types::TypeId;
 use inkwell::values::{IntValue, PointerValue};
@@ -83,6 +84,17 @@ impl<'ctx> Body<'_, 'ctx> {
 
             ExprKind::Call { func, args } => return self.call(*func, args, expr.span),
             ExprKind::CallValue { callee, args } => return self.call_value(callee, args, expr.span),
+            ExprKind::Spawn { func, args } => self.spawn(*func, args, expr.span),
+            ExprKind::SpawnValue { callee, args } => self.spawn_value(callee, args, expr.span),
+            ExprKind::Join(task) => return self.join(task, expr.ty, expr.span),
+            ExprKind::DropTask(task) => {
+                self.drop_task(task);
+                return None;
+            }
+            ExprKind::Collect { iteration, body, value, shared } => {
+                let rounds = Rounds { iteration, body, value, shared };
+                self.collect_tasks(&rounds, self.type_of(expr), expr.span)
+            }
             ExprKind::CallExtern { callee, args } => return self.call_extern(*callee, args, expr.span),
             ExprKind::Runtime { function, args } => return self.runtime_expr(*function, args, expr.ty, expr.span),
 

@@ -6,7 +6,9 @@
 use super::context::Codegen;
 use super::emit::{Emit, Value, built};
 use super::types_table::object_size;
+use super::within::Outlined;
 use crate::ir::{FuncId, Function, LocalId, RuntimeFunction};
+use crate::source::Span;
 use crate::types::{FunctionKind, TypeId};
 use coex_runtime::abi::offset;
 use inkwell::IntPredicate;
@@ -29,6 +31,10 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) loops: Vec<LoopTargets<'ctx>>,
     /// The function runs under a root of its own.
     pub(super) has_root: bool,
+    /// Open scopes, with the place whose barrier they wait at.
+    pub(super) scopes: Vec<(PointerValue<'ctx>, Span)>,
+    /// This is the body of a `within`, as a function of its own.
+    pub(super) outlined: Option<Outlined<'ctx>>,
     /// Where places of debug information belong to.
     pub(super) scope: Option<DIScope<'ctx>>,
     /// Builds allocas, at the end of the entry block.
@@ -110,6 +116,8 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             locals: Vec::new(),
             loops: Vec::new(),
             has_root: false,
+            scopes: Vec::new(),
+            outlined: None,
             scope: None,
             entry,
             start,
@@ -176,6 +184,10 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
     }
 
     pub(super) fn leave(&mut self, value: Option<Value<'ctx>>) {
+        self.leave_scopes();
+        if self.return_outlined(value) {
+            return;
+        }
         if self.has_root {
             self.leave_root();
         }

@@ -53,7 +53,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.at(next);
     }
 
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         let word = self.emit.load(self.emit.types.i32, self.emit.offset(self.fiber, offset::FIBER_POLL as u64));
         if let Some(load) = word.as_instruction_value() {
             // Another thread writes it: the load must stay in the loop.
@@ -110,7 +110,12 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     /// How many values a range yields; unsigned, so that no range overflows.
-    fn range_rounds(&self, start: IntValue<'ctx>, end: IntValue<'ctx>, step: IntValue<'ctx>) -> IntValue<'ctx> {
+    pub(super) fn range_rounds(
+        &self,
+        start: IntValue<'ctx>,
+        end: IntValue<'ctx>,
+        step: IntValue<'ctx>,
+    ) -> IntValue<'ctx> {
         let emit = &self.emit;
         let zero = emit.types.int(0);
         let up = emit.compare(IntPredicate::SGT, step, zero);

@@ -31,10 +31,13 @@ mod loops;
 mod object;
 mod optional;
 mod roots;
+mod rounds;
 mod runtime_calls;
 mod start;
 mod stmt;
+mod tasks;
 mod types_table;
+mod within;
 
 #[cfg(test)]
 mod tests;

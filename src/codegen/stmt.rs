@@ -3,7 +3,7 @@
 //! In: statements of the typed IR. Out: instructions and blocks. After a statement that leaves, lowering goes on in a
 //! block that nothing reaches. Deliberately not here: `for`, see `loops`.
 
-use super::function::{Body, LoopTargets};
+use super::function::Body;
 use crate::bug;
 use crate::ir::{Block, Expr, Stmt, StmtKind};
 
@@ -32,21 +32,15 @@ impl<'ctx> Body<'_, 'ctx> {
                 self.leave(value.filter(|_| self.ir.result.is_some()));
                 self.start_dead_code();
             }
-            StmtKind::Break => {
-                self.emit.jump(self.innermost_loop().exit);
+            StmtKind::Break | StmtKind::Continue => {
+                self.leave_loop(matches!(stmt.kind, StmtKind::Break));
                 self.start_dead_code();
             }
-            StmtKind::Continue => {
-                self.emit.jump(self.innermost_loop().next);
-                self.start_dead_code();
+            StmtKind::Within { duration, body, otherwise, shared } => {
+                self.within(duration, body, otherwise, shared, stmt.span);
             }
-        }
-    }
-
-    fn innermost_loop(&self) -> LoopTargets<'ctx> {
-        match self.loops.last() {
-            Some(targets) => *targets,
-            None => bug!("break or continue outside a loop"),
+            StmtKind::Scope(body) => self.scope(body, stmt.span),
+            StmtKind::Pend { .. } => bug!("a pending binding after the passes"),
         }
     }
 

@@ -6,6 +6,7 @@
 //! Deliberately not here: layout, control-flow graphs, anything of LLVM.
 
 mod ids;
+mod pending;
 pub mod print;
 pub mod verify;
 pub mod visit;
@@ -86,15 +87,21 @@ pub struct Local {
 
 pub type Block = Vec<Stmt>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stmt {
     pub kind: StmtKind,
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum StmtKind {
     Assign {
+        local: LocalId,
+        value: Expr,
+    },
+    /// `x = work(1)`: the variable has the value when it is next evaluated. The value is a [`ExprKind::Join`] of a spawn
+    /// inside of conversions, which happen after the join. The pass `tasks` replaces it.
+    Pend {
         local: LocalId,
         value: Expr,
     },
@@ -113,6 +120,17 @@ pub enum StmtKind {
         iteration: Iteration,
         body: Block,
     },
+    /// The body with a deadline, in nanoseconds from its start; a scope of its own for spawned tasks. When it is cancelled,
+    /// the other block.
+    Within {
+        duration: Expr,
+        body: Block,
+        otherwise: Block,
+        /// Variables that occur in the body and outside of it; the pass `outlined` fills it in.
+        shared: Vec<LocalId>,
+    },
+    /// Tasks spawned in these statements are joined before they end, however they end; made by the pass `tasks`.
+    Scope(Block),
     Return(Option<Expr>),
     /// Innermost loop.
     Break,
@@ -120,7 +138,7 @@ pub enum StmtKind {
 }
 
 /// What a `for` walks over. The iterable is evaluated once; the locals are assigned before each round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Iteration {
     /// Half-open; with a negative step it counts down to above `end`. Step 0 panics; absent means 1.
     Range {
@@ -157,7 +175,7 @@ pub enum Iteration {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Expr {
     pub kind: ExprKind,
     /// `None`: the expression has no value (a call of a function without result, a panic).
@@ -166,7 +184,7 @@ pub struct Expr {
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ExprKind {
     /// int, byte or char.
     Int(i64),
@@ -243,6 +261,30 @@ pub enum ExprKind {
         callee: ExternId,
         args: Vec<ExternArg>,
     },
+    /// Starts a task. The value is the pending call, of type `Type::Task`; the zero of that type is none.
+    Spawn {
+        func: FuncId,
+        args: Vec<Expr>,
+    },
+    /// Through a value of a task type.
+    SpawnValue {
+        callee: Box<Expr>,
+        args: Vec<Expr>,
+    },
+    /// Waits for a pending call and takes its result; the call is over then.
+    Join(Box<Expr>),
+    /// Nobody asks for the result of a pending call any more.
+    DropTask(Box<Expr>),
+    /// The list of the values, one for each round: what `check` makes has a [`ExprKind::Join`] of a spawn inside of
+    /// conversions as its value, and joins after all rounds. The pass `tasks` leaves only those whose rounds may run side by
+    /// side, and in any order: there the value calls the task, and the statements only assign locals of the round.
+    Collect {
+        iteration: Box<Iteration>,
+        body: Block,
+        value: Box<Expr>,
+        /// Variables that occur in a round and outside of it; the pass `outlined` fills it in.
+        shared: Vec<LocalId>,
+    },
     /// A runtime function; arguments as its table row says, without the parameters that codegen adds.
     Runtime {
         function: RuntimeFunction,
@@ -277,7 +319,7 @@ pub enum ExprKind {
     },
     /// T to `T?`.
     Some(Box<Expr>),
-    /// `T?` to bool; also for handles.
+    /// `T?` to bool; also for handles and pending calls.
     IsSome(Box<Expr>),
     /// `T?` to T; panics when nil.
     Unwrap(Box<Expr>),
@@ -349,7 +391,7 @@ pub enum Conversion {
     Identity,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ExternArg {
     Value(Expr),
     /// The variable is read (buffers) and rebound after the call.
@@ -406,6 +448,21 @@ pub enum ErrorRule {
     Null,
     Errno,
     Fail,
+}
+
+impl Iteration {
+    /// The variables that each round begins with.
+    pub fn locals(&self) -> Vec<LocalId> {
+        match self {
+            Iteration::Range { local, .. }
+            | Iteration::List { local, .. }
+            | Iteration::Array { local, .. }
+            | Iteration::Set { local, .. }
+            | Iteration::MapKeys { local, .. }
+            | Iteration::String { local, .. } => vec![*local],
+            Iteration::MapEntries { key, value, .. } => vec![*key, *value],
+        }
+    }
 }
 
 impl Program {

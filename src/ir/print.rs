@@ -103,6 +103,19 @@ impl Printer<'_> {
                 let text = format!("{} = {}", self.local(function, *local), self.expr(function, depth, value));
                 self.line(depth, &text);
             }
+            StmtKind::Pend { local, value } => {
+                let text = format!("{} = pending {}", self.local(function, *local), self.expr(function, depth, value));
+                self.line(depth, &text);
+            }
+            StmtKind::Within { duration, body, otherwise, .. } => {
+                let text = format!("within {}", self.expr(function, depth, duration));
+                self.line(depth, &text);
+                self.block(function, depth + 1, body);
+                if !otherwise.is_empty() {
+                    self.line(depth, "else");
+                    self.block(function, depth + 1, otherwise);
+                }
+            }
             StmtKind::Expr(value) => {
                 let text = self.expr(function, depth, value);
                 self.line(depth, &text);
@@ -127,6 +140,10 @@ impl Printer<'_> {
             StmtKind::For { iteration, body } => {
                 let text = format!("for {}", self.iteration(function, depth, iteration));
                 self.line(depth, &text);
+                self.block(function, depth + 1, body);
+            }
+            StmtKind::Scope(body) => {
+                self.line(depth, "scope");
                 self.block(function, depth + 1, body);
             }
             StmtKind::Return(None) => self.line(depth, "return"),
@@ -195,6 +212,16 @@ impl Printer<'_> {
                 format!("f{}.{}({})", func.0, self.program.function(*func).name, many(args))
             }
             ExprKind::CallValue { callee, args } => format!("call {}({})", one(callee), many(args)),
+            ExprKind::Spawn { func, args } => {
+                format!("spawn f{}.{}({})", func.0, self.program.function(*func).name, many(args))
+            }
+            ExprKind::SpawnValue { callee, args } => format!("spawn {}({})", one(callee), many(args)),
+            ExprKind::Join(task) => format!("join({})", one(task)),
+            ExprKind::DropTask(task) => format!("drop({})", one(task)),
+            ExprKind::Collect { iteration, body, value, .. } => {
+                let iteration = self.iteration(function, depth, iteration);
+                format!("collect {iteration} {}", self.inner_block(function, depth, body, Some(value)))
+            }
             ExprKind::CallExtern { callee, args } => {
                 let args = args.iter().map(|arg| match arg {
                     ExternArg::Value(value) => one(value),

@@ -85,6 +85,15 @@ impl Verifier<'_> {
                 let wanted = self.local(*local)?;
                 self.typed(value, wanted, loops, "assignment")
             }
+            StmtKind::Pend { local, value } => {
+                let wanted = self.local(*local)?;
+                self.typed(value, wanted, loops, "pending binding")
+            }
+            StmtKind::Within { duration, body, otherwise, .. } => {
+                self.typed(duration, types::INT, loops, "duration")?;
+                self.block(body, loops)?;
+                self.block(otherwise, loops)
+            }
             StmtKind::Expr(value) => self.expr(value, loops),
             StmtKind::If { arms, otherwise } => {
                 for (condition, body) in arms {
@@ -101,6 +110,7 @@ impl Verifier<'_> {
                 self.iteration(iteration, loops)?;
                 self.block(body, loops + 1)
             }
+            StmtKind::Scope(body) => self.block(body, loops),
             StmtKind::Return(value) => match (value, self.function.result) {
                 (None, None) => Ok(()),
                 (Some(value), Some(ty)) => self.typed(value, ty, loops, "return"),
@@ -212,6 +222,33 @@ impl Verifier<'_> {
             }
             ExprKind::Call { func, args } => self.call(*func, args, loops),
             ExprKind::CallValue { callee, args } => self.expr(callee, loops).and_then(|()| self.all(args, loops)),
+            ExprKind::Spawn { func, args } => {
+                let result = self.program.functions.get(func.0 as usize).ok_or("spawn of a missing function")?.result;
+                self.pending(expr, result).and_then(|()| self.call(*func, args, loops))
+            }
+            ExprKind::SpawnValue { callee, args } => {
+                let Some(Type::Function { result, .. }) = callee.ty.map(|ty| self.program.types.get(ty)) else {
+                    return Err("spawn of something else".into());
+                };
+                self.pending(expr, *result)?;
+                self.expr(callee, loops).and_then(|()| self.all(args, loops))
+            }
+            ExprKind::Join(task) => {
+                self.pending(task, expr.ty)?;
+                self.expr(task, loops)
+            }
+            ExprKind::DropTask(task) => match task.ty.map(|ty| self.program.types.get(ty)) {
+                Some(Type::Task(_)) => self.expr(task, loops),
+                _ => Err("drop of something that is not pending".into()),
+            },
+            ExprKind::Collect { iteration, body, value, .. } => {
+                self.iteration(iteration, loops)?;
+                self.block(body, loops + 1)?;
+                let Some(Type::List(item)) = expr.ty.map(|ty| self.program.types.get(ty)) else {
+                    return Err("a collecting loop makes a list".into());
+                };
+                self.typed(value, *item, loops + 1, "collected value")
+            }
             ExprKind::CallExtern { callee, args } => self.extern_call(*callee, args, loops),
             ExprKind::Runtime { function, args } => self.runtime(*function, args, expr, loops),
             ExprKind::Aggregate(items)
@@ -239,6 +276,15 @@ impl Verifier<'_> {
 
     fn valued(&self, expr: &Expr) -> Verdict {
         if expr.ty.is_some() { Ok(()) } else { Err(format!("{:?} has no type", std::mem::discriminant(&expr.kind))) }
+    }
+
+    /// The expression is a pending call with this result.
+    fn pending(&self, task: &Expr, result: Option<TypeId>) -> Verdict {
+        match (task.ty.map(|ty| self.program.types.get(ty)), result) {
+            (Some(Type::Task(Some(found))), Some(wanted)) => self.same(*found, wanted, "result of a task"),
+            (Some(Type::Task(None)), None) => Ok(()),
+            _ => Err("a pending call of another type".into()),
+        }
     }
 
     fn call(&self, func: FuncId, args: &[Expr], loops: usize) -> Verdict {

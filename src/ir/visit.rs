@@ -20,7 +20,10 @@ pub trait Visitor {
 /// The expressions and blocks directly in a statement.
 pub fn stmt_parts<V: Visitor + ?Sized>(stmt: &mut Stmt, visitor: &mut V) {
     match &mut stmt.kind {
-        StmtKind::Assign { value, .. } | StmtKind::Expr(value) | StmtKind::Return(Some(value)) => visitor.expr(value),
+        StmtKind::Assign { value, .. }
+        | StmtKind::Pend { value, .. }
+        | StmtKind::Expr(value)
+        | StmtKind::Return(Some(value)) => visitor.expr(value),
         StmtKind::If { arms, otherwise } => {
             for (condition, block) in arms {
                 visitor.expr(condition);
@@ -33,22 +36,33 @@ pub fn stmt_parts<V: Visitor + ?Sized>(stmt: &mut Stmt, visitor: &mut V) {
             visitor.block(body);
         }
         StmtKind::For { iteration, body } => {
-            match iteration {
-                Iteration::Range { start, end, step, .. } => {
-                    visitor.expr(start);
-                    visitor.expr(end);
-                    step.iter_mut().for_each(|step| visitor.expr(step));
-                }
-                Iteration::List { list: over, .. }
-                | Iteration::Array { array: over, .. }
-                | Iteration::Set { set: over, .. }
-                | Iteration::MapKeys { map: over, .. }
-                | Iteration::MapEntries { map: over, .. }
-                | Iteration::String { string: over, .. } => visitor.expr(over),
-            }
+            iteration_parts(iteration, visitor);
             visitor.block(body);
         }
+        StmtKind::Within { duration, body, otherwise, .. } => {
+            visitor.expr(duration);
+            visitor.block(body);
+            visitor.block(otherwise);
+        }
+        StmtKind::Scope(body) => visitor.block(body),
         StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
+    }
+}
+
+/// What is evaluated once, before the first round.
+pub fn iteration_parts<V: Visitor + ?Sized>(iteration: &mut Iteration, visitor: &mut V) {
+    match iteration {
+        Iteration::Range { start, end, step, .. } => {
+            visitor.expr(start);
+            visitor.expr(end);
+            step.iter_mut().for_each(|step| visitor.expr(step));
+        }
+        Iteration::List { list: over, .. }
+        | Iteration::Array { array: over, .. }
+        | Iteration::Set { set: over, .. }
+        | Iteration::MapKeys { map: over, .. }
+        | Iteration::MapEntries { map: over, .. }
+        | Iteration::String { string: over, .. } => visitor.expr(over),
     }
 }
 
@@ -83,6 +97,8 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         | ExprKind::IsSome(operand)
         | ExprKind::Unwrap(operand)
         | ExprKind::UnwrapUnchecked(operand)
+        | ExprKind::Join(operand)
+        | ExprKind::DropTask(operand)
         | ExprKind::Convert { operand, .. } => visitor.expr(operand),
         ExprKind::If { condition, then, otherwise } => {
             visitor.expr(condition);
@@ -95,13 +111,14 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         }
         ExprKind::Closure { captures: list, .. }
         | ExprKind::Call { args: list, .. }
+        | ExprKind::Spawn { args: list, .. }
         | ExprKind::Runtime { args: list, .. }
         | ExprKind::Aggregate(list)
         | ExprKind::Case { args: list, .. }
         | ExprKind::ListLiteral(list)
         | ExprKind::ArrayLiteral(list)
         | ExprKind::SetLiteral(list) => list.iter_mut().for_each(|item| visitor.expr(item)),
-        ExprKind::CallValue { callee, args } => {
+        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
             visitor.expr(callee);
             args.iter_mut().for_each(|arg| visitor.expr(arg));
         }
@@ -111,6 +128,11 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
                     visitor.expr(value);
                 }
             }
+        }
+        ExprKind::Collect { iteration, body, value, .. } => {
+            iteration_parts(iteration, visitor);
+            visitor.block(body);
+            visitor.expr(value);
         }
         ExprKind::MapLiteral(entries) => {
             for (key, value) in entries {

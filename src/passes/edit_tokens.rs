@@ -8,9 +8,7 @@
 //! Deliberately not here: updates inside of expressions, nested collections, uses in other functions.
 
 use crate::ir::visit::{Visitor, expr_parts, stmt_parts};
-use crate::ir::{
-    Block, Expr, ExprKind, ExternArg, Function, Iteration, Local, LocalId, Program, RuntimeFunction, Stmt, StmtKind,
-};
+use crate::ir::{Block, Expr, ExprKind, ExternArg, Function, Local, LocalId, Program, RuntimeFunction, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
 use crate::types::{BOOL, INT};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +118,7 @@ impl Visitor for Candidates {
     fn stmt(&mut self, stmt: &mut Stmt) {
         self.updated.extend(updated_local(stmt));
         if let StmtKind::For { iteration, .. } = &stmt.kind {
-            self.bound.extend(loop_locals(iteration));
+            self.bound.extend(iteration.locals());
         }
         stmt_parts(stmt, self);
     }
@@ -132,19 +130,10 @@ impl Visitor for Candidates {
                 ExternArg::Value(_) => None,
             }));
         }
+        if let ExprKind::Collect { iteration, .. } = &expr.kind {
+            self.bound.extend(iteration.locals());
+        }
         expr_parts(expr, self);
-    }
-}
-
-fn loop_locals(iteration: &Iteration) -> Vec<LocalId> {
-    match iteration {
-        Iteration::Range { local, .. }
-        | Iteration::List { local, .. }
-        | Iteration::Array { local, .. }
-        | Iteration::Set { local, .. }
-        | Iteration::MapKeys { local, .. }
-        | Iteration::String { local, .. } => vec![*local],
-        Iteration::MapEntries { key, value, .. } => vec![*key, *value],
     }
 }
 
@@ -217,6 +206,14 @@ impl Rewriter {
                     result.extend(self.resets(&disturbed, span));
                 }
             }
+            // A cancellation falls between statements or into a wait: the tokens are as right there as anywhere.
+            StmtKind::Within { duration, body, otherwise, .. } => {
+                result.extend(self.resets(&self.disturbed(|finder| finder.expr(duration)), span));
+                *body = self.rewrite_block(std::mem::take(body));
+                *otherwise = self.rewrite_block(std::mem::take(otherwise));
+            }
+            StmtKind::Scope(body) => *body = self.rewrite_block(std::mem::take(body)),
+            StmtKind::Pend { .. } => crate::bug!("a pending binding after the pass 'tasks'"),
             StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
                 result.extend(self.resets(&self.disturbed(|finder| finder.expr(value)), span));
             }

@@ -4,13 +4,21 @@
 //! builds. Deliberately not here: what LLVM does better (inlining, folding, loops).
 
 mod edit_tokens;
+mod mentions;
+mod outlined;
 mod reachable;
+mod tasks;
 
 use crate::ir::{Program, verify};
 
 type Pass = (&'static str, fn(Program) -> Program);
 
-const PASSES: &[Pass] = &[("reachable", reachable::run), ("edit_tokens", edit_tokens::run)];
+const PASSES: &[Pass] = &[
+    ("reachable", reachable::run),
+    ("tasks", tasks::run),
+    ("edit_tokens", edit_tokens::run),
+    ("outlined", outlined::run),
+];
 
 /// All passes, in order.
 pub fn run(mut program: Program) -> Program {

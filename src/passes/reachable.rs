@@ -26,7 +26,10 @@ pub(super) fn run(mut program: Program) -> Program {
 
 fn target(expr: &mut Expr) -> Option<&mut FuncId> {
     match &mut expr.kind {
-        ExprKind::Call { func, .. } | ExprKind::FunctionValue(func) | ExprKind::Closure { func, .. } => Some(func),
+        ExprKind::Call { func, .. }
+        | ExprKind::Spawn { func, .. }
+        | ExprKind::FunctionValue(func)
+        | ExprKind::Closure { func, .. } => Some(func),
         _ => None,
     }
 }

@@ -1,0 +1,103 @@
+//! Operands that are task calls: all operands are evaluated before the operation consumes the first (7.5, 16.1).
+//!
+//! In: an operation. Out: `fib(n - 1) + fib(n - 2)` as two spawns, then two joins. Only where something is evaluated
+//! behind a task call; a last one is spawned and joined in its place. Deliberately not here: forms that consume at once.
+
+use super::{Rewriter, assign, read, wrap};
+use crate::ir::visit::{Visitor, expr_parts};
+use crate::ir::{Block, Expr, ExprKind, ExternArg};
+use crate::source::Span;
+
+impl Rewriter<'_> {
+    pub(super) fn run_side_by_side(&mut self, expr: &mut Expr, span: Span) {
+        let mut before: Block = Vec::new();
+        let writes = writes_variables(expr);
+        let is_plain = |part: &Expr| is_constant(part) || (!writes && matches!(part.kind, ExprKind::Local(_)));
+        let mut parts = operands(expr);
+        let first = parts.iter().position(|part| part.pending_call().is_some());
+        let last = parts.iter().rposition(|part| !is_plain(part));
+        let (Some(first), Some(last)) = (first, last) else { return };
+        if first >= last || parts.iter().any(|part| part.ty.is_none()) {
+            return;
+        }
+        for part in parts.iter_mut().take(last + 1) {
+            if is_plain(part) {
+                continue;
+            }
+            if let Some(pending) = part.pending_call().and_then(|call| call.ty) {
+                let task = self.local("$task", pending);
+                if let Some(spawn) = part.take_pending_call(read(task, pending, part.span)) {
+                    before.push(assign(task, spawn));
+                }
+            } else if let Some(ty) = part.ty {
+                let local = self.local("$t", ty);
+                let value = std::mem::replace(&mut **part, read(local, ty, span));
+                before.push(assign(local, value));
+            }
+        }
+        wrap(expr, before);
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Str(_)
+            | ExprKind::Nil
+            | ExprKind::Zero
+            | ExprKind::FunctionValue(_)
+    )
+}
+
+/// Whether an operand may give a variable another value: only a C function with an `out` parameter does.
+fn writes_variables(expr: &mut Expr) -> bool {
+    let mut finder = Outs { found: false };
+    expr_parts(expr, &mut finder);
+    finder.found
+}
+
+struct Outs {
+    found: bool,
+}
+
+impl Visitor for Outs {
+    fn expr(&mut self, expr: &mut Expr) {
+        if let ExprKind::CallExtern { args, .. } = &expr.kind {
+            self.found |= args.iter().any(|arg| matches!(arg, ExternArg::Out(_)));
+        }
+        expr_parts(expr, self);
+    }
+}
+
+/// What an operation consumes together, in order of evaluation.
+fn operands(expr: &mut Expr) -> Vec<&mut Expr> {
+    match &mut expr.kind {
+        ExprKind::Arithmetic { left, right, .. }
+        | ExprKind::Bits { left, right, .. }
+        | ExprKind::Compare { left, right, .. }
+        | ExprKind::Equal { left, right, .. } => vec![&mut **left, &mut **right],
+        ExprKind::Call { args: items, .. }
+        | ExprKind::Spawn { args: items, .. }
+        | ExprKind::Runtime { args: items, .. }
+        | ExprKind::Aggregate(items)
+        | ExprKind::Case { args: items, .. }
+        | ExprKind::ListLiteral(items)
+        | ExprKind::ArrayLiteral(items)
+        | ExprKind::SetLiteral(items) => items.iter_mut().collect(),
+        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
+            std::iter::once(&mut **callee).chain(args).collect()
+        }
+        ExprKind::CallExtern { args, .. } => {
+            let values = args.iter_mut().filter_map(|arg| match arg {
+                ExternArg::Value(value) => Some(value),
+                ExternArg::Out(_) => None,
+            });
+            values.collect()
+        }
+        ExprKind::MapLiteral(entries) => entries.iter_mut().flat_map(|(key, value)| [key, value]).collect(),
+        _ => Vec::new(),
+    }
+}
