@@ -78,6 +78,9 @@ impl<'a> Body<'_, 'a> {
         target.locals.push(local);
         target.infos.push(super::body::LocalInfo { span, is_const: true, loop_depth: 0 });
         target.captures.push((outer, inner));
+        if self.frames[frame - 1].handle_closures.contains(&outer) {
+            self.frames[frame].handle_closures.push(inner);
+        }
         inner
     }
 

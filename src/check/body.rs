@@ -43,6 +43,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) moved: Moved,
     /// Key types of literals and calls, for E0311 once they are known.
     pub(crate) key_checks: Vec<(TypeId, Span)>,
+    /// Values sent to tasks, for E0708 once their types are known.
+    pub(crate) send_checks: Vec<super::handles::SendCheck>,
     /// Type arguments of user types, for E0810 once they are known.
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.

@@ -20,6 +20,7 @@ impl Body<'_, '_> {
         for (ty, span) in std::mem::take(&mut self.key_checks) {
             self.check_key_type(ty, span);
         }
+        self.finish_send_checks();
         for (decl, args, span) in std::mem::take(&mut self.bound_checks) {
             let args: Vec<TypeId> = args.into_iter().map(|arg| self.resolve(arg)).collect();
             if args.iter().all(|arg| self.c.is_concrete(*arg)) {

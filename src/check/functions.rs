@@ -145,6 +145,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         lambdas: Vec::new(),
         moved: Vec::new(),
         key_checks: Vec::new(),
+        send_checks: Vec::new(),
         bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
     }

@@ -84,7 +84,7 @@ impl<'a> Body<'_, 'a> {
             return result.map_or_else(|| Expr { kind: ExprKind::Zero, ty: None, span }, |_| unknown(span));
         };
         if kind == FunctionKind::Task || isolated {
-            self.check_sent(function, &values, args);
+            self.check_sent(function, receiver.as_ref(), &values, args, (result, name_span));
         }
         let mut all: Vec<Expr> = receiver.into_iter().collect();
         let receiver_count = all.len();

@@ -4,10 +4,13 @@
 //! Deliberately not here: named functions as values (`expr`).
 
 use super::body::{Body, Frame, make};
+use super::handles::RESULT_MESSAGE;
+use super::properties::Contains;
 use crate::ast;
+use crate::diagnostics::Code;
 use crate::ir::{self, Expr, ExprKind, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
-use crate::types::{FunctionKind, Type, TypeId};
+use crate::types::{self, FunctionKind, Type, TypeId};
 
 impl<'a> Body<'_, 'a> {
     pub(crate) fn lambda(&mut self, lambda: &'a ast::Lambda, span: Span) -> Expr {
@@ -49,6 +52,10 @@ impl<'a> Body<'_, 'a> {
         let captures: Vec<Expr> = frame.captures.iter().map(|(outer, _)| self.local_expr(*outer, span)).collect();
         if lambda.kind == FunctionKind::Task {
             self.check_task_lambda(&frame.captures, span);
+            let result = self.resolve(result.unwrap_or(types::UNKNOWN));
+            if self.c.contains(result, Contains::Handle) {
+                self.error(Code::E0708, body_span, RESULT_MESSAGE);
+            }
         }
         let func = self.new_func_id();
         let function = ir::Function {

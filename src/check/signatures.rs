@@ -212,7 +212,7 @@ fn task_results(checker: &mut Checker) {
         }
         let (Some(result), Some(written)) = (function.result, function.ast.result.as_ref()) else { continue };
         if checker.contains(result, Contains::Handle) {
-            checker.error(Code::E0708, written.span, "Task cannot return an FFI handle");
+            checker.error(Code::E0708, written.span, super::handles::RESULT_MESSAGE);
         }
     }
 }

@@ -265,7 +265,11 @@ impl<'a> Body<'_, 'a> {
                 }
                 None
             }
-            (Some(value), Some(result)) => Some(self.expr_to(value, result)),
+            (Some(value), Some(result)) => {
+                let returned = self.expr_to(value, result);
+                self.check_returned(&returned, value.span);
+                Some(returned)
+            }
         };
         out.push(Stmt { kind: StmtKind::Return(value), span });
     }

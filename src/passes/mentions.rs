@@ -96,9 +96,9 @@ pub(super) fn concerns_outlining(body: &mut Block) -> bool {
 }
 
 /// Whether tasks are spawned whose scope this is: not those of a `within` in it.
-pub(super) fn spawns(body: &mut Block) -> bool {
+pub(super) fn spawns(stmt: &mut Stmt) -> bool {
     let mut finder = Finder::default();
-    finder.block(body);
+    finder.stmt(stmt);
     finder.spawns
 }
 

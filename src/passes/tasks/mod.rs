@@ -52,12 +52,12 @@ fn rewrite(function: &mut Function, types: &mut TypeTable, formulas: &[bool]) {
     function.body = whole;
 }
 
-/// A scope of its own, if tasks are spawned here.
+/// A scope from the first statement that spawns on, if there is one: paths that end before it need none.
 fn scoped(mut body: Block, span: Span) -> Block {
-    if !mentions::spawns(&mut body) {
-        return body;
-    }
-    vec![Stmt { kind: StmtKind::Scope(body), span }]
+    let Some(first) = body.iter_mut().position(mentions::spawns) else { return body };
+    let rest = body.split_off(first);
+    body.push(Stmt { kind: StmtKind::Scope(rest), span });
+    body
 }
 
 /// One binding of a variable to a task call.
