@@ -138,7 +138,7 @@ impl Rewriter<'_> {
     fn initialise(&mut self, which: impl Fn(LocalId, LocalId) -> bool, span: Span) -> Block {
         let found: Vec<LocalId> =
             self.uninitialised.iter().copied().filter(|task| which(*task, self.owners[task])).collect();
-        found.iter().for_each(|task| drop(self.uninitialised.remove(task)));
+        self.uninitialised.retain(|task| !found.contains(task));
         found.into_iter().map(|task| self.clear(task, span)).collect()
     }
 
