@@ -6,6 +6,7 @@
 
 use core::sync::atomic::Ordering;
 
+use super::landing::{FullLanding, Kind};
 use super::record::{self, FullTask, bits};
 use super::{cancel, failure, run};
 use crate::abi::{Fiber, Site, Task, task_state};
@@ -69,7 +70,7 @@ pub(crate) unsafe fn wait_for_end(fiber: *mut Fiber, task: *mut FullTask) {
 unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
-        if !has_room(fiber, task) {
+        if !has_room(fiber, task) || outlives_deadline(fiber, task) {
             return false;
         }
         let worker = (*thread::of(fiber)).worker.load(Ordering::Relaxed);
@@ -88,6 +89,17 @@ unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask) -> bool {
             state.fetch_add(phase - task_state::RUNNING, Ordering::AcqRel);
         }
         true
+    }
+}
+
+/// The child of a scope around the innermost `within`: its body may be left while the child must go on.
+unsafe fn outlives_deadline(fiber: *mut Fiber, task: *mut FullTask) -> bool {
+    // SAFETY: the landing is the running fiber's; scopes of the body lie below the stack pointer that it landed with.
+    unsafe {
+        let landing = (*fiber).landing.cast::<FullLanding>();
+        !landing.is_null()
+            && matches!((*landing).kind, Kind::Within(_))
+            && (*task).scope as usize > (*landing).sp as usize
     }
 }
 

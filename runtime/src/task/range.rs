@@ -67,6 +67,11 @@ const fn helper_info(flags: u32) -> TaskInfo {
 }
 
 impl Job {
+    fn has_more(&self) -> bool {
+        self.next.load(Ordering::Relaxed) < self.count
+            || !self.returned.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty()
+    }
+
     fn take(&self) -> Option<(i64, i64)> {
         let mut next = self.next.load(Ordering::Relaxed);
         while next < self.count {
@@ -170,10 +175,13 @@ pub(crate) unsafe fn give_rest_away(fiber: *mut Fiber) {
         let mut runner = (*fiber).range.cast::<FullRunner>();
         while !runner.is_null() {
             let (next, end) = ((*runner).next, (*runner).end);
+            let job = (*runner).job;
             if next < end {
                 (*runner).end = next;
-                let job = (*runner).job;
                 (*job).returned.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((next, end));
+            }
+            // Somebody must take the chunks that this runner would have taken.
+            if (*job).has_more() {
                 start_helper(fiber, (*runner).scope, job);
             }
             runner = (*runner).previous.cast();
