@@ -10,7 +10,7 @@
 //! In: sizes. Out: records, and their payloads for the collector. Deliberately not here: what the states lead to.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::Mutex;
 
 use super::failure::Failure;
@@ -176,8 +176,7 @@ pub(crate) unsafe fn claim(task: *mut FullTask) -> bool {
     // SAFETY: records are never unmapped.
     unsafe {
         let state = &(*task).public.state;
-        let claimed = state.compare_exchange(task_state::NEW, task_state::RUNNING, Ordering::AcqRel, Ordering::Acquire);
-        if claimed.is_ok() {
+        if begin(state, task_state::RUNNING) {
             return true;
         }
         let before = state.fetch_or(bits::ENTRY_GONE, Ordering::AcqRel);
@@ -198,13 +197,13 @@ pub(crate) unsafe fn claim(task: *mut FullTask) -> bool {
 /// The caller's activation owns the record.
 pub(crate) unsafe fn claim_past_queue(task: *mut FullTask, phase: u32) -> bool {
     // SAFETY: the caller's promise.
-    unsafe {
-        (*task)
-            .public
-            .state
-            .compare_exchange(task_state::NEW, phase | bits::ORPHAN, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
+    unsafe { begin(&(*task).public.state, phase | bits::ORPHAN) }
+}
+
+/// Adds the bits to a state that is NEW; a joiner may have registered already.
+fn begin(state: &AtomicU32, with: u32) -> bool {
+    let next = |state| (phase(state) == task_state::NEW).then_some(state | with);
+    state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
 }
 
 pub(crate) fn phase(state: u32) -> u32 {
