@@ -14,22 +14,41 @@ const SHIMS: &str = "\
     malloc_usable_size strdup strndup getline getdelim asprintf vasprintf \
     abort exit _exit _Exit quick_exit __assert_fail __assert_perror_fail __stack_chk_fail raise atexit \
     __cxa_atexit on_exit at_quick_exit \
-    rand srand random srandom strtok strerror localtime gmtime asctime ctime";
+    rand srand random srandom initstate setstate strtok strerror strsignal localtime gmtime asctime ctime tmpnam \
+    drand48 lrand48 mrand48 erand48 nrand48 jrand48 srand48 seed48 lcong48 hcreate hdestroy hsearch \
+    getenv secure_getenv setenv unsetenv putenv clearenv setlocale uselocale \
+    signal sigaction pthread_sigmask sigprocmask fesetround fesetenv feupdateenv feholdexcept feenableexcept \
+    fedisableexcept chdir fchdir chroot umask setuid seteuid setreuid setresuid setgid setegid setregid setresgid \
+    setgroups setsid setpgid setrlimit setpriority sigaltstack setitimer timer_create alarm";
+
+/// The same for functions that open and close: the instance knows what is open.
+const DESCRIPTORS: &str = "\
+    open open64 openat openat64 creat creat64 socket accept dup dup2 pipe pipe2 mkstemp eventfd epoll_create1 close \
+    fopen fopen64 tmpfile fdopen fclose opendir closedir";
 
 /// Other spellings of the same functions in glibc's headers.
-const SPELLINGS: &[(&str, &str)] =
-    &[("__strdup", "strdup"), ("__strndup", "strndup"), ("cfree", "free"), ("__getdelim", "getdelim")];
+const SPELLINGS: &[(&str, &str)] = &[
+    ("__strdup", "strdup"),
+    ("__strndup", "strndup"),
+    ("cfree", "free"),
+    ("__getdelim", "getdelim"),
+    ("__secure_getenv", "secure_getenv"),
+    ("mkstemp64", "mkstemp"),
+    ("setrlimit64", "setrlimit"),
+    ("tmpfile64", "tmpfile"),
+    ("__open_2", "open"),
+    ("__open64_2", "open64"),
+];
 
 /// Functions that read or write streams or descriptors.
 const STDIO: &str = "\
     stdin stdout stderr printf fprintf dprintf vprintf vfprintf vdprintf puts fputs putc fputc putchar \
-    _IO_putc _IO_getc putw getw fwrite fread fopen fopen64 fdopen freopen freopen64 fclose fflush getc fgetc \
+    _IO_putc _IO_getc putw getw fwrite fread freopen freopen64 fflush getc fgetc \
     getchar gets fgets ungetc scanf fscanf vscanf vfscanf __isoc99_scanf __isoc99_fscanf __isoc99_vscanf \
     __isoc99_vfscanf __isoc23_scanf __isoc23_fscanf __isoc23_vscanf __isoc23_vfscanf fseek fseeko fseeko64 \
-    ftell ftello ftello64 rewind fgetpos fsetpos feof ferror clearerr fileno setvbuf setbuf setlinebuf tmpfile \
-    tmpfile64 popen pclose system perror psignal warn warnx vwarn vwarnx err errx verr verrx error syslog \
-    vsyslog open open64 openat openat64 creat creat64 close read write readv writev pread pread64 pwrite \
-    pwrite64 sendfile splice send recv sendto recvfrom sendmsg recvmsg fcntl fcntl64 dup dup2 pipe lseek \
+    ftell ftello ftello64 rewind fgetpos fsetpos feof ferror clearerr fileno setvbuf setbuf setlinebuf popen pclose system perror psignal warn warnx vwarn vwarnx err errx verr verrx error syslog \
+    vsyslog read write readv writev pread pread64 pwrite \
+    pwrite64 sendfile splice send recv sendto recvfrom sendmsg recvmsg fcntl fcntl64 lseek \
     lseek64 ftruncate ftruncate64 fsync fdatasync getchar_unlocked putchar_unlocked getc_unlocked \
     putc_unlocked fputs_unlocked fgets_unlocked fwrite_unlocked fread_unlocked fflush_unlocked putwchar fputwc \
     fputws wprintf fwprintf getwchar fgetwc fgetws __overflow __uflow __printf_chk __fprintf_chk __vprintf_chk \
@@ -61,7 +80,7 @@ fn lists(names: &str, name: &str) -> bool {
 /// The runtime's name for a function of libc, if it has one.
 pub(super) fn shim(name: &str) -> Option<String> {
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name, |(_, name)| name);
-    lists(SHIMS, name).then(|| format!("coex_shim_{name}"))
+    (lists(SHIMS, name) || lists(DESCRIPTORS, name)).then(|| format!("coex_shim_{name}"))
 }
 
 pub(super) fn classify(name: &str) -> SymbolClass {
@@ -81,19 +100,18 @@ pub(super) fn use_stdio(undefined: &[String]) -> bool {
     undefined
         .iter()
         .map(String::as_str)
-        .filter(|name| shim(name).is_none() && !lists(KNOWN_SILENT, name))
-        .any(|name| matches!(classify(name), SymbolClass::Stdio | SymbolClass::Process))
+        .filter(|name| lists(DESCRIPTORS, name) || shim(name).is_none() && !lists(KNOWN_SILENT, name))
+        .any(|name| lists(DESCRIPTORS, name) || matches!(classify(name), SymbolClass::Stdio | SymbolClass::Process))
 }
 
 /// State of the process, but no streams.
 const KNOWN_SILENT: &str = "\
-    getenv secure_getenv setenv unsetenv putenv environ __environ setlocale localeconv uselocale newlocale \
-    freelocale nl_langinfo tzset strerror_r __xpg_strerror_r strsignal signal sigaction sigprocmask \
-    sigemptyset sigaddset alarm setitimer sleep usleep nanosleep sched_yield getcwd chdir umask getuid geteuid \
+    environ __environ localeconv newlocale \
+    freelocale nl_langinfo tzset strerror_r __xpg_strerror_r fegetround fegetenv feclearexcept fetestexcept \
+    sigemptyset sigfillset sigaddset sigdelset sigismember sleep usleep nanosleep sched_yield getcwd getuid geteuid \
     getgid getegid getppid stat stat64 lstat lstat64 fstat fstat64 access unlink remove rename mkdir rmdir \
     readlink realpath utime utimes chmod fchmod chown fchown mmap mmap64 munmap mprotect mremap msync madvise \
-    getrusage getrlimit uname gethostname opendir readdir readdir64 closedir tmpnam mkstemp mkstemp64 drand48 \
-    srand48 lrand48 mblen mbtowc wctomb mbstowcs wcstombs mbrtowc wcrtomb mbrlen mbsinit towlower towupper \
+    getrusage getrlimit uname gethostname readdir readdir64 mblen mbtowc wctomb mbstowcs wcstombs mbrtowc wcrtomb mbrlen mbsinit towlower towupper \
     iswalpha lgamma lgamma_r lgammaf signgam getrandom getentropy arc4random pthread_mutex_lock \
     pthread_mutex_unlock pthread_mutex_init pthread_mutex_destroy pthread_mutex_trylock pthread_mutexattr_init \
     pthread_mutexattr_settype pthread_mutexattr_destroy pthread_self pthread_once pthread_key_create \
@@ -105,6 +123,9 @@ pub(super) fn refusal(name: &str, threads: bool) -> Option<String> {
     match name {
         "fork" | "vfork" | "clone" | "_Fork" | "daemon" => {
             Some(format!("'{name}' would copy the whole program, not the instance"))
+        }
+        "execl" | "execlp" | "execle" | "execv" | "execve" | "execvp" | "execvpe" | "fexecve" => {
+            Some(format!("'{name}' would replace the whole program, not the instance"))
         }
         "pthread_create" | "thrd_create" if !threads => {
             Some(format!("'{name}' creates a thread; say 'threads = true' in the manifest"))
@@ -132,6 +153,7 @@ mod tests {
         assert!(of(&["malloc", "printf"]));
         assert!(of(&["stderr"]));
         assert!(of(&["gzwrite"]));
+        assert!(of(&["fopen"]));
         assert!(!of(&["malloc", "memcpy", "snprintf", "getenv", "coex_ffi_alloc"]));
     }
 
@@ -147,7 +169,7 @@ mod tests {
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/runtime/src/ffi");
         let files = std::fs::read_dir(directory).unwrap().flatten();
         let text: String = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
-        for name in SHIMS.split_whitespace() {
+        for name in SHIMS.split_whitespace().chain(DESCRIPTORS.split_whitespace()) {
             let shim = format!("coex_shim_{name}");
             let mut words = text.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
             assert!(words.any(|word| word == shim), "{shim}");
@@ -156,7 +178,7 @@ mod tests {
 
     #[test]
     fn no_name_is_listed_twice() {
-        let lists = [SHIMS, STDIO, PURE, KNOWN_SILENT];
+        let lists = [SHIMS, DESCRIPTORS, STDIO, PURE, KNOWN_SILENT];
         let mut all: Vec<&str> = lists.iter().flat_map(|list| list.split_whitespace()).collect();
         all.sort_unstable();
         let twice: Vec<&[&str]> = all.windows(2).filter(|pair| pair[0] == pair[1]).collect();

@@ -18,9 +18,9 @@ use super::call;
 use super::descriptors::Opened;
 use super::handles::Handles;
 use super::heap::Heap;
+use super::hidden::Hidden;
 use super::limits::{self, Exhausted};
 use super::lock::Lock;
-use super::shims::Hidden;
 use super::units::{UNIT_BYTES, units};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state, library_flags};
 use crate::arch;
@@ -88,6 +88,7 @@ impl FullInstance {
 
     /// Gives back all memory but the slot.
     pub(crate) fn free_memory(&mut self) {
+        self.hidden.free();
         self.heap.free_all();
         self.arguments.free_all();
         self.scratch.free_all();

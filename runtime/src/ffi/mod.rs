@@ -16,12 +16,17 @@ pub(crate) mod call;
 pub(crate) mod claim;
 pub(crate) mod crash;
 pub mod descriptors;
+pub mod environment;
 pub mod failure;
 pub mod handles;
 pub(crate) mod heap;
+pub mod hidden;
+#[cfg(test)]
+mod hidden_tests;
 pub(crate) mod instance;
 pub(crate) mod limits;
 pub(crate) mod lock;
+pub mod process;
 pub(crate) mod reaper;
 pub mod root;
 pub mod shims;

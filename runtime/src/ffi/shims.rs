@@ -3,68 +3,33 @@
 //!
 //! In: calls of C code, with an instance installed; without one they are the C library's. Out: what the C library would do,
 //! within the instance. Memory that the C library itself allocates (`realpath`, `asprintf`) is recognised by its address
-//! and goes back there. Deliberately not here: streams and files, which belong to the process.
+//! and goes back there. Here: the heap and the end of it all; the rest in `hidden`, `environment`, `process`, `descriptors`.
 
-use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::ptr::null_mut;
 
 use super::crash;
+use super::hidden::coex_shim_strerror;
 use super::instance::{self, FullInstance};
 use super::units::units;
-use super::{call, heap::Heap};
+use super::{call, heap::Heap, process};
 use crate::abi::{Fiber, instance_state};
 use crate::panic::Line;
 
-/// State that the C library keeps hidden, one copy per instance.
 #[repr(C)]
-pub(crate) struct Hidden {
-    exit_functions: *mut ExitFunction,
-    strtok: *mut c_char,
-    random: *mut RandomState,
-    times: *mut Times,
-}
-
-impl Hidden {
-    pub(crate) const fn new() -> Hidden {
-        Hidden { exit_functions: null_mut(), strtok: null_mut(), random: null_mut(), times: null_mut() }
-    }
-}
-
-#[repr(C)]
-struct ExitFunction {
+pub(crate) struct ExitFunction {
     next: *mut ExitFunction,
     function: *const u8,
     arguments: [usize; 2],
 }
 
-/// glibc's `struct random_data`, and the 128 bytes of state that `rand` has in a fresh process.
-#[repr(C)]
-struct RandomState {
-    data: [u64; 6],
-    state: [u8; 128],
-}
-
-#[repr(C)]
-struct Times {
-    parts: libc::tm,
-    text: [u8; 128],
-    message: [u8; 256],
-}
-
 unsafe extern "C" {
-    fn initstate_r(seed: c_uint, state: *mut u8, bytes: usize, data: *mut [u64; 6]) -> c_int;
-    fn srandom_r(seed: c_uint, data: *mut [u64; 6]) -> c_int;
-    fn random_r(data: *mut [u64; 6], result: *mut i32) -> c_int;
     fn malloc_usable_size(pointer: *mut c_void) -> usize;
-    fn asctime_r(parts: *const libc::tm, text: *mut u8) -> *mut c_char;
-    fn ctime_r(time: *const libc::time_t, text: *mut u8) -> *mut c_char;
     fn getdelim(line: *mut *mut u8, capacity: *mut usize, delimiter: c_int, stream: *mut libc::FILE) -> isize;
     fn vasprintf(result: *mut *mut c_char, format: *const c_char, arguments: *mut c_void) -> c_int;
-    fn strtok_r(text: *mut c_char, delimiters: *const c_char, rest: *mut *mut c_char) -> *mut c_char;
-    fn __xpg_strerror_r(number: c_int, text: *mut u8, bytes: usize) -> c_int;
 }
 
-fn set_errno(value: c_int) {
+pub(crate) fn set_errno(value: c_int) {
     // SAFETY: this thread's errno.
     unsafe { *libc::__errno_location() = value }
 }
@@ -443,6 +408,9 @@ pub unsafe extern "C" fn coex_shim_raise(signal: c_int) -> c_int {
         if instance::current().is_null() {
             return libc::raise(signal);
         }
+        if let Some(result) = process::raise_here(signal) {
+            return result;
+        }
         match signal {
             libc::SIGABRT => crash::leave_call(b"abort called"),
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS => {
@@ -537,150 +505,5 @@ pub(crate) unsafe fn run_atexit_here(instance: *mut FullInstance) {
             let function: unsafe extern "C" fn(usize, usize) = core::mem::transmute(function);
             function(first, second);
         }
-    }
-}
-
-// ------------------------------------------------------------------------------------------------ hidden state
-
-/// # Safety
-/// As C's `strtok`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_strtok(text: *mut c_char, delimiters: *const c_char) -> *mut c_char {
-    let instance = private();
-    // SAFETY: forwarded.
-    unsafe {
-        if instance.is_null() {
-            return libc::strtok(text, delimiters);
-        }
-        strtok_r(text, delimiters, &raw mut (*instance).hidden.strtok)
-    }
-}
-
-/// The instance's generator, seeded with 1 as in a fresh process; null without instance or memory.
-unsafe fn random_state() -> *mut RandomState {
-    let instance = private();
-    if instance.is_null() {
-        return null_mut();
-    }
-    // SAFETY: the instance is live; the state is part of its heap.
-    unsafe {
-        let hidden = &mut (*instance).hidden;
-        if hidden.random.is_null() {
-            let random = (*instance).heap.allocate(size_of::<RandomState>()).cast::<RandomState>();
-            if !random.is_null() {
-                random.write_bytes(0, 1);
-                initstate_r(1, (&raw mut (*random).state).cast(), 128, &raw mut (*random).data);
-            }
-            hidden.random = random;
-        }
-        hidden.random
-    }
-}
-
-/// # Safety
-/// As C's `rand`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_rand() -> c_int {
-    // SAFETY: forwarded.
-    unsafe {
-        let random = random_state();
-        if random.is_null() {
-            return libc::rand();
-        }
-        let mut result = 0;
-        random_r(&raw mut (*random).data, &raw mut result);
-        result
-    }
-}
-
-/// # Safety
-/// As C's `srand`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_srand(seed: c_uint) {
-    // SAFETY: forwarded.
-    unsafe {
-        let random = random_state();
-        if random.is_null() {
-            libc::srand(seed);
-        } else {
-            srandom_r(seed, &raw mut (*random).data);
-        }
-    }
-}
-
-/// # Safety
-/// As POSIX' `random`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_random() -> c_long {
-    // SAFETY: forwarded.
-    unsafe { c_long::from(coex_shim_rand()) }
-}
-
-/// # Safety
-/// As POSIX' `srandom`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_srandom(seed: c_uint) {
-    // SAFETY: forwarded.
-    unsafe { coex_shim_srand(seed) }
-}
-
-/// Buffers of the time functions; the process' when there is no instance.
-unsafe fn times() -> *mut Times {
-    static PROCESS_TIMES: crate::program::Global<core::mem::MaybeUninit<Times>> =
-        crate::program::Global::new(core::mem::MaybeUninit::zeroed());
-    let instance = private();
-    // SAFETY: the instance is live; all-zero is a valid value.
-    unsafe {
-        if instance.is_null() {
-            return PROCESS_TIMES.get().cast();
-        }
-        if (*instance).hidden.times.is_null() {
-            (*instance).hidden.times = (*instance).heap.allocate(size_of::<Times>()).cast();
-        }
-        if (*instance).hidden.times.is_null() { PROCESS_TIMES.get().cast() } else { (*instance).hidden.times }
-    }
-}
-
-/// # Safety
-/// As C's `localtime`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_localtime(time: *const libc::time_t) -> *mut libc::tm {
-    // SAFETY: forwarded.
-    unsafe { libc::localtime_r(time, &raw mut (*times()).parts) }
-}
-
-/// # Safety
-/// As C's `gmtime`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_gmtime(time: *const libc::time_t) -> *mut libc::tm {
-    // SAFETY: forwarded.
-    unsafe { libc::gmtime_r(time, &raw mut (*times()).parts) }
-}
-
-/// # Safety
-/// As C's `asctime`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_asctime(parts: *const libc::tm) -> *mut c_char {
-    // SAFETY: forwarded.
-    unsafe { asctime_r(parts, (&raw mut (*times()).text).cast()) }
-}
-
-/// # Safety
-/// As C's `ctime`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_ctime(time: *const libc::time_t) -> *mut c_char {
-    // SAFETY: forwarded.
-    unsafe { ctime_r(time, (&raw mut (*times()).text).cast()) }
-}
-
-/// # Safety
-/// As C's `strerror`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_shim_strerror(number: c_int) -> *mut c_char {
-    // SAFETY: forwarded.
-    unsafe {
-        let text = (&raw mut (*times()).message).cast::<u8>();
-        __xpg_strerror_r(number, text, 256);
-        text.cast()
     }
 }

@@ -13,6 +13,7 @@ use super::descriptors;
 use super::failure::Failure;
 use super::instance::{self, FullInstance};
 use super::limits;
+use super::process::Changed;
 use crate::abi::{Fiber, Root, ThreadSlots};
 use crate::program;
 use crate::sched::thread::poll;
@@ -128,11 +129,18 @@ pub(crate) struct Notes {
     pub(crate) failure: Failure,
     pub(crate) dead: *mut FullInstance,
     pub(crate) used_scratch: bool,
+    pub(crate) changed: Changed,
 }
 
 thread_local! {
     static NOTES: UnsafeCell<Notes> = const {
-        UnsafeCell::new(Notes { failed: 0, failure: Failure::new(), dead: null_mut(), used_scratch: false })
+        UnsafeCell::new(Notes {
+            failed: 0,
+            failure: Failure::new(),
+            dead: null_mut(),
+            used_scratch: false,
+            changed: Changed::new(),
+        })
     };
 }
 
@@ -159,6 +167,7 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
     unsafe {
         let fiber = (*thread).fiber;
         let notes = &mut *notes();
+        notes.changed.undo();
         if notes.used_scratch {
             notes.used_scratch = false;
             super::api::scratch_becomes_stale();
@@ -187,6 +196,7 @@ pub(crate) fn drop_notes() {
     // SAFETY: this thread's record.
     unsafe {
         let notes = &mut *notes();
+        notes.changed.undo();
         (notes.failed, notes.dead, notes.used_scratch) = (0, null_mut(), false);
     }
 }

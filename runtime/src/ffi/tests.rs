@@ -5,7 +5,7 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::instance::{self, FullInstance};
-use super::{api, call, failure, handles, root, shims, units};
+use super::{api, call, failure, handles, hidden, root, shims, units};
 use crate::abi::{ABI_VERSION, Fiber, Instance, LibraryDescriptor, ProgramInfo, Relocation, Root, library_flags};
 use crate::arch;
 use crate::gc::tests::{TYPES, lock, on_fiber};
@@ -373,11 +373,11 @@ fn hidden_state_of_the_c_library_is_private() {
         // SAFETY: the generator of the installed instance.
         unsafe {
             if seed != 0 {
-                shims::coex_shim_srand(seed as u32);
+                hidden::coex_shim_srand(seed as u32);
             }
-            shims::coex_shim_rand();
-            shims::coex_shim_rand();
-            shims::coex_shim_rand()
+            hidden::coex_shim_rand();
+            hidden::coex_shim_rand();
+            hidden::coex_shim_rand()
         }
     }
     with_libraries(|fiber| {
