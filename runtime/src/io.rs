@@ -70,8 +70,10 @@ pub fn write_all(descriptor: i32, mut bytes: &[u8]) -> Result<(), i32> {
             continue;
         }
         match errno() {
+            libc::EINTR if crate::ffi::blocking::is_abandoned() => return Err(libc::ECANCELED),
             libc::EINTR => {}
-            libc::EAGAIN => wait_for(descriptor, libc::POLLOUT),
+            libc::EAGAIN if !wait_for(descriptor, libc::POLLOUT) => return Err(libc::ECANCELED),
+            libc::EAGAIN => {}
             error => return Err(error),
         }
     }
@@ -83,11 +85,19 @@ pub fn errno() -> i32 {
     unsafe { *libc::__errno_location() }
 }
 
-/// Waits until a descriptor in non-blocking mode is ready.
-pub fn wait_for(descriptor: i32, events: i16) {
+/// Waits until a descriptor is ready; false: nobody waits for the answer any more.
+pub fn wait_for(descriptor: i32, events: i16) -> bool {
     let mut request = libc::pollfd { fd: descriptor, events, revents: 0 };
-    // SAFETY: one request, which outlives the call.
-    unsafe { libc::poll(&mut request, 1, -1) };
+    loop {
+        // SAFETY: one request, which outlives the call.
+        let ready = unsafe { libc::poll(&mut request, 1, -1) };
+        if crate::ffi::blocking::is_abandoned() {
+            return false;
+        }
+        if ready >= 0 || errno() != libc::EINTR {
+            return true;
+        }
+    }
 }
 
 fn with_output(fiber: *mut Fiber, act: impl FnOnce(&mut Output)) {

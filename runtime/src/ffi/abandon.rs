@@ -95,6 +95,7 @@ unsafe fn detach(stuck: *mut Stuck, fiber: *mut Fiber) {
         if !(*fiber).foreign.is_null() {
             let side = (*fiber).foreign.cast::<Side>();
             (*stuck).program = core::mem::replace(&mut (*side).program, null_mut());
+            (*stuck).may_be_interrupted |= core::mem::replace(&mut (*side).is_own_call, false);
         }
         let mut calls = CALLS.hold();
         (*stuck).next = calls.0;

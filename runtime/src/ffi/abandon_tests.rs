@@ -171,3 +171,58 @@ fn the_race_at_the_deadline_has_one_winner() {
         println!("{cancelled} of 3000 were abandoned or cancelled");
     });
 }
+
+/// A read of the runtime itself: cancelled, it has taken nothing and leaves no thread behind.
+#[test]
+fn a_blocking_read_can_be_left() {
+    static ENDS: [AtomicI64; 2] = [AtomicI64::new(0), AtomicI64::new(0)];
+    unsafe extern "C" fn body(fiber: *mut Fiber) -> i64 {
+        let end = ENDS[0].load(Ordering::Relaxed) as c_int;
+        // SAFETY: the running fiber; nothing in this frame is dropped.
+        i64::from(unsafe { super::blocking::run(fiber, move || crate::io::wait_for(end, libc::POLLIN)) })
+    }
+    with_libraries(|fiber| {
+        signals::install();
+        let mut ends = [0; 2];
+        // SAFETY: the running fiber.
+        unsafe {
+            libc::pipe(ends.as_mut_ptr());
+            ENDS[0].store(i64::from(ends[0]), Ordering::Relaxed);
+            for _ in 0..50 {
+                let mut landing = Landing { previous: null_mut(), sp: null_mut(), words: [0; 10] };
+                assert!(coex_within_enter(fiber, &raw mut landing, MILLISECOND / 2));
+                let result = arch::coex_land(fiber, &raw mut landing, body as *const u8, fiber.cast(), null_mut());
+                assert_eq!(result, LANDED);
+                wait_for_reaper();
+            }
+            libc::write(ends[1], b"x".as_ptr().cast(), 1);
+            assert_eq!(body(fiber), 1);
+            libc::close(ends[0]);
+            libc::close(ends[1]);
+        }
+    });
+}
+
+/// Others run while C code sleeps on the only worker; the call's result and errno come back.
+#[test]
+fn a_long_call_lends_its_worker() {
+    unsafe extern "C" fn long() -> usize {
+        std::thread::sleep(Duration::from_millis(20));
+        // SAFETY: this thread's errno.
+        unsafe { *libc::__errno_location() = 77 };
+        11
+    }
+    with_libraries(|fiber| {
+        signals::install();
+        // SAFETY: the running fiber.
+        unsafe {
+            let instance = get(fiber, STUCK_INDEX);
+            for _ in 0..20 {
+                crate::sched::tests::with_busy_children(fiber, 4, || {
+                    assert_eq!(run(fiber, instance, long as *const ()), 11);
+                    assert_eq!((*instance).public.errno, 77);
+                });
+            }
+        }
+    });
+}

@@ -12,6 +12,7 @@ pub(crate) mod abandon;
 mod abandon_tests;
 pub mod api;
 pub(crate) mod arena;
+pub(crate) mod blocking;
 pub(crate) mod call;
 pub(crate) mod claim;
 pub(crate) mod crash;

@@ -9,6 +9,7 @@ use core::cell::UnsafeCell;
 use core::ptr::{null, null_mut};
 use core::sync::atomic::Ordering;
 
+use super::blocking::Owned;
 use super::descriptors;
 use super::failure::Failure;
 use super::instance::{self, FullInstance};
@@ -27,6 +28,8 @@ pub(crate) struct Side {
     dead: *mut FullInstance,
     /// Of a call that has returned on another thread.
     pub(crate) errno: i32,
+    /// The call is one of the runtime itself.
+    pub(crate) is_own_call: bool,
 }
 
 /// The fiber's record; `None` when there is no memory.
@@ -37,7 +40,8 @@ pub(crate) unsafe fn of(fiber: *mut Fiber) -> Option<&'static mut Side> {
     // SAFETY: the record is this fiber's alone.
     unsafe {
         if (*fiber).foreign.is_null() {
-            let side = Side { failure: Failure::new(), program: null_mut(), dead: null_mut(), errno: 0 };
+            let side =
+                Side { failure: Failure::new(), program: null_mut(), dead: null_mut(), errno: 0, is_own_call: false };
             (*fiber).foreign = allocate(side)?.cast();
         }
         Some(&mut *(*fiber).foreign.cast::<Side>())
@@ -130,6 +134,8 @@ pub(crate) struct Notes {
     pub(crate) dead: *mut FullInstance,
     pub(crate) used_scratch: bool,
     pub(crate) changed: Changed,
+    /// What the thread frees if the call is abandoned.
+    pub(crate) owned: Option<Owned>,
 }
 
 thread_local! {
@@ -140,6 +146,7 @@ thread_local! {
             dead: null_mut(),
             used_scratch: false,
             changed: Changed::new(),
+            owned: None,
         })
     };
 }
@@ -168,6 +175,7 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
         let fiber = (*thread).fiber;
         let notes = &mut *notes();
         notes.changed.undo();
+        notes.owned = None;
         if notes.used_scratch {
             notes.used_scratch = false;
             super::api::scratch_becomes_stale();
@@ -197,6 +205,9 @@ pub(crate) fn drop_notes() {
     unsafe {
         let notes = &mut *notes();
         notes.changed.undo();
+        if let Some(owned) = notes.owned.take() {
+            owned.free();
+        }
         (notes.failed, notes.dead, notes.used_scratch) = (0, null_mut(), false);
     }
 }

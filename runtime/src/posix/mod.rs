@@ -8,7 +8,7 @@
 pub mod system;
 mod table;
 
-use self::table::{File, open, with_file};
+use self::table::{File, open, with_file, with_file_now};
 use crate::abi::{Fiber, ListObject, StringObject, TypeDesc};
 use crate::list::{for_each_run, from_run};
 use crate::slot::{argument, keep, write_err, write_ok};
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn coex_posix_open(
     out: *mut u8,
 ) {
     let result = match CString::new(string::bytes(path)) {
-        Ok(path) => open(&path, string::bytes(mode)),
+        Ok(path) => open(fiber, path, string::bytes(mode)),
         Err(_) => Err(libc::EINVAL),
     };
     answer(fiber, ty, result.map(|token| token as u64), out);
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn coex_posix_open(
 pub unsafe extern "C" fn coex_posix_read(fiber: *mut Fiber, file: i64, count: i64, ty: *const TypeDesc, out: *mut u8) {
     flush_before(fiber, file, &[0]);
     let result = match usize::try_from(count) {
-        Ok(count) => with_file(file, |file| file.read(count)),
+        Ok(count) => with_file(fiber, file, move |file| file.read_for(count)),
         Err(_) => Err(libc::EINVAL),
     };
     let bytes_type = (*(*(*ty).cases).fields).desc;
@@ -72,23 +72,27 @@ pub unsafe extern "C" fn coex_posix_read(fiber: *mut Fiber, file: i64, count: i6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_posix_read_all(fiber: *mut Fiber, file: i64, ty: *const TypeDesc, out: *mut u8) {
     flush_before(fiber, file, &[0]);
-    let result = with_file(file, File::read_all);
+    let result = with_file(fiber, file, File::read_all);
     answer(fiber, ty, result.map(|bytes| string::from_bytes_lossy(fiber, &bytes) as u64), out);
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_posix_read_line(fiber: *mut Fiber, file: i64, ty: *const TypeDesc, out: *mut u8) {
     flush_before(fiber, file, &[0]);
-    let result = with_file(file, File::read_line);
+    let result = match with_file_now(file, File::line_at_hand).flatten() {
+        Some(line) => Ok(Some(line)),
+        None => with_file(fiber, file, File::read_line),
+    };
     // `string?` is the reference, null for nil.
     let text = |line: Option<Vec<u8>>| line.map_or(0, |line| string::from_bytes_lossy(fiber, &line) as u64);
     answer(fiber, ty, result.map(text), out);
 }
 
-unsafe fn write(fiber: *mut Fiber, file: i64, bytes: &[u8], ty: *const TypeDesc, out: *mut u8) {
+unsafe fn write(fiber: *mut Fiber, file: i64, bytes: Vec<u8>, ty: *const TypeDesc, out: *mut u8) {
     flush_before(fiber, file, &[1, 2]);
-    let result = with_file(file, |file| file.write(bytes));
-    answer(fiber, ty, result.map(|()| bytes.len() as u64), out);
+    let len = bytes.len() as u64;
+    let result = with_file(fiber, file, move |file| file.write(&bytes));
+    answer(fiber, ty, result.map(|()| len), out);
 }
 
 #[unsafe(no_mangle)]
@@ -104,7 +108,7 @@ pub unsafe extern "C" fn coex_posix_write(
         bytes.extend_from_slice(core::slice::from_raw_parts(run, count));
     });
     keep(data);
-    write(fiber, file, &bytes, ty, out);
+    write(fiber, file, bytes, ty, out);
 }
 
 #[unsafe(no_mangle)]
@@ -116,7 +120,7 @@ pub unsafe extern "C" fn coex_posix_writeln(
     out: *mut u8,
 ) {
     let line = [string::bytes(text), b"\n"].concat();
-    write(fiber, file, &line, ty, out);
+    write(fiber, file, line, ty, out);
 }
 
 #[unsafe(no_mangle)]
@@ -128,7 +132,7 @@ pub unsafe extern "C" fn coex_posix_seek(
     ty: *const TypeDesc,
     out: *mut u8,
 ) {
-    let result = with_file(file, |file| file.seek(offset, whence));
+    let result = with_file(fiber, file, move |file| file.seek(offset, whence));
     answer(fiber, ty, result.map(|position| position as u64), out);
 }
 

@@ -2,11 +2,15 @@
 //!
 //! In: paths, tokens. Out: bytes, errno values. A token is an index and the generation of its row, so that one kept
 //! after `close` never reaches a file opened later. Each file has one input buffer; the position that the program sees
-//! is the system's minus what the buffer still holds.
+//! is the system's minus what the buffer still holds. A file serves one task at a time; who waits for it, or for the system,
+//! does so outside Coex code (`ffi::blocking`), and a read that is cancelled has taken nothing.
 
+use crate::abi::Fiber;
+use crate::ffi::blocking;
 use crate::io::{errno, wait_for, write_all};
 use core::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// Bytes asked of the system at once.
 const CHUNK: usize = 64 * 1024;
@@ -20,9 +24,11 @@ pub(super) struct File {
     taken: usize,
 }
 
+type Shared = Arc<Mutex<File>>;
+
 struct Row {
     generation: u32,
-    file: Option<File>,
+    file: Option<Shared>,
 }
 
 static TABLE: Mutex<Vec<Row>> = Mutex::new(Vec::new());
@@ -52,10 +58,14 @@ impl File {
         self.taken = 0;
     }
 
-    /// Reads up to `count` bytes behind `buffer`; 0 at the end of the file.
-    fn fill(descriptor: i32, buffer: &mut Vec<u8>, count: usize) -> Result<usize, i32> {
+    /// Reads up to `count` bytes behind `buffer`; 0 at the end of the file. Of what may block nothing is taken before it is
+    /// there.
+    fn fill(descriptor: i32, is_seekable: bool, buffer: &mut Vec<u8>, count: usize) -> Result<usize, i32> {
         buffer.reserve(count);
         loop {
+            if !is_seekable && !wait_for(descriptor, libc::POLLIN) {
+                return Err(libc::ECANCELED);
+            }
             // SAFETY: `count` bytes are reserved behind the length.
             let read = unsafe { libc::read(descriptor, buffer.as_mut_ptr().add(buffer.len()).cast(), count) };
             if read >= 0 {
@@ -64,8 +74,7 @@ impl File {
                 return Ok(read as usize);
             }
             match errno() {
-                libc::EINTR => {}
-                libc::EAGAIN => wait_for(descriptor, libc::POLLIN),
+                libc::EINTR | libc::EAGAIN => {}
                 error => return Err(error),
             }
         }
@@ -76,16 +85,48 @@ impl File {
         let mut bytes = self.take(self.buffered().min(count));
         while bytes.len() < count && (bytes.is_empty() || self.seekable) {
             let missing = (count - bytes.len()).min(CHUNK.max(bytes.len()));
-            if File::fill(self.descriptor, &mut bytes, missing)? == 0 {
+            if File::fill(self.descriptor, self.seekable, &mut bytes, missing)? == 0 {
                 break;
             }
         }
         Ok(bytes)
     }
 
+    /// Nobody waits for these bytes any more: the next reader gets them.
+    fn put_back(&mut self, bytes: &[u8]) {
+        let taken = self.taken;
+        self.ahead.splice(..taken, bytes.iter().copied());
+        self.taken = 0;
+    }
+
+    /// [`File::read`] for a task that may be cancelled.
+    pub(super) fn read_for(&mut self, count: usize) -> Result<Vec<u8>, i32> {
+        let bytes = self.read(count)?;
+        if blocking::is_abandoned() {
+            self.put_back(&bytes);
+            return Err(libc::ECANCELED);
+        }
+        Ok(bytes)
+    }
+
+    /// The next line, if the buffer has it.
+    pub(super) fn line_at_hand(&mut self) -> Option<Vec<u8>> {
+        let position = self.ahead[self.taken..].iter().position(|&byte| byte == b'\n')?;
+        Some(self.take_line(position))
+    }
+
+    fn take_line(&mut self, position: usize) -> Vec<u8> {
+        let mut line = self.take(position + 1);
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        line
+    }
+
     pub(super) fn read_all(&mut self) -> Result<Vec<u8>, i32> {
         let mut bytes = self.take(self.buffered());
-        while File::fill(self.descriptor, &mut bytes, CHUNK)? > 0 {}
+        while File::fill(self.descriptor, self.seekable, &mut bytes, CHUNK)? > 0 {}
         Ok(bytes)
     }
 
@@ -95,19 +136,14 @@ impl File {
         loop {
             let fresh = &self.ahead[self.taken + searched..];
             if let Some(position) = fresh.iter().position(|&byte| byte == b'\n') {
-                let mut line = self.take(searched + position + 1);
-                line.pop();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
-                return Ok(Some(line));
+                return Ok(Some(self.take_line(searched + position)));
             }
             searched = self.buffered();
             if self.taken > CHUNK {
                 self.ahead.drain(..self.taken);
                 self.taken = 0;
             }
-            if File::fill(self.descriptor, &mut self.ahead, CHUNK)? == 0 {
+            if File::fill(self.descriptor, self.seekable, &mut self.ahead, CHUNK)? == 0 {
                 let rest = self.take(self.buffered());
                 return Ok((!rest.is_empty()).then_some(rest));
             }
@@ -145,7 +181,7 @@ impl File {
 fn with_rows<T>(act: impl FnOnce(&mut Vec<Row>) -> T) -> T {
     let mut rows = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
     if rows.is_empty() {
-        rows.extend((0..3).map(|descriptor| Row { generation: 0, file: Some(File::new(descriptor)) }));
+        rows.extend((0..3).map(|descriptor| Row { generation: 0, file: Some(shared(descriptor)) }));
     }
     act(&mut rows)
 }
@@ -157,15 +193,47 @@ fn find(rows: &mut [Row], token: i64) -> Result<&mut Row, i32> {
     row.ok_or(libc::EBADF)
 }
 
-pub(super) fn with_file<T>(token: i64, act: impl FnOnce(&mut File) -> Result<T, i32>) -> Result<T, i32> {
-    with_rows(|rows| match &mut find(rows, token)?.file {
-        Some(file) => act(file),
-        None => Err(libc::EBADF),
-    })
+fn shared(descriptor: i32) -> Shared {
+    Arc::new(Mutex::new(File::new(descriptor)))
+}
+
+fn file_of(token: i64) -> Result<Shared, i32> {
+    with_rows(|rows| find(rows, token)?.file.clone().ok_or(libc::EBADF))
+}
+
+/// Works on a file where it may take long.
+///
+/// # Safety
+/// `fiber` is the running fiber, or null in tests; nothing in the caller's frames must be dropped.
+pub(super) unsafe fn with_file<T>(
+    fiber: *mut Fiber,
+    token: i64,
+    act: impl FnOnce(&mut File) -> Result<T, i32>,
+) -> Result<T, i32> {
+    let file = file_of(token)?;
+    let work = move || {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        if blocking::is_abandoned() { Err(libc::ECANCELED) } else { act(&mut file) }
+    };
+    // SAFETY: the caller's promise; the closure owns what it uses.
+    unsafe { blocking::run(fiber, work) }
+}
+
+/// Works on a file at once; `None` when somebody else does.
+pub(super) fn with_file_now<T>(token: i64, act: impl FnOnce(&mut File) -> T) -> Option<T> {
+    let file = file_of(token).ok()?;
+    match file.try_lock() {
+        Ok(mut file) => Some(act(&mut file)),
+        Err(TryLockError::Poisoned(file)) => Some(act(&mut file.into_inner())),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Opens a file; the token of the new row.
-pub(super) fn open(path: &CStr, mode: &[u8]) -> Result<i64, i32> {
+///
+/// # Safety
+/// As [`with_file`].
+pub(super) unsafe fn open(fiber: *mut Fiber, path: CString, mode: &[u8]) -> Result<i64, i32> {
     let create = libc::O_CREAT;
     let flags = match mode {
         b"r" => libc::O_RDONLY,
@@ -176,18 +244,10 @@ pub(super) fn open(path: &CStr, mode: &[u8]) -> Result<i64, i32> {
         b"a+" => libc::O_RDWR | create | libc::O_APPEND,
         _ => return Err(libc::EINVAL),
     };
-    let descriptor = loop {
-        // SAFETY: the path is terminated.
-        let descriptor = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) };
-        if descriptor >= 0 {
-            break descriptor;
-        }
-        if errno() != libc::EINTR {
-            return Err(errno());
-        }
-    };
+    // SAFETY: forwarded; the closure owns what it uses.
+    let descriptor = unsafe { blocking::run(fiber, move || open_now(&path, flags)) }?;
     with_rows(|rows| {
-        let file = Some(File::new(descriptor));
+        let file = Some(shared(descriptor));
         // Rows of the standard descriptors keep their tokens; any other free row serves.
         let free = rows.iter().skip(3).position(|row| row.file.is_none()).map(|index| index + 3);
         let index = free.unwrap_or(rows.len());
@@ -199,14 +259,51 @@ pub(super) fn open(path: &CStr, mode: &[u8]) -> Result<i64, i32> {
     })
 }
 
+fn open_now(path: &CStr, flags: i32) -> Result<i32, i32> {
+    loop {
+        // SAFETY: the path is terminated.
+        let descriptor = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) };
+        if blocking::is_abandoned() {
+            if descriptor >= 0 {
+                // SAFETY: nobody knows it.
+                unsafe { libc::close(descriptor) };
+            }
+            return Err(libc::ECANCELED);
+        }
+        if descriptor >= 0 {
+            return Ok(descriptor);
+        }
+        if errno() != libc::EINTR {
+            return Err(errno());
+        }
+    }
+}
+
+/// While another task works on the file, its descriptor stays until that is over.
 pub(super) fn close(token: i64) -> Result<(), i32> {
-    with_rows(|rows| {
-        let Some(file) = find(rows, token)?.file.take() else { return Err(libc::EBADF) };
+    let file = with_rows(|rows| find(rows, token)?.file.take().ok_or(libc::EBADF))?;
+    match Arc::try_unwrap(file) {
+        Ok(file) => file.into_inner().unwrap_or_else(PoisonError::into_inner).close(),
+        Err(_) => Ok(()),
+    }
+}
+
+impl File {
+    fn close(mut self) -> Result<(), i32> {
         // SAFETY: the descriptor belongs to the table. After EINTR it is closed as well.
-        match unsafe { libc::close(file.descriptor) } {
+        match unsafe { libc::close(core::mem::replace(&mut self.descriptor, -1)) } {
             0 => Ok(()),
             _ if errno() == libc::EINTR => Ok(()),
             _ => Err(errno()),
         }
-    })
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.descriptor >= 0 {
+            // SAFETY: as above.
+            unsafe { libc::close(self.descriptor) };
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod stacks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod thread;
 pub(crate) mod timer;
 pub(crate) mod wait;

@@ -263,3 +263,21 @@ unsafe extern "C" fn plain(env: *mut u8, runner: *mut RangeRunner) {
         }
     }
 }
+
+/// Runs `body` while children come and go.
+pub(crate) unsafe fn with_busy_children(fiber: *mut Fiber, count: i64, body: impl FnOnce()) {
+    unsafe extern "C" fn child(_task: *mut Task) {
+        // SAFETY: the running fiber.
+        unsafe { coex_sleep(fiber_here(), 1_000_000) };
+    }
+    static CHILD: TaskInfo = info(child);
+    // SAFETY: the running fiber.
+    unsafe {
+        in_scope(fiber, || {
+            for number in 0..count {
+                spawn(fiber, &CHILD, number);
+            }
+            body();
+        });
+    }
+}
