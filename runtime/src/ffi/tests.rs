@@ -5,7 +5,7 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::instance::{self, FullInstance};
-use super::{api, call, failure, handles, hidden, root, shims, units};
+use super::{api, call, failure, handles, hidden, limits, root, shims, units};
 use crate::abi::{ABI_VERSION, Fiber, Instance, LibraryDescriptor, ProgramInfo, Relocation, Root, library_flags};
 use crate::arch;
 use crate::gc::tests::{TYPES, lock, on_fiber};
@@ -478,6 +478,66 @@ fn cost_of_hot_paths() {
                 handles::coex_handle_close(fiber, instance.cast(), handle);
             });
             println!("handle opened and closed: {wrap:.2} ns");
+        }
+    });
+}
+
+/// Each allocation of the foreign side fails once: there is an answer, nothing is lost, and afterwards it works again.
+#[test]
+fn every_refused_allocation_is_an_answer() {
+    /// Instances are limited to 3.
+    const DEPTH: usize = 2;
+    unsafe extern "C" fn allocates() -> usize {
+        // SAFETY: the heap of the installed instance; null is an answer.
+        unsafe {
+            let mut refused = 0;
+            for size in [16, 500, 20_000, 300_000] {
+                let block = shims::coex_shim_malloc(size);
+                refused += usize::from(block.is_null());
+                if !block.is_null() {
+                    refused += usize::from(shims::coex_shim_realloc(block, size * 3).is_null());
+                }
+            }
+            hidden::coex_shim_rand();
+            refused += usize::from(api::coex_ffi_alloc(30_000).is_null());
+            refused + usize::from(api::coex_ffi_handle_new(64 as *mut u8, release as *const u8) < 0)
+        }
+    }
+    unsafe fn everything(fiber: *mut Fiber, depth: usize) -> bool {
+        let mut is_whole = false;
+        LOG.store(0, Ordering::Relaxed);
+        // SAFETY: the running fiber.
+        unsafe {
+            in_root(fiber, || {
+                let instances = [0, 1, 2].map(|index| root::coex_instance_try_get(fiber, index));
+                is_whole = true;
+                for instance in instances {
+                    is_whole &= !instance.is_null() && run(fiber, instance.cast(), allocates as *const ()) == 0;
+                }
+                // More large slots than are kept.
+                if depth > 0 {
+                    is_whole &= everything(fiber, depth - 1);
+                }
+            });
+        }
+        is_whole
+    }
+    with_libraries(|fiber| {
+        // SAFETY: the running fiber.
+        unsafe {
+            assert!(everything(fiber, DEPTH));
+            // Slots that an instance has had are reused: only then is every allocation reached.
+            let used = units::units().used();
+            let mut refusals = 0;
+            for number in 1..200 {
+                limits::fail_at(number);
+                refusals += u32::from(!everything(fiber, DEPTH));
+                limits::fail_at(0);
+                assert!(everything(fiber, DEPTH), "after refusal {number}");
+                assert!(units::units().used() <= used + 64, "after refusal {number}");
+            }
+            assert!(refusals > 20, "{refusals}");
+            assert_eq!(instance::live_count(), 0);
         }
     });
 }
