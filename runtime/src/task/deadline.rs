@@ -52,6 +52,7 @@ pub(crate) fn settled(word: &AtomicU64) -> u64 {
 ///
 /// # Safety
 /// `fiber` is the running fiber, or stands still.
+#[inline(never)]
 pub(crate) unsafe fn settle(fiber: *mut Fiber) -> u64 {
     // SAFETY: the caller's promise.
     unsafe {

@@ -3,7 +3,6 @@
 //! In: the start of a task, a `within`. Out: a chain in the fiber, innermost first. What lies on the stack below a landing is
 //! dropped as it is: frames of Coex code have nothing to clean up that scopes and roots do not name.
 
-use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
 use super::deadline;
@@ -33,35 +32,27 @@ pub(crate) struct FullLanding {
 
 const _: () = assert!(size_of::<FullLanding>() <= size_of::<Landing>());
 
-impl FullLanding {
-    /// For the current activation of the fiber; [`enter`] makes it the innermost.
-    ///
-    /// # Safety
-    /// `fiber` is the running fiber.
-    pub(crate) unsafe fn new(fiber: *mut Fiber, kind: Kind) -> FullLanding {
-        // SAFETY: the caller's promise.
-        unsafe {
-            // What the landing restores must not count anew.
-            deadline::settle(fiber);
-            FullLanding {
-                previous: (*fiber).landing.cast(),
-                sp: null_mut(),
-                kind,
-                scope: (*fiber).scope.cast(),
-                root: (*fiber).root,
-                range: (*fiber).range,
-                deadline: (*fiber).deadline.load(Ordering::Relaxed),
-                has_landed: false,
-            }
-        }
-    }
-}
-
+/// Fills a landing for the current activation and makes it the innermost.
+///
 /// # Safety
 /// `fiber` is the running fiber; the landing stays where it is until [`close`].
-pub(crate) unsafe fn enter(fiber: *mut Fiber, landing: *mut FullLanding) {
+#[inline]
+pub(crate) unsafe fn open(fiber: *mut Fiber, landing: *mut FullLanding, kind: Kind) {
     // SAFETY: the caller's promise.
-    unsafe { (*fiber).landing = landing.cast() }
+    unsafe {
+        if deadline::is_fresh((*fiber).deadline.load(Ordering::Relaxed)) {
+            // What the landing restores must not count anew.
+            deadline::settle(fiber);
+        }
+        (*landing).previous = (*fiber).landing.cast();
+        (*landing).kind = kind;
+        (*landing).scope = (*fiber).scope.cast();
+        (*landing).root = (*fiber).root;
+        (*landing).range = (*fiber).range;
+        (*landing).deadline = (*fiber).deadline.load(Ordering::Relaxed);
+        (*landing).has_landed = false;
+        (*fiber).landing = landing.cast();
+    }
 }
 
 /// The fiber is as it was when the landing was opened.

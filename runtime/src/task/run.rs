@@ -3,6 +3,7 @@
 //! In: a record whose state is RUNNING, claimed by the caller. Out: DONE with a result, or ENDED; a joiner is woken. Runs on a fresh
 //! fiber, or on the stack of the parent that joins it. Deliberately not here: how an activation ends early (`cancel`).
 
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
@@ -57,13 +58,13 @@ pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) -> u32 {
         if !(*task).root.is_null() {
             (*fiber).root = (*task).root;
         }
-        let mut landing = FullLanding::new(fiber, Kind::Task(task));
-        landing::enter(fiber, &raw mut landing);
-        arch::coex_land(fiber, (&raw mut landing).cast(), (*(*task).public.info).code, task.cast(), null_mut());
-        // Behind a landing nothing may be kept in registers that was set before.
-        let landed = core::ptr::read_volatile(&raw const landing.has_landed);
+        let mut frame = MaybeUninit::<FullLanding>::uninit();
+        let landing = frame.as_mut_ptr();
+        landing::open(fiber, landing, Kind::Task(task));
+        arch::coex_land(fiber, landing.cast(), (*(*task).public.info).code, task.cast(), null_mut());
+        let landed = (*landing).has_landed;
         if !landed {
-            landing::close(fiber, &raw mut landing);
+            landing::close(fiber, landing);
         }
         (*fiber).root = root;
         (*this).task = outer;

@@ -27,19 +27,23 @@ pub unsafe extern "C" fn coex_within_enter(fiber: *mut Fiber, landing: *mut Land
         let outer = (*fiber).deadline.load(Ordering::Relaxed);
         let deadline = match deadline::fresh(ns, (*this).withins) {
             Some(fresh) if outer == 0 => fresh,
-            _ => earlier(deadline::settle(fiber), clock::after(ns)),
+            _ => settled(fiber, ns),
         };
         let landing = landing.cast::<FullLanding>();
-        landing.write(FullLanding::new(fiber, Kind::Within(deadline)));
-        landing::enter(fiber, landing);
+        landing::open(fiber, landing, Kind::Within(deadline));
         (*fiber).deadline.store(deadline, Ordering::Relaxed);
     }
     watcher::ensure_started();
     true
 }
 
-/// An inner deadline behind the outer one never acts: both pass together, and the outermost counts.
-fn earlier(outer: u64, inner: u64) -> u64 {
+/// A deadline inside another one. Behind the outer one it never acts: both pass together, and the outermost counts.
+#[cold]
+#[inline(never)]
+unsafe fn settled(fiber: *mut Fiber, ns: i64) -> u64 {
+    // SAFETY: the running fiber.
+    let outer = unsafe { deadline::settle(fiber) };
+    let inner = clock::after(ns);
     if outer == 0 { inner } else { outer.min(inner) }
 }
 
