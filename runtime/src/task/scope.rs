@@ -31,6 +31,8 @@ pub(crate) struct FullScope {
 const _: () = assert!(size_of::<FullScope>() <= size_of::<Scope>());
 
 const SWEEP_FROM: u32 = 64;
+/// So many children that the parent lets them run first; fewer than a queue holds.
+const CROWD: u32 = 256;
 
 /// # Safety
 /// `fiber` is the running fiber; the scope lies in its frame until [`coex_scope_leave`].
@@ -102,16 +104,15 @@ pub(crate) unsafe fn free_all(fiber: *mut Fiber, scope: *mut FullScope) {
 }
 
 /// A new child. From time to time the dropped ones that have ended are freed: a loop that spawns for ever stays small.
+/// True: there are many all the same, so they should run before there are more.
 ///
 /// # Safety
 /// `fiber` is the running fiber.
 #[inline]
-pub(crate) unsafe fn add(fiber: *mut Fiber, scope: *mut FullScope, task: *mut FullTask) {
+pub(crate) unsafe fn add(fiber: *mut Fiber, scope: *mut FullScope, task: *mut FullTask) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*scope).count >= (*scope).sweep_at {
-            sweep(fiber, scope);
-        }
+        let is_crowded = (*scope).count >= (*scope).sweep_at && sweep(fiber, scope);
         (*task).scope = scope;
         (*task).next = (*scope).last;
         (*task).previous = null_mut();
@@ -120,11 +121,16 @@ pub(crate) unsafe fn add(fiber: *mut Fiber, scope: *mut FullScope, task: *mut Fu
         }
         (*scope).last = task;
         (*scope).count += 1;
+        is_crowded
     }
 }
 
+/// Frees the dropped children that have ended. True: many are left.
+///
+/// # Safety
+/// `fiber` is the running fiber, the scope one of its.
 #[cold]
-unsafe fn sweep(fiber: *mut Fiber, scope: *mut FullScope) {
+pub(crate) unsafe fn sweep(fiber: *mut Fiber, scope: *mut FullScope) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         let mut task = (*scope).last;
@@ -138,6 +144,7 @@ unsafe fn sweep(fiber: *mut Fiber, scope: *mut FullScope) {
             task = older;
         }
         (*scope).sweep_at = ((*scope).count * 2).max(SWEEP_FROM);
+        (*scope).count >= CROWD
     }
 }
 

@@ -5,10 +5,12 @@
 use core::sync::atomic::Ordering;
 
 use super::record::{self, FullTask};
-use super::scope;
+use super::scope::FullScope;
+use super::{range, scope};
 use crate::abi::{Fiber, Site, Task, TaskInfo, task_state};
 use crate::panic;
-use crate::sched::{queue, thread, watcher};
+use crate::sched::thread::After;
+use crate::sched::{queue, run, thread, watcher};
 
 /// # Safety
 /// `fiber` is the running fiber, in a scope; `info` is constant.
@@ -31,9 +33,30 @@ pub unsafe extern "C" fn coex_task_start(fiber: *mut Fiber, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
         let task = task.cast::<FullTask>();
-        scope::add(fiber, (*fiber).scope.cast(), task);
+        let scope = (*fiber).scope.cast();
+        let is_crowded = scope::add(fiber, scope, task);
         watcher::ensure_started();
         queue::push_task((*thread::of(fiber)).worker.load(Ordering::Relaxed), task);
+        if is_crowded {
+            let_children_run(fiber, scope);
+        }
+    }
+}
+
+/// Others first, until few children are left or those that are left wait: who spawns faster than the workers run would
+/// fill the memory.
+#[cold]
+unsafe fn let_children_run(fiber: *mut Fiber, scope: *mut FullScope) {
+    const TURNS: usize = 64;
+    // SAFETY: the caller's promise; the children's arguments are in their records.
+    unsafe {
+        for _ in 0..TURNS {
+            range::give_rest_away(fiber);
+            run::leave(fiber, After::Yield);
+            if !scope::sweep(fiber, scope) || !queue::is_anything_ready() {
+                break;
+            }
+        }
     }
 }
 
