@@ -26,6 +26,7 @@ pub(crate) mod sweep;
 pub(crate) mod tests;
 pub(crate) mod verify;
 
+use core::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
@@ -265,7 +266,7 @@ impl Stopped {
             // SAFETY: forwarded; nothing is young.
             unsafe { self.collect_old(heap) };
         }
-        stress::collected(heap.frontier);
+        stress::collected((heap.frontier << heap::BLOCK_SHIFT) + 128 * stack_bytes);
     }
 
     unsafe fn collect_old(&self, heap: &mut Heap) {
@@ -299,7 +300,7 @@ impl Stopped {
     fn for_each_range(&self, wanted: Wanted, mut visit: impl FnMut(usize, usize)) {
         world::for_each_stack(self.fiber, self.stack_pointer, |fiber, low, high| {
             // SAFETY: fibers live for ever, and nobody runs.
-            let has_run = unsafe { core::mem::take(&mut (*fiber).has_run) };
+            let has_run = unsafe { (*fiber).has_run.swap(false, Ordering::Relaxed) };
             if has_run || wanted == Wanted::Full {
                 visit(low, high);
             }
@@ -309,7 +310,7 @@ impl Stopped {
             unsafe {
                 let fiber = (*thread).slots.fiber;
                 if !fiber.is_null() {
-                    (*fiber::full(fiber)).has_run = true;
+                    (*fiber::full(fiber)).has_run.store(true, Ordering::Relaxed);
                 }
             }
         }

@@ -13,8 +13,10 @@ pub(crate) const RUN_BYTES: usize = 256;
 const POISON: u8 = 0xDB;
 /// So many collections are one full one and minor ones.
 const FULL_EVERY: u32 = 4;
-/// So many blocks of heap double the time between two collections.
-const BLOCKS: usize = 16;
+/// So many bytes of heap double the time between two collections.
+const DOUBLING: usize = 512 << 10;
+/// So many collections do so too.
+const ROUNDS: usize = 500;
 
 static EVERY: AtomicU32 = AtomicU32::new(0);
 /// Slow allocations until the next collection.
@@ -77,10 +79,12 @@ pub(crate) fn is_due() -> Option<Wanted> {
     Some(if round % FULL_EVERY == FULL_EVERY - 1 { Wanted::Full } else { Wanted::Young })
 }
 
-/// After a collection. In a heap of many blocks the next one comes later, or programs would not end.
-pub(crate) fn collected(blocks: usize) {
+/// After a collection that had to look at so many bytes. The more they are, and the more collections there were, the later
+/// comes the next one, or programs would not end.
+pub(crate) fn collected(bytes: usize) {
     let every = EVERY.load(Ordering::Relaxed) as usize;
-    LEFT.store((every * (1 + blocks / BLOCKS)) as i32, Ordering::Relaxed);
+    let patience = 1 + ROUND.load(Ordering::Relaxed) as usize / ROUNDS;
+    LEFT.store((every * (1 + bytes / DOUBLING) * patience).min(1 << 30) as i32, Ordering::Relaxed);
 }
 
 pub(crate) fn poison(address: usize, bytes: usize) {

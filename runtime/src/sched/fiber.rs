@@ -53,8 +53,9 @@ pub(crate) struct FullFiber {
     pub(crate) in_use: bool,
     /// Counts `within` statements.
     pub(crate) withins: u64,
-    /// Ran since the collector cleared this: only then can its stack refer to young objects.
-    pub(crate) has_run: bool,
+    /// Ran, or was woken by somebody who may have written to its stack, since the collector cleared this: only then can its
+    /// stack refer to young objects.
+    pub(crate) has_run: AtomicBool,
     pub(crate) what: What,
     pub(crate) site: *const Site,
     pub(crate) depth: Depth,
@@ -103,7 +104,7 @@ impl FullFiber {
             is_unwinding: false,
             in_use: false,
             withins: 0,
-            has_run: false,
+            has_run: AtomicBool::new(false),
             what: What::Nothing,
             site: null(),
             depth: Depth::Bounded,

@@ -82,7 +82,7 @@ pub(crate) unsafe fn switch(thread: *mut Thread, worker: *mut Worker, fiber: *mu
     // SAFETY: the caller's promise.
     unsafe {
         let public = &raw mut (*fiber).public;
-        (*fiber).has_run = true;
+        (*fiber).has_run.store(true, Ordering::Relaxed);
         (*public).thread = thread.cast();
         (*thread).slots.fiber = public;
         (*worker).switches.store((*worker).switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -133,6 +133,7 @@ pub(crate) unsafe fn wake(fiber: *mut FullFiber, ticket: Ticket, reason: Reason)
 unsafe fn unpark(fiber: *mut FullFiber) {
     // SAFETY: the caller has won the fiber's wait.
     unsafe {
+        (*fiber).has_run.store(true, Ordering::Relaxed);
         if (*fiber).park.swap(park::NOTIFIED, Ordering::AcqRel) == park::PARKED {
             (*fiber).park.store(park::RUNNING, Ordering::Release);
             let thread = thread::current();
