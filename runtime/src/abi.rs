@@ -236,7 +236,7 @@ pub struct TypeDesc {
     /// Byte offsets, within a slot, of the references.
     pub pointers: *const u32,
     pub pointer_count: u32,
-    /// Type id of the object when `boxed`, else `NONE`.
+    /// Type id of the object when `boxed`, of a channel or an atomic cell, else `NONE`.
     pub object_type: u32,
     /// Type id of an `Elements` object that holds slots of this type.
     pub element_type: u32,
@@ -530,8 +530,29 @@ pub mod select_strategy {
     pub const RANDOM: i64 = 3;
 }
 
-/// Cell of `atomic_int`, `atomic_float` (its bits), `atomic_bool` (0 or 1) and `atomic_ref<T>` (an object with the T at
-/// offset 8, or null).
+/// `Channel<T>`. Pinned: waiting fibers name it by its address. All but `header`, `capacity` and `element` are guarded
+/// by `lock`; `closed` and `len` may be read without it.
+#[repr(C)]
+pub struct ChannelObject {
+    pub header: u64,
+    pub lock: AtomicU32,
+    pub closed: AtomicU32,
+    pub capacity: u64,
+    /// Values in the ring.
+    pub len: AtomicU64,
+    /// Slot of the oldest one.
+    pub first: u64,
+    /// Slots of T; null at first, grows up to `capacity`.
+    pub ring: *mut Elements,
+    /// T
+    pub element: *const TypeDesc,
+    /// First and last waiter that wants a value, and that wants to get rid of one: nodes in the waiters' frames.
+    pub receivers: [*mut u8; 2],
+    pub senders: [*mut u8; 2],
+}
+
+/// Cell of `atomic_int`, `atomic_float` (its bits), `atomic_bool` (0 or 1) and `atomic_ref<T>`: what a slot of type `T?`
+/// holds when that is one reference, else null or an `Elements` object with the one T.
 #[repr(C)]
 pub struct AtomicObject {
     pub header: u64,

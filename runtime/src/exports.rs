@@ -148,14 +148,14 @@ runtime_functions! {
     Select "coex_select" (Fiber, Pointer, Int, Int, Int, Pointer, Site) -> Int;
 
     // ------------------------------------------------------------------ references shared between tasks: atomic
-    /// `T?` or `T`, as the type says.
-    AtomicRefNew "coex_atomic_ref_new" (Fiber, Value, Type) -> Ref;
-    AtomicRefLoad "coex_atomic_ref_load" (Fiber, Ref, ResultType) -> Value;
-    /// The type is the cell's.
-    AtomicRefStore "coex_atomic_ref_store" (Fiber, Ref, Value, Type) -> Nothing;
+    /// The values are of type `T?`.
+    AtomicRefNew "coex_atomic_ref_new" (Fiber, Value, Type, ResultType) -> Ref;
+    AtomicRefLoad "coex_atomic_ref_load" (Ref, ResultType) -> Value;
+    /// Value, cell.
+    AtomicRefStore "coex_atomic_ref_store" (Fiber, Value, Ref, Type) -> Nothing;
     AtomicRefSwap "coex_atomic_ref_swap" (Fiber, Ref, Value, ResultType) -> Value;
-    /// Expected, new; both `T?`. The type is the cell's.
-    AtomicRefCompareAndSwap "coex_atomic_ref_compare_and_swap" (Fiber, Ref, Value, Value, Type) -> Bool;
+    /// Expected, new, cell.
+    AtomicRefCompareAndSwap "coex_atomic_ref_compare_and_swap" (Fiber, Value, Value, Ref, Type) -> Bool;
 
     // ------------------------------------------------------------------ foreign calls: ffi
     /// Root in the caller's frame, number of libraries.

@@ -5,7 +5,7 @@
 //!
 //! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `panic`, `signals`, `ffi` (libraries' instances),
 //! `arch` (assembly), `sched` and `task` (what runs side by side). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
-//! `string`, `list`, `array`, `map`, `set`, `number`, `posix`. A failure of the runtime itself aborts; nothing unwinds.
+//! `string`, `list`, `array`, `map`, `set`, `number`, `posix`, `atomic`. A failure of the runtime itself aborts; nothing unwinds.
 
 #![allow(clippy::missing_safety_doc, reason = "the contracts stand in the heads of the modules")]
 
@@ -13,6 +13,7 @@ pub mod abi;
 pub mod alloc;
 pub mod arch;
 pub mod array;
+pub mod atomic;
 pub mod exports;
 pub mod ffi;
 pub mod gc;

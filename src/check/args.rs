@@ -18,6 +18,8 @@ pub(crate) struct Called<'t> {
     pub(crate) types: &'t [TypeId],
     /// How many of the last parameters may be absent.
     pub(crate) optional: usize,
+    /// Plain values make fresh cells where atomics are wanted.
+    pub(crate) cells: bool,
     pub(crate) span: Span,
 }
 
@@ -117,7 +119,10 @@ impl<'a> Body<'_, 'a> {
         for (arg, slot) in args.iter().zip(slots) {
             let target = called.types[*slot];
             let mut value = self.expr(&arg.value, Some(target));
-            value = self.convert(value, target, arg.value.span);
+            value = match called.cells {
+                true => self.convert_or_cell(value, target, arg.value.span),
+                false => self.convert(value, target, arg.value.span),
+            };
             if !in_order {
                 value = self.argument_temp(value, &mut before);
             }

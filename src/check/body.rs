@@ -45,6 +45,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) key_checks: Vec<(TypeId, Span)>,
     /// Values sent to tasks, for E0708 once their types are known.
     pub(crate) send_checks: Vec<super::handles::SendCheck>,
+    /// Channels and cells, and types whose values are compared by cells, likewise.
+    pub(crate) shared_checks: Vec<(TypeId, Span)>,
     /// Type arguments of user types, for E0810 once they are known.
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.
@@ -69,6 +71,8 @@ pub(crate) struct Frame {
     pub(crate) withins: Vec<Moved>,
     /// Variables bound to lambdas that capture a handle.
     pub(crate) handle_closures: Vec<LocalId>,
+    /// What fair selects remember: 0 at first.
+    pub(crate) select_memories: Vec<LocalId>,
 }
 
 pub(crate) struct LocalInfo {

@@ -179,6 +179,7 @@ impl<'a> Body<'_, 'a> {
             params: params.iter().map(|_| (blank, false)).collect(),
             types: &params,
             optional: 0,
+            cells: false,
             span: written.name_span,
         };
         let arguments = self.arguments(&called, written.args, None);
@@ -227,6 +228,7 @@ impl<'a> Body<'_, 'a> {
             params: method.params.iter().map(|(name, _)| (Symbol::new(name), false)).collect(),
             types: &types,
             optional: method.optional_params,
+            cells: false,
             span: written.name_span,
         };
         let hint = result.zip(written.expected);
@@ -236,6 +238,7 @@ impl<'a> Body<'_, 'a> {
             return Expr { kind: ExprKind::Zero, ty: result.map(|_| types::UNKNOWN), span };
         };
         self.check_function_arguments(&values, written.args);
+        self.check_sent_to_shared(receiver_ty, name, &values, written);
         self.last_call = match () {
             () if !method.pure_ => LastCall::Builtin(Symbol::new(name)),
             // Methods that look at their receiver may run a function with effects.
@@ -371,6 +374,7 @@ impl<'a> Body<'_, 'a> {
             params: params.iter().map(|(name, _, _)| (*name, false)).collect(),
             types: &types,
             optional: 0,
+            cells: false,
             span: written.name_span,
         };
         let Some(slots) = self.match_arguments(&called, written.args) else {

@@ -4,7 +4,7 @@
 //! Deliberately not here: implicit conversions.
 
 use super::body::{Body, assign, copy, make, unknown};
-use crate::ast::{self, TypeExprKind};
+use crate::ast;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{CompareOp, Conversion, Expr, ExprKind, RuntimeFunction, Stmt, StmtKind};
 use crate::source::Span;
@@ -12,13 +12,6 @@ use crate::types::{self, Type, TypeId};
 
 impl<'a> Body<'_, 'a> {
     pub(crate) fn cast(&mut self, operand: &'a ast::Expr, ty: &'a ast::TypeExpr, span: Span) -> Expr {
-        if matches!(ty.kind, TypeExprKind::AtomicInt | TypeExprKind::AtomicFloat | TypeExprKind::AtomicBool) {
-            self.expr(operand, None);
-            if self.effect_in_formula("an atomic", span) {
-                return unknown(span);
-            }
-            return self.unsupported(span, "atomics");
-        }
         let target = self.lower_type(ty);
         let value = self.expr(operand, Some(target));
         self.cast_to(value, target, span)

@@ -70,6 +70,7 @@ impl<'a> Body<'_, 'a> {
             params: fields.iter().map(|field| (field.name, false)).collect(),
             types: &tys,
             optional: fields.len(),
+            cells: true,
             span: written.name_span,
         };
         let Some(slots) = self.match_arguments(&called, written.args) else {
@@ -179,6 +180,7 @@ impl<'a> Body<'_, 'a> {
             params: sig.fields.iter().map(|field| (field.name, false)).collect(),
             types: &tys,
             optional: 0,
+            cells: true,
             span: written.name_span,
         };
         let Some((before, values)) = self.arguments(&called, written.args, None) else {
@@ -206,6 +208,7 @@ impl<'a> Body<'_, 'a> {
             params: vec![(Symbol::new(field), false)],
             types: &payload,
             optional: 0,
+            cells: false,
             span: written.name_span,
         };
         let Some((_, values)) = self.arguments(&called, written.args, None) else {
@@ -221,8 +224,10 @@ impl<'a> Body<'_, 'a> {
         let span = written.span;
         let text = name.as_str();
         if matches!(text, "Channel" | "atomic_ref") {
-            self.drop_args(written);
-            return self.unsupported(span, if text == "Channel" { "channels" } else { "atomics" });
+            let diagnostic = Diagnostic::new(Code::E0407, written.name_span, format!("Undeclared identifier '{text}'"));
+            let form = if text == "Channel" { "Channel<T>.new()" } else { "atomic_ref.new(v)" };
+            self.report(diagnostic.label("this is a type, not a function").help(format!("write '{form}'")));
+            return self.drop_args(written);
         }
         self.last_call = super::stmt::LastCall::Pure { name, changes: false };
         let wanted = if text == "Map" { 2 } else { 1 };
@@ -266,6 +271,7 @@ impl<'a> Body<'_, 'a> {
             params: vec![(Symbol::new("n"), false), (Symbol::new("v"), false)],
             types: &params,
             optional: 0,
+            cells: false,
             span: written.name_span,
         };
         if let Some(expected) = written.expected {

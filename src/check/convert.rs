@@ -18,7 +18,9 @@ impl<'a> Body<'_, 'a> {
         match self.try_convert(value, target) {
             Ok(converted) => converted,
             Err(value) => {
-                self.mismatch(&value, target, span);
+                if !self.is_assigned_to_atomic(&value, target, span) {
+                    self.mismatch(&value, target, span);
+                }
                 unknown(span)
             }
         }

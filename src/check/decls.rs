@@ -49,6 +49,8 @@ pub(crate) struct Decls<'a> {
     pub(crate) extern_index: FastMap<(Option<LibraryId>, Symbol), ExternId>,
     /// Types of Map keys and Set elements in declarations, to be looked at when all members are known (E0311).
     pub(crate) key_checks: Vec<(TypeId, Span)>,
+    /// Channels and cells, for what they must not hold.
+    pub(crate) shared_checks: Vec<(TypeId, Span)>,
 }
 
 /// One C symbol of one library, or of the program.

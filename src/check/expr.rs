@@ -103,6 +103,7 @@ impl<'a> Body<'_, 'a> {
             Ast::Slice { base, start, end } => self.slice(base, start.as_deref(), end.as_deref(), span),
             Ast::Call { callee, args, args_span } => self.call(callee, args, *args_span, span, expected),
             Ast::Cast { operand, ty } => self.cast(operand, ty, span),
+            Ast::PrimitiveCall { ty, arg } if is_atomic(ty) => self.new_cell(ty, arg, span),
             Ast::PrimitiveCall { ty, arg } => self.cast(arg, ty, span),
             Ast::JsonCall { args, .. } => {
                 args.iter().for_each(|arg| drop(self.expr(&arg.value, None)));
@@ -235,6 +236,7 @@ impl<'a> Body<'_, 'a> {
             let mut checks = std::mem::take(&mut self.c.decls.key_checks);
             self.key_checks.append(&mut checks);
         }
+        self.shared_checks.append(&mut self.c.decls.shared_checks);
         lowered
     }
 
@@ -280,6 +282,11 @@ impl<'a> Body<'_, 'a> {
         let message = format!("Formula '{formula}' cannot call {} '{name}'", kind.as_str());
         self.error(Code::E0702, span, message);
     }
+}
+
+fn is_atomic(ty: &ast::TypeExpr) -> bool {
+    use ast::TypeExprKind::{AtomicBool, AtomicFloat, AtomicInt};
+    matches!(ty.kind, AtomicInt | AtomicFloat | AtomicBool)
 }
 
 /// How messages name a called thing.

@@ -3,17 +3,19 @@
 //! In: an elaborated body with variables in its types. Out: functions of the typed IR; E0303, E0809, E0311.
 //! Deliberately not here: solving (`unify`).
 
-use super::body::{Body, DEFERRED};
+use super::body::{Body, DEFERRED, assign, make};
 use super::unify::Origin;
 use crate::diagnostics::Code;
 use crate::ir::visit::{Visitor, expr_parts};
-use crate::ir::{self, Expr, ExprKind, FuncId};
+use crate::ir::{self, Expr, ExprKind, FuncId, LocalId};
 use crate::source::Span;
 use crate::types::{self, Type, TypeId};
 
 impl Body<'_, '_> {
-    pub(crate) fn finish(mut self, body: ir::Block, span: Span) -> (ir::Function, Vec<(FuncId, ir::Function)>) {
+    pub(crate) fn finish(mut self, mut body: ir::Block, span: Span) -> (ir::Function, Vec<(FuncId, ir::Function)>) {
         let Some(frame) = self.frames.pop() else { crate::bug!("a body without frame") };
+        let zero = |local: &LocalId| assign(*local, make(ExprKind::Int(0), types::INT, span));
+        body.splice(..0, frame.select_memories.iter().map(zero));
         self.default_error_sides();
         self.report_open_locals(&frame.locals, &frame.infos);
         self.report_open_variables();
@@ -21,6 +23,7 @@ impl Body<'_, '_> {
             self.check_key_type(ty, span);
         }
         self.finish_send_checks();
+        self.finish_shared_checks();
         for (decl, args, span) in std::mem::take(&mut self.bound_checks) {
             let args: Vec<TypeId> = args.into_iter().map(|arg| self.resolve(arg)).collect();
             if args.iter().all(|arg| self.c.is_concrete(*arg)) {

@@ -123,6 +123,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         loops: Vec::new(),
         withins: Vec::new(),
         handle_closures: Vec::new(),
+        select_memories: Vec::new(),
     };
     Body {
         c: checker,
@@ -146,6 +147,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         moved: Vec::new(),
         key_checks: Vec::new(),
         send_checks: Vec::new(),
+        shared_checks: Vec::new(),
         bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
     }

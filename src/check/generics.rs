@@ -74,6 +74,7 @@ impl<'a> Body<'_, 'a> {
             params: params.iter().map(|param| (param.name, param.positional)).collect(),
             types: &substituted,
             optional: 0,
+            cells: false,
             span: name_span,
         };
         // An expected type with known parts decides type arguments that the arguments leave open.

@@ -28,6 +28,7 @@ impl<'a> Body<'_, 'a> {
             loops: Vec::new(),
             withins: Vec::new(),
             handle_closures: Vec::new(),
+            select_memories: Vec::new(),
         });
         let mark = self.enter_block();
         let mut params: Vec<TypeId> = Vec::new();

@@ -106,6 +106,7 @@ impl<'a> Body<'_, 'a> {
             Type::Set(_) => "Set".into(),
             Type::Result(..) => "Result".into(),
             Type::Channel(_) => "Channel".into(),
+            Type::AtomicRef(_) => "atomic_ref".into(),
             Type::User { name, .. } => name.to_string(),
             _ => self.type_name(ty),
         }
@@ -176,6 +177,7 @@ impl<'a> Body<'_, 'a> {
                 let callee = self.field(receiver, name, written.span);
                 self.call_value(callee, name.name.as_str(), written)
             }
+            _ if self.is_shared_in_formula(shallow, name.span) => self.drop_args(written),
             _ => match builtins::method(&self.c.types, shallow, name.name.as_str()) {
                 Some(method) => self.call_builtin(method, Some(receiver), shallow, name.name.as_str(), written),
                 None => self.no_method(shallow, name, written),

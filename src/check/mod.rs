@@ -41,6 +41,8 @@ mod patterns;
 mod place;
 mod properties;
 mod scope;
+mod select;
+mod shared;
 mod signatures;
 mod statics;
 mod stmt;

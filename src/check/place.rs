@@ -110,6 +110,9 @@ impl<'a> Body<'_, 'a> {
             _ => None,
         };
         let right = self.expr(value, hint);
+        if self.is_atomic_compound(&left, op_span) {
+            return unknown(op_span);
+        }
         self.arithmetic(op, op_span, left, right)
     }
 

@@ -77,6 +77,8 @@ impl Checker<'_> {
         }
         match kind {
             Type::Function { .. } => false,
+            // Compared by identity.
+            Type::Channel(_) | Type::AtomicRef(_) if what == Contains::Function => false,
             Type::User { .. } => {
                 // Types that grow without end are reported elsewhere.
                 if seen.contains(&ty) || seen.len() > 1000 {

@@ -34,6 +34,9 @@ pub(crate) fn lower_all(checker: &mut Checker) {
     for (ty, span) in std::mem::take(&mut checker.decls.key_checks) {
         checker.check_key(ty, span);
     }
+    for (ty, span) in std::mem::take(&mut checker.decls.shared_checks) {
+        checker.check_shared(ty, span);
+    }
     task_results(checker);
 }
 

@@ -218,20 +218,7 @@ impl<'a> Body<'_, 'a> {
         written: Written<'a>,
     ) -> Expr {
         match (owner, name.name.as_str()) {
-            ("Channel", _) => {
-                self.drop_args(written);
-                if self.effect_in_formula("a channel", written.span) {
-                    return unknown(written.span);
-                }
-                return self.unsupported(written.span, "channels");
-            }
-            ("atomic_ref", _) => {
-                self.drop_args(written);
-                if self.effect_in_formula("an atomic", written.span) {
-                    return unknown(written.span);
-                }
-                return self.unsupported(written.span, "atomics");
-            }
+            ("Channel" | "atomic_ref", _) => return self.call_shared_static(owner, type_args, name, written),
             ("Result", "ok" | "err") => {
                 let mut written = written;
                 if let [_, _] = type_args {

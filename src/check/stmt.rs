@@ -94,11 +94,10 @@ impl<'a> Body<'_, 'a> {
             }
             AstStmt::While { condition, cycle, body } => self.while_stmt(condition, *cycle, body, span, out),
             AstStmt::Match { scrutinee, arms } => self.match_stmt(scrutinee, arms, span, out),
-            AstStmt::Select(_) => {
-                if !self.effect_in_formula("select", keyword(span, 6)) {
-                    self.unsupported(keyword(span, 6), "select");
-                }
-                true
+            AstStmt::Select(select) => {
+                self.unsupported(keyword(span, 6), "select");
+                let mut ignored = Vec::new();
+                self.select_stmt(select, keyword(span, 6), &mut ignored)
             }
             AstStmt::Within { duration, body, otherwise } => {
                 self.effect_in_formula("within", keyword(span, 6));
@@ -159,7 +158,10 @@ impl<'a> Body<'_, 'a> {
             // A variable that is rebound converts in `bind`, with the same place.
             Some(target) => {
                 let span = value.span;
-                self.convert(value, target, span)
+                match known {
+                    Some(_) => self.convert(value, target, span),
+                    None => self.convert_or_cell(value, target, span),
+                }
             }
             None => value,
         };

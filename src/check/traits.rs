@@ -135,8 +135,14 @@ impl<'a> Body<'_, 'a> {
             let names = method.params.iter().map(|param| (param.name, param.positional)).collect();
             let types: Vec<TypeId> = method.params.iter().map(|param| param.ty).collect();
             self.check_call_kind(kind, name.name.as_str(), name.span);
-            let called =
-                Called { name: name.name.as_str(), params: names, types: &types, optional: 0, span: name.span };
+            let called = Called {
+                name: name.name.as_str(),
+                params: names,
+                types: &types,
+                optional: 0,
+                cells: false,
+                span: name.span,
+            };
             let arguments = self.arguments(&called, written.args, None);
             self.set_last_call(kind, name.name);
             if arguments.is_none() {

@@ -10,7 +10,7 @@ use crate::ast::{Ident, TypeExpr, TypeExprKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::resolve::UnitKind;
 use crate::source::Symbol;
-use crate::types::{self, DeclId, LibraryId, TupleItem, Type, TypeId};
+use crate::types::{self, AtomicKind, DeclId, LibraryId, TupleItem, Type, TypeId};
 
 /// What type parameters stand for.
 pub(crate) type TypeEnv = Vec<(Symbol, TypeId)>;
@@ -30,9 +30,9 @@ impl Checker<'_> {
             TypeExprKind::Byte => types::BYTE,
             TypeExprKind::Char => types::CHAR,
             TypeExprKind::Json => self.unsupported_type(ty, "json"),
-            TypeExprKind::AtomicInt | TypeExprKind::AtomicFloat | TypeExprKind::AtomicBool => {
-                self.unsupported_type(ty, "atomics")
-            }
+            TypeExprKind::AtomicInt => self.types.intern(Type::Atomic(AtomicKind::Int)),
+            TypeExprKind::AtomicFloat => self.types.intern(Type::Atomic(AtomicKind::Float)),
+            TypeExprKind::AtomicBool => self.types.intern(Type::Atomic(AtomicKind::Bool)),
             TypeExprKind::List(element) => {
                 let element = self.lower_type(element, scope, env);
                 self.types.list(element)
@@ -113,27 +113,22 @@ impl Checker<'_> {
             }
             Found::None => {}
         }
-        self.lower_builtin_type(ty, name, args, scope, env)
+        self.lower_builtin_type(name, args, scope, env)
     }
 
-    fn lower_builtin_type(
-        &mut self,
-        ty: &TypeExpr,
-        name: Ident,
-        args: &[TypeExpr],
-        scope: ScopeId,
-        env: &TypeEnv,
-    ) -> TypeId {
+    fn lower_builtin_type(&mut self, name: Ident, args: &[TypeExpr], scope: ScopeId, env: &TypeEnv) -> TypeId {
         let wanted = match name.name.as_str() {
+            "Channel" => {
+                self.unsupported(name.span, "channels");
+                return types::UNKNOWN;
+            }
             "String" => return types::STRING,
             "posix" => return types::POSIX,
             "handle" => {
                 let library = self.library_of(scope);
                 return self.types.intern(Type::Handle(library));
             }
-            "Channel" => return self.unsupported_type(ty, "channels"),
-            "atomic_ref" => return self.unsupported_type(ty, "atomics"),
-            "List" | "Array" | "Set" => 1,
+            "List" | "Array" | "Set" | "Channel" | "atomic_ref" => 1,
             "Map" | "Result" => 2,
             _ => {
                 self.unknown_type(name, scope, env);
@@ -149,12 +144,19 @@ impl Checker<'_> {
             "Array" => Type::Array(lowered[0]),
             "Set" => Type::Set(lowered[0]),
             "Map" => Type::Map(lowered[0], lowered[1]),
+            "Channel" => Type::Channel(lowered[0]),
+            "atomic_ref" => Type::AtomicRef(lowered[0]),
             _ => Type::Result(lowered[0], lowered[1]),
         };
         if matches!(made, Type::Set(_) | Type::Map(..)) {
             self.decls.key_checks.push((lowered[0], args[0].span));
         }
-        self.types.intern(made)
+        let holds = matches!(made, Type::Channel(_) | Type::AtomicRef(_));
+        let made = self.types.intern(made);
+        if holds {
+            self.decls.shared_checks.push((made, args[0].span));
+        }
+        made
     }
 
     /// The library whose sources the file belongs to.

@@ -92,6 +92,8 @@ impl Body<'_, '_> {
             (Type::List(a), Type::List(b))
             | (Type::Array(a), Type::Array(b))
             | (Type::Set(a), Type::Set(b))
+            | (Type::Channel(a), Type::Channel(b))
+            | (Type::AtomicRef(a), Type::AtomicRef(b))
             | (Type::Optional(a), Type::Optional(b)) => self.unify(a, b),
             (Type::Map(a, b), Type::Map(c, d)) | (Type::Result(a, b), Type::Result(c, d)) => {
                 self.unify(a, c) && self.unify(b, d)

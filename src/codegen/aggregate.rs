@@ -107,7 +107,8 @@ impl<'ctx> Body<'_, 'ctx> {
             Type::Set(element) => (RuntimeFunction::SetFrom, element),
             _ => crate::bug!("a literal of {}", self.codegen.type_name(ty)),
         };
-        if items.len() >= CONSTANT_ELEMENTS && items.iter().all(is_constant) {
+        let fresh = self.codegen.has_fresh_zero(element);
+        if items.len() >= CONSTANT_ELEMENTS && !fresh && items.iter().all(is_constant) {
             let values: Vec<_> = items.iter().map(|item| self.value(item)).collect();
             let values: Vec<_> = values.into_iter().map(|value| self.to_slot(element, value)).collect();
             let array = const_array(self.codegen.slot_type(element), &values);

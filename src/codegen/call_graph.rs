@@ -357,7 +357,16 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         | ExprKind::UnwrapUnchecked(operand)
         | ExprKind::Join(operand)
         | ExprKind::DropTask(operand)
+        | ExprKind::Cell(operand)
         | ExprKind::Convert { operand, .. } => visit_expr(operand, visit),
+        ExprKind::Atomic { cell, operands, .. } => {
+            visit_expr(cell, visit);
+            operands.iter().for_each(|operand| visit_expr(operand, visit));
+        }
+        ExprKind::Select { cases, timeout, .. } => {
+            visit_expr(timeout, visit);
+            cases.iter().for_each(|case| visit_expr(&case.channel, visit));
+        }
         ExprKind::Int(_)
         | ExprKind::Float(_)
         | ExprKind::Bool(_)

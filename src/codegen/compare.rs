@@ -49,6 +49,15 @@ impl<'ctx> Body<'_, 'ctx> {
             {
                 self.equal_strings(left, right)
             }
+            // Identities; nothing moves between the reading of the two and their comparison.
+            (Value::PointerValue(left), Value::PointerValue(right))
+                if matches!(
+                    self.codegen.program.types.get(ty),
+                    Type::Channel(_) | Type::Atomic(_) | Type::AtomicRef(_)
+                ) =>
+            {
+                self.emit.same_address(left, right)
+            }
             _ if self.is_inline_comparable(ty) => self.equal_members(ty, left, right),
             _ => self.equal_by_runtime(ty, left, right),
         }

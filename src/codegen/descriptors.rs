@@ -89,7 +89,11 @@ impl<'ctx> Codegen<'_, 'ctx> {
             word(layout.boxed.into()),
             self.table_u32("pointers", &layout.slot.pointers).into(),
             word(layout.slot.pointers.len() as u32),
-            word(if layout.boxed { self.row(RowKey::Object(ty)) } else { type_id::NONE }),
+            word(match kind {
+                Kind::Channel | Kind::Atomic => self.row(RowKey::Shared(ty)),
+                _ if layout.boxed => self.row(RowKey::Object(ty)),
+                _ => type_id::NONE,
+            }),
             word(self.row(RowKey::Elements(ty))),
             word(if is_tree { self.row(RowKey::MapNode(ty)) } else { type_id::NONE }),
             self.text_constant(&self.type_name(ty)).into(),

@@ -59,7 +59,7 @@ impl<'ctx> Body<'_, 'ctx> {
             ExprKind::Bool(value) => types.i1.const_int((*value).into(), false).into(),
             ExprKind::Str(text) => self.codegen.string(text).into(),
             ExprKind::Nil => zero(self.codegen.value_type(self.type_of(expr))),
-            ExprKind::Zero => self.codegen.zero_value(self.type_of(expr)),
+            ExprKind::Zero => self.zero(self.type_of(expr)),
             ExprKind::Local(local) => self.get_local(*local),
             ExprKind::FunctionValue(func) => self.codegen.function_value(*func).into(),
             ExprKind::Closure { func, captures } => self.closure(*func, captures),
@@ -115,6 +115,12 @@ impl<'ctx> Body<'_, 'ctx> {
             ExprKind::MapLiteral(entries) => self.map_literal(self.type_of(expr), entries),
 
             ExprKind::Convert { conversion, operand } => self.convert(*conversion, operand, expr.span),
+
+            ExprKind::Cell(value) => self.cell(self.type_of(expr), value),
+            ExprKind::Atomic { op, cell, operands } => return self.atomic(*op, cell, operands),
+            ExprKind::Select { cases, strategy, timeout, memory } => {
+                self.select(cases, *strategy, timeout, *memory, expr.span)
+            }
         };
         Some(value)
     }

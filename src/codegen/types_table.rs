@@ -9,7 +9,8 @@ use crate::bug;
 use crate::ir::FuncId;
 use crate::types::{Type, TypeId};
 use coex_runtime::abi::{
-    ArrayObject, ListObject, MapObject, Shape, StringObject, map_entry_size, map_value_offset, type_id,
+    ArrayObject, AtomicObject, ChannelObject, ListObject, MapObject, Shape, StringObject, map_entry_size,
+    map_value_offset, type_id,
 };
 use inkwell::types::StructType;
 use inkwell::values::{BasicValue, PointerValue};
@@ -28,6 +29,8 @@ pub(super) enum RowKey {
     /// Tree nodes of this Map or Set type.
     MapNode(TypeId),
     Closure(FuncId),
+    /// A channel or an atomic cell.
+    Shared(TypeId),
 }
 
 #[derive(Default)]
@@ -93,6 +96,14 @@ impl<'ctx> Codegen<'_, 'ctx> {
                     })
                     .collect();
                 Row::fixed(places.size, pointers, function.name.clone())
+            }
+            RowKey::Shared(ty) => {
+                let (size, pointers) = match self.program.types.get(ty) {
+                    Type::Channel(_) => (size_of::<ChannelObject>(), vec![offset_of!(ChannelObject, ring) as u32]),
+                    Type::AtomicRef(_) => (size_of::<AtomicObject>(), vec![offset_of!(AtomicObject, value) as u32]),
+                    _ => (size_of::<AtomicObject>(), Vec::new()),
+                };
+                Row::fixed(size as u32, pointers, self.type_name(ty))
             }
         }
     }

@@ -335,6 +335,52 @@ pub enum ExprKind {
         conversion: Conversion,
         operand: Box<Expr>,
     },
+
+    /// A fresh cell of an `atomic_int`, `atomic_float` or `atomic_bool` that holds the value.
+    Cell(Box<Expr>),
+    /// On such a cell; sequentially consistent.
+    Atomic {
+        op: AtomicOp,
+        cell: Box<Expr>,
+        operands: Vec<Expr>,
+    },
+    /// Waits until a case is ready: its number as int, or -1. At most one `out` is written.
+    Select {
+        cases: Vec<SelectCase>,
+        strategy: SelectStrategy,
+        /// Nanoseconds: below 0 as long as it takes, 0 not at all.
+        timeout: Box<Expr>,
+        /// `Fair`: an int, 0 at first, that the statement keeps between its executions.
+        memory: Option<LocalId>,
+    },
+}
+
+/// A value is received from a channel.
+#[derive(Debug)]
+pub struct SelectCase {
+    pub channel: Expr,
+    /// Of type `T?`.
+    pub out: LocalId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SelectStrategy {
+    Order,
+    Priority,
+    Fair,
+    Random,
+}
+
+/// Those with a result yield the old value, `CompareAndSwap` whether it stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AtomicOp {
+    Load,
+    Store,
+    Swap,
+    /// Expected, new.
+    CompareAndSwap,
+    Add,
+    Subtract,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -249,6 +249,18 @@ impl Printer<'_> {
                 format!("{ty}{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }
             ExprKind::Convert { conversion, operand } => format!("{conversion:?}({})", one(operand)),
+            ExprKind::Cell(value) => format!("Cell:{ty}({})", one(value)),
+            ExprKind::Atomic { op, cell, operands } => {
+                format!(
+                    "Atomic{op:?}:{ty}({})",
+                    [&**cell].into_iter().chain(operands).map(one).collect::<Vec<_>>().join(", ")
+                )
+            }
+            ExprKind::Select { cases, strategy, timeout, .. } => {
+                let cases =
+                    cases.iter().map(|case| format!("{} <- {}", self.local(function, case.out), one(&case.channel)));
+                format!("Select{strategy:?}({}; {})", one(timeout), cases.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 

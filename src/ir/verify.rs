@@ -169,7 +169,9 @@ impl Verifier<'_> {
             (Type::List(a), Type::List(b))
             | (Type::Array(a), Type::Array(b))
             | (Type::Set(a), Type::Set(b))
-            | (Type::Optional(a), Type::Optional(b)) => pair(a, b),
+            | (Type::Optional(a), Type::Optional(b))
+            | (Type::Channel(a), Type::Channel(b))
+            | (Type::AtomicRef(a), Type::AtomicRef(b)) => pair(a, b),
             (Type::Map(a, x), Type::Map(b, y)) | (Type::Result(a, x), Type::Result(b, y)) => pair(a, b) && pair(x, y),
             // A formula is a func; items of a function type may differ in names only.
             (Type::Function { params: a, .. }, Type::Function { params: b, .. }) => a.len() == b.len(),
@@ -270,7 +272,32 @@ impl Verifier<'_> {
             | ExprKind::IsSome(base)
             | ExprKind::Unwrap(base)
             | ExprKind::UnwrapUnchecked(base)
+            | ExprKind::Cell(base)
             | ExprKind::Convert { operand: base, .. } => self.valued(expr).and_then(|()| self.expr(base, loops)),
+            ExprKind::Atomic { cell, operands, .. } => {
+                self.expr(cell, loops)?;
+                match cell.ty.map(|ty| self.program.types.get(ty)) {
+                    Some(Type::Atomic(_)) => self.all(operands, loops),
+                    _ => Err("an atomic operation on something else".into()),
+                }
+            }
+            ExprKind::Select { cases, timeout, memory, .. } => {
+                self.typed(timeout, types::INT, loops, "timeout")?;
+                memory.map_or(Ok(()), |local| self.same(self.local(local)?, types::INT, "memory of a select"))?;
+                cases.iter().try_for_each(|case| self.select_case(case, loops))
+            }
+        }
+    }
+
+    fn select_case(&self, case: &SelectCase, loops: usize) -> Verdict {
+        self.expr(&case.channel, loops)?;
+        let element = match case.channel.ty.map(|ty| self.program.types.get(ty)) {
+            Some(Type::Channel(element)) => *element,
+            _ => return Err("select of something else than a channel".into()),
+        };
+        match self.program.types.get(self.local(case.out)?) {
+            Type::Optional(found) => self.same(*found, element, "received value"),
+            _ => Err("a case of a select receives an optional".into()),
         }
     }
 

@@ -99,6 +99,7 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         | ExprKind::UnwrapUnchecked(operand)
         | ExprKind::Join(operand)
         | ExprKind::DropTask(operand)
+        | ExprKind::Cell(operand)
         | ExprKind::Convert { operand, .. } => visitor.expr(operand),
         ExprKind::If { condition, then, otherwise } => {
             visitor.expr(condition);
@@ -139,6 +140,14 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
                 visitor.expr(key);
                 visitor.expr(value);
             }
+        }
+        ExprKind::Atomic { cell, operands, .. } => {
+            visitor.expr(cell);
+            operands.iter_mut().for_each(|operand| visitor.expr(operand));
+        }
+        ExprKind::Select { cases, timeout, .. } => {
+            visitor.expr(timeout);
+            cases.iter_mut().for_each(|case| visitor.expr(&mut case.channel));
         }
     }
 }

@@ -133,6 +133,9 @@ impl Visitor for Candidates {
         if let ExprKind::Collect { iteration, .. } = &expr.kind {
             self.bound.extend(iteration.locals());
         }
+        if let ExprKind::Select { cases, .. } = &expr.kind {
+            self.bound.extend(cases.iter().map(|case| case.out));
+        }
         expr_parts(expr, self);
     }
 }

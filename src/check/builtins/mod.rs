@@ -5,7 +5,9 @@
 //! Deliberately not here: argument conversion and kind rules (the checker's), user-defined methods, constructors.
 
 mod array;
+mod atomic;
 pub mod build;
+mod channel;
 mod functions;
 mod list;
 mod map;
@@ -24,7 +26,7 @@ pub use statics::{constant, static_member};
 use crate::diagnostics::Diagnostic;
 use crate::ir::{Expr, ExprKind, LocalId, RuntimeFunction};
 use crate::source::Span;
-use crate::types::{self, Type, TypeId, TypeTable};
+use crate::types::{self, AtomicKind, Type, TypeId, TypeTable};
 use build::runtime;
 
 /// What lowering needs of the checker.
@@ -118,6 +120,11 @@ fn rows(table: &TypeTable, receiver: TypeId) -> &'static [Method] {
         Type::Optional(_) => option::OPTIONAL,
         Type::Result(..) => option::RESULT,
         Type::Posix => statics::POSIX,
+        Type::Channel(_) => channel::METHODS,
+        Type::Atomic(AtomicKind::Int) => atomic::INT,
+        Type::Atomic(AtomicKind::Float) => atomic::FLOAT,
+        Type::Atomic(AtomicKind::Bool) => atomic::BOOL,
+        Type::AtomicRef(_) => atomic::REFERENCE,
         _ => &[],
     }
 }
@@ -203,6 +210,11 @@ mod tests {
             Type::Optional(types::INT),
             Type::Result(types::INT, types::STRING),
             Type::Posix,
+            Type::Channel(types::INT),
+            Type::Atomic(AtomicKind::Int),
+            Type::Atomic(AtomicKind::Float),
+            Type::Atomic(AtomicKind::Bool),
+            Type::AtomicRef(types::STRING),
         ];
         for receiver in receivers {
             let receiver = table.intern(receiver);

@@ -25,7 +25,12 @@ impl Bindings {
         if let Some(receiver) = receiver {
             bindings.bind("Self", receiver);
             match table.get(receiver).clone() {
-                Type::List(t) | Type::Array(t) | Type::Set(t) | Type::Optional(t) => bindings.bind("T", t),
+                Type::List(t)
+                | Type::Array(t)
+                | Type::Set(t)
+                | Type::Optional(t)
+                | Type::Channel(t)
+                | Type::AtomicRef(t) => bindings.bind("T", t),
                 Type::Map(key, value) => {
                     bindings.bind("K", key);
                     bindings.bind("V", value);
