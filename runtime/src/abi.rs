@@ -516,6 +516,8 @@ pub struct SelectCase {
     pub out: *mut u8,
     /// Receive: `T?`.
     pub desc: *const TypeDesc,
+    /// The runtime's, until the statement has chosen.
+    pub words: [u64; 11],
 }
 
 pub mod select_kind {

@@ -14,6 +14,7 @@ pub mod alloc;
 pub mod arch;
 pub mod array;
 pub mod atomic;
+pub mod channel;
 pub mod exports;
 pub mod ffi;
 pub mod gc;

@@ -3,10 +3,10 @@
 //! In: iterables and binders. Out: `For` and `While`; E0508, E0604, E0605, E0707.
 //! Deliberately not here: collecting loops and comprehensions, which use this.
 
-use super::body::{Body, assign, make};
+use super::body::{Body, make};
 use crate::ast::{self, Binder, ExprKind as Ast};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{self, Expr, ExprKind, Iteration, LocalId, RuntimeFunction, Stmt, StmtKind};
+use crate::ir::{self, Expr, ExprKind, Iteration, LocalId, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
 use crate::types::{self, Type, TypeId};
 
@@ -111,9 +111,6 @@ impl<'a> Body<'_, 'a> {
         out: &mut ir::Block,
         inner: impl FnOnce(&mut Self, &mut ir::Block),
     ) {
-        if let Walk::Channel { channel, item } = walk {
-            return self.channel_loop(channel, item, binder, span, out, inner);
-        }
         let mark = self.enter_block();
         self.begin_loop();
         let mut body = Vec::new();
@@ -147,7 +144,13 @@ impl<'a> Body<'_, 'a> {
                 }
                 Iteration::MapEntries { key: key_local, value: value_local, map }
             }
-            Walk::Channel { .. } | Walk::Unknown => {
+            Walk::Channel { channel, item } => {
+                let received = self.c.types.optional(item);
+                let received = self.temp(received, at);
+                let local = item_local(self, item, &mut body);
+                Iteration::Channel { received, local, channel }
+            }
+            Walk::Unknown => {
                 let local = item_local(self, types::UNKNOWN, &mut body);
                 let list = super::body::unknown(at);
                 Iteration::List { local, list }
@@ -157,38 +160,6 @@ impl<'a> Body<'_, 'a> {
         self.end_loop();
         self.leave_block(mark);
         out.push(Stmt { kind: StmtKind::For { iteration, body }, span });
-    }
-
-    /// `while true`: receive, leave the loop at nil, else the body.
-    fn channel_loop(
-        &mut self,
-        channel: Expr,
-        item: TypeId,
-        binder: &Binder,
-        span: Span,
-        out: &mut ir::Block,
-        inner: impl FnOnce(&mut Self, &mut ir::Block),
-    ) {
-        let mark = self.enter_block();
-        let at = channel.span;
-        let channel = self.to_temp(channel, out);
-        self.begin_loop();
-        let mut body = Vec::new();
-        let received = self.c.types.optional(item);
-        let local = self.temp(received, at);
-        let receive = ExprKind::Runtime { function: RuntimeFunction::ChannelReceive, args: vec![channel] };
-        body.push(assign(local, make(receive, received, at)));
-        let present = make(ExprKind::IsSome(Box::new(self.local_expr(local, at))), types::BOOL, at);
-        let absent = make(ExprKind::Not(Box::new(present)), types::BOOL, at);
-        let leave = vec![Stmt { kind: StmtKind::Break, span: at }];
-        body.push(Stmt { kind: StmtKind::If { arms: vec![(absent, leave)], otherwise: Vec::new() }, span: at });
-        let value = make(ExprKind::UnwrapUnchecked(Box::new(self.local_expr(local, at))), item, at);
-        self.binder(binder, value, &mut body);
-        inner(self, &mut body);
-        self.end_loop();
-        self.leave_block(mark);
-        let condition = make(ExprKind::Bool(true), types::BOOL, span);
-        out.push(Stmt { kind: StmtKind::While { condition, body }, span });
     }
 
     fn items(&mut self, value: Expr, local: LocalId) -> Iteration {

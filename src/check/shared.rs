@@ -73,10 +73,6 @@ impl<'a> Body<'_, 'a> {
         if self.effect_in_formula(if is_channel { "a channel" } else { "an atomic" }, written.span) {
             return self.drop_args(written);
         }
-        if is_channel {
-            self.drop_args(written);
-            return self.unsupported(written.span, "channels");
-        }
         if name.name.as_str() != "new" {
             let message = format!("Undefined method '{}' on type '{owner}'", name.name);
             self.error(Code::E0504, name.span, message);

@@ -94,11 +94,7 @@ impl<'a> Body<'_, 'a> {
             }
             AstStmt::While { condition, cycle, body } => self.while_stmt(condition, *cycle, body, span, out),
             AstStmt::Match { scrutinee, arms } => self.match_stmt(scrutinee, arms, span, out),
-            AstStmt::Select(select) => {
-                self.unsupported(keyword(span, 6), "select");
-                let mut ignored = Vec::new();
-                self.select_stmt(select, keyword(span, 6), &mut ignored)
-            }
+            AstStmt::Select(select) => self.select_stmt(select, keyword(span, 6), out),
             AstStmt::Within { duration, body, otherwise } => {
                 self.effect_in_formula("within", keyword(span, 6));
                 self.within(duration, body, otherwise.as_ref(), span, out)

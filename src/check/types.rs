@@ -118,10 +118,6 @@ impl Checker<'_> {
 
     fn lower_builtin_type(&mut self, name: Ident, args: &[TypeExpr], scope: ScopeId, env: &TypeEnv) -> TypeId {
         let wanted = match name.name.as_str() {
-            "Channel" => {
-                self.unsupported(name.span, "channels");
-                return types::UNKNOWN;
-            }
             "String" => return types::STRING,
             "posix" => return types::POSIX,
             "handle" => {

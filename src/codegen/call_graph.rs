@@ -285,6 +285,7 @@ fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(Node<'_>)) {
         | Iteration::Set { set: base, .. }
         | Iteration::MapKeys { map: base, .. }
         | Iteration::MapEntries { map: base, .. }
+        | Iteration::Channel { channel: base, .. }
         | Iteration::String { string: base, .. } => visit_expr(base, visit),
     }
 }

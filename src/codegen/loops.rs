@@ -84,7 +84,32 @@ impl<'ctx> Body<'_, 'ctx> {
             Iteration::MapKeys { local, map } => self.for_entries(*local, None, map, body),
             Iteration::MapEntries { key, value, map } => self.for_entries(*key, Some(*value), map, body),
             Iteration::String { local, string } => self.for_string(*local, string, body),
+            Iteration::Channel { received, local, channel } => self.for_channel(*received, *local, channel, body),
         }
+    }
+
+    /// A receive looks for polls itself.
+    fn for_channel(&mut self, received: LocalId, local: LocalId, channel: &Expr, body: &Block) {
+        let ty = self.local_type(received);
+        let site = self.codegen.site(channel.span);
+        let channel = self.reference(channel);
+        let [head, round, exit] = std::array::from_fn(|_| self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let descriptor = self.codegen.descriptor(ty);
+        let out = self.locals[received.0 as usize];
+        let args = [self.fiber.into(), channel.into(), descriptor.into(), site.into(), out.into()];
+        self.runtime_call(RuntimeFunction::ChannelReceive, &args);
+        let value = self.get_local(received);
+        let present = self.is_present(value);
+        self.emit.branch(present, round, exit);
+        self.emit.at(round);
+        let item = self.contents(ty, value);
+        self.set_local(local, item);
+        let next = self.new_block();
+        self.body_of_loop(body, next, exit);
+        self.emit.jump(head);
+        self.emit.at(exit);
     }
 
     fn for_range(&mut self, local: LocalId, start: &Expr, end: &Expr, step: Option<&Expr>, body: &Block) {

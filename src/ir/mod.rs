@@ -173,6 +173,12 @@ pub enum Iteration {
         local: LocalId,
         string: Expr,
     },
+    /// Until nil is received, each time into `received`.
+    Channel {
+        received: LocalId,
+        local: LocalId,
+        channel: Expr,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -356,7 +362,7 @@ pub enum ExprKind {
 }
 
 /// A value is received from a channel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SelectCase {
     pub channel: Expr,
     /// Of type `T?`.
@@ -507,6 +513,7 @@ impl Iteration {
             | Iteration::MapKeys { local, .. }
             | Iteration::String { local, .. } => vec![*local],
             Iteration::MapEntries { key, value, .. } => vec![*key, *value],
+            Iteration::Channel { received, local, .. } => vec![*received, *local],
         }
     }
 }

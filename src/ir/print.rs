@@ -171,6 +171,7 @@ impl Printer<'_> {
             Iteration::MapEntries { key, value, map } => {
                 format!("{}, {} in entries {}", local(key), local(value), expr(map))
             }
+            Iteration::Channel { local: id, channel, .. } => format!("{} in channel {}", local(id), expr(channel)),
             Iteration::String { local: id, string } => format!("{} in string {}", local(id), expr(string)),
         }
     }

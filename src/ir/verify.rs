@@ -142,6 +142,14 @@ impl Verifier<'_> {
                 };
                 self.same(self.local(*local)?, item, "loop variable")
             }
+            Iteration::Channel { received, local, channel } => {
+                let item = self.local(*local)?;
+                self.received(channel, *received, loops)?;
+                match self.program.types.get(self.local(*received)?) {
+                    Type::Optional(inner) => self.same(item, *inner, "loop variable"),
+                    _ => Ok(()),
+                }
+            }
             Iteration::MapEntries { key, value, map } => {
                 self.expr(map, loops)?;
                 let Some(Type::Map(k, v)) = map.ty.map(|ty| self.program.types.get(ty)) else {
@@ -284,20 +292,20 @@ impl Verifier<'_> {
             ExprKind::Select { cases, timeout, memory, .. } => {
                 self.typed(timeout, types::INT, loops, "timeout")?;
                 memory.map_or(Ok(()), |local| self.same(self.local(local)?, types::INT, "memory of a select"))?;
-                cases.iter().try_for_each(|case| self.select_case(case, loops))
+                cases.iter().try_for_each(|case| self.received(&case.channel, case.out, loops))
             }
         }
     }
 
-    fn select_case(&self, case: &SelectCase, loops: usize) -> Verdict {
-        self.expr(&case.channel, loops)?;
-        let element = match case.channel.ty.map(|ty| self.program.types.get(ty)) {
+    fn received(&self, channel: &Expr, out: LocalId, loops: usize) -> Verdict {
+        self.expr(channel, loops)?;
+        let element = match channel.ty.map(|ty| self.program.types.get(ty)) {
             Some(Type::Channel(element)) => *element,
-            _ => return Err("select of something else than a channel".into()),
+            _ => return Err("something is received from something else than a channel".into()),
         };
-        match self.program.types.get(self.local(case.out)?) {
+        match self.program.types.get(self.local(out)?) {
             Type::Optional(found) => self.same(*found, element, "received value"),
-            _ => Err("a case of a select receives an optional".into()),
+            _ => Err("what is received is an optional".into()),
         }
     }
 

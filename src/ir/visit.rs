@@ -62,6 +62,7 @@ pub fn iteration_parts<V: Visitor + ?Sized>(iteration: &mut Iteration, visitor: 
         | Iteration::Set { set: over, .. }
         | Iteration::MapKeys { map: over, .. }
         | Iteration::MapEntries { map: over, .. }
+        | Iteration::Channel { channel: over, .. }
         | Iteration::String { string: over, .. } => visitor.expr(over),
     }
 }

@@ -56,6 +56,9 @@ impl Visitor for Mentions {
                 ExternArg::Out(local) => self.add(*local),
                 ExternArg::Value(_) => {}
             }),
+            ExprKind::Select { cases, memory, .. } => {
+                cases.iter().map(|case| case.out).chain(*memory).for_each(|local| self.add(local));
+            }
             _ => {}
         }
         expr_parts(expr, self);

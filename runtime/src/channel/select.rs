@@ -1,0 +1,180 @@
+//! `select`: the first of several channels that has something.
+//!
+//! In: cases, a strategy, a time. Out: the number of the chosen case, what was received in its buffer. All channels are
+//! locked together, in the order of their addresses, so that "ready" speaks of one moment; while waiting, one node stands in the
+//! queue of each, all with one ticket, which decides. Deliberately not here: optionals, foreign calls.
+
+use super::lock::{lock, unlock};
+use super::state::{self, Taken};
+use super::waiters::{self, Outcome, Waiter};
+use super::{Ended, Purpose, Waiting};
+use crate::abi::{ChannelObject, Fiber, SelectCase, Site, select_strategy};
+use crate::value::SlotBuffer;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// `abi::SelectCase` with what its words are for. In the frame: received values are seen by the collector there.
+#[repr(C)]
+pub(super) struct Case {
+    kind: u32,
+    /// Found not ready by a random search.
+    tried: u32,
+    channel: *mut ChannelObject,
+    pub(super) out: *mut u8,
+    pub(super) desc: *const crate::abi::TypeDesc,
+    pub(super) buffer: SlotBuffer,
+    waiter: Waiter,
+    /// The case with this number comes n-th when channels are locked, n being this one's number.
+    locked: u64,
+}
+
+const _: () = assert!(size_of::<Case>() == size_of::<SelectCase>());
+
+/// What the statement says beside its cases.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) strategy: i64,
+    /// Where the search begins.
+    pub(super) start: usize,
+    /// Whether to wait at all, and until when (0: for ever).
+    pub(super) waits: bool,
+    pub(super) until: u64,
+    pub(super) site: *const Site,
+}
+
+/// What is chosen, and whether there is a value in its buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Chosen {
+    pub(super) index: usize,
+    pub(super) has_value: bool,
+}
+
+impl Case {
+    #[cfg(test)]
+    pub(super) fn new(channel: *mut ChannelObject) -> Case {
+        let (out, desc, waiter) = (null_mut(), core::ptr::null(), Waiter::new(null_mut(), null_mut()));
+        Case { kind: 0, tried: 0, channel, out, desc, buffer: [0; 4], waiter, locked: 0 }
+    }
+}
+
+/// Sorts the cases by the addresses of their channels.
+fn sort(cases: &mut [Case]) {
+    for index in 0..cases.len() {
+        let channel = cases[index].channel;
+        let mut place = index;
+        while place > 0 && cases[cases[place - 1].locked as usize].channel > channel {
+            cases[place].locked = cases[place - 1].locked;
+            place -= 1;
+        }
+        cases[place].locked = index as u64;
+    }
+}
+
+/// Calls `visit` for each channel once, by address.
+fn each_channel(cases: &[Case], visit: impl Fn(*mut ChannelObject)) {
+    let mut last = null_mut();
+    for place in cases {
+        let channel = cases[place.locked as usize].channel;
+        if channel != last {
+            visit(channel);
+            last = channel;
+        }
+    }
+}
+
+unsafe fn lock_all<W: Waiting>(cases: &[Case]) {
+    each_channel(cases, |channel| lock::<W>(&(*channel).lock));
+}
+
+unsafe fn unlock_all(cases: &[Case]) {
+    each_channel(cases, |channel| unlock(&(*channel).lock));
+}
+
+unsafe fn try_case<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], index: usize) -> Option<Chosen> {
+    let case = &mut cases[index];
+    match state::take::<W>(fiber, case.channel, case.buffer.as_mut_ptr().cast()) {
+        Taken::Empty => None,
+        taken => Some(Chosen { index, has_value: taken == Taken::Value }),
+    }
+}
+
+/// A ready case. All channels are locked.
+unsafe fn search<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish) -> Option<Chosen> {
+    let count = cases.len();
+    if wish.strategy != select_strategy::RANDOM {
+        return (0..count).find_map(|round| try_case::<W>(fiber, cases, (wish.start + round) % count));
+    }
+    // Uniform among those that are ready: one that is not takes no part in the next draw.
+    cases.iter_mut().for_each(|case| case.tried = 0);
+    for left in (1..=count).rev() {
+        let mut open = cases.iter().enumerate().filter(|(_, case)| case.tried == 0);
+        let (index, _) = open.nth(random(left))?;
+        let chosen = try_case::<W>(fiber, cases, index);
+        if chosen.is_some() {
+            return chosen;
+        }
+        cases[index].tried = 1;
+    }
+    None
+}
+
+unsafe fn enqueue(fiber: *mut Fiber, cases: &mut [Case], ticket: u64) {
+    for case in cases {
+        case.waiter = Waiter::new(fiber, case.buffer.as_mut_ptr().cast());
+        case.waiter.ticket = ticket;
+        waiters::push(&mut (*case.channel).receivers, &raw mut case.waiter);
+    }
+}
+
+/// Leaves all queues; what a waker has done. All channels are locked.
+unsafe fn dequeue(cases: &mut [Case]) -> Option<Chosen> {
+    let mut chosen = None;
+    for (index, case) in cases.iter_mut().enumerate() {
+        waiters::remove(&mut (*case.channel).receivers, &raw mut case.waiter);
+        if case.waiter.outcome != Outcome::Nothing {
+            chosen = Some(Chosen { index, has_value: case.waiter.outcome == Outcome::Moved });
+        }
+    }
+    chosen
+}
+
+/// The chosen case, or none when the time is up.
+pub(super) unsafe fn select<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish) -> Option<Chosen> {
+    sort(cases);
+    loop {
+        lock_all::<W>(cases);
+        let found = search::<W>(fiber, cases, wish);
+        if found.is_some() || !wish.waits {
+            unlock_all(cases);
+            return found;
+        }
+        let ticket = W::begin(fiber);
+        enqueue(fiber, cases, ticket);
+        unlock_all(cases);
+        let ended = W::park(fiber, ticket, wish.until, Purpose::Select, wish.site);
+        lock_all::<W>(cases);
+        let chosen = dequeue(cases);
+        unlock_all(cases);
+        if ended != Ended::Cancelled {
+            return chosen;
+        }
+        W::cancelled(fiber, wish.site);
+    }
+}
+
+/// Below `bound`, which is not 0.
+fn random(bound: usize) -> usize {
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    let mut state = STATE.load(Ordering::Relaxed);
+    if state == 0 {
+        // Somewhere else in each run.
+        state = crate::posix::system::coex_posix_random_seed() as u64 | 1;
+    }
+    // splitmix64. Updates that threads lose do no harm.
+    state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    STATE.store(state, Ordering::Relaxed);
+    let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^= mixed >> 31;
+    ((u128::from(mixed) * bound as u128) >> 64) as usize
+}
