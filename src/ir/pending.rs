@@ -14,7 +14,25 @@ impl Expr {
         }
     }
 
-    fn is_spawn(&self) -> bool {
+    /// The join of [`Expr::pending_call`].
+    pub fn pending_join(&mut self) -> Option<&mut Expr> {
+        self.pending_call()?;
+        // What comes before the spawn comes before the call.
+        if matches!(self.kind, ExprKind::Join(_) | ExprKind::Block { .. }) {
+            return Some(self);
+        }
+        match &mut self.kind {
+            ExprKind::Convert { operand, .. }
+            | ExprKind::Some(operand)
+            | ExprKind::Unwrap(operand)
+            | ExprKind::UnwrapUnchecked(operand) => operand.pending_join(),
+            ExprKind::Runtime { args, .. } => args.first_mut()?.pending_join(),
+            _ => None,
+        }
+    }
+
+    /// The expression starts a task.
+    pub fn is_spawn(&self) -> bool {
         match &self.kind {
             ExprKind::Spawn { .. } | ExprKind::SpawnValue { .. } => true,
             ExprKind::Block { value: Some(value), .. } => value.is_spawn(),

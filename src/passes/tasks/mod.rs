@@ -54,6 +54,7 @@ fn rewrite(function: &mut Function, types: &mut TypeTable, formulas: &[bool]) {
 
 /// A scope from the first statement that spawns on, if there is one: paths that end before it need none.
 fn scoped(mut body: Block, span: Span) -> Block {
+    operands::DirectCalls.block(&mut body);
     let Some(first) = body.iter_mut().position(mentions::spawns) else { return body };
     let rest = body.split_off(first);
     body.push(Stmt { kind: StmtKind::Scope(rest), span });

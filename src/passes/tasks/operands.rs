@@ -1,11 +1,13 @@
 //! Operands that are task calls: all operands are evaluated before the operation consumes the first (7.5, 16.1).
 //!
-//! In: an operation. Out: `fib(n - 1) + fib(n - 2)` as two spawns, then two joins. Only where something is evaluated
-//! behind a task call; a last one is spawned and joined in its place. Deliberately not here: forms that consume at once.
+//! In: an operation. Out: `fib(n - 1) + fib(n - 2)` as a spawn, a call and a join: the parent would wait for the last child
+//! at once, so it runs that one itself. So it does wherever a spawn would be joined in its place: a task runs under a root of its own
+//! however it is called, and cancellations and panics look at all scopes of a fiber. Deliberately not here: forms that
+//! consume at once.
 
 use super::{Rewriter, assign, read, wrap};
 use crate::ir::visit::{Visitor, expr_parts};
-use crate::ir::{Block, Expr, ExprKind, ExternArg};
+use crate::ir::{Block, Expr, ExprKind, ExternArg, LocalId};
 use crate::source::Span;
 
 impl Rewriter<'_> {
@@ -20,11 +22,16 @@ impl Rewriter<'_> {
         if first >= last || parts.iter().any(|part| part.ty.is_none()) {
             return;
         }
-        for part in parts.iter_mut().take(last + 1) {
+        for (index, part) in parts.iter_mut().enumerate().take(last + 1) {
             if is_plain(part) {
                 continue;
             }
-            if let Some(pending) = part.pending_call().and_then(|call| call.ty) {
+            if index == last
+                && let Some(mut call) = self.take_call(part)
+            {
+                call_directly(&mut call.1);
+                before.push(assign(call.0, call.1));
+            } else if let Some(pending) = part.pending_call().and_then(|call| call.ty) {
                 let task = self.local("$task", pending);
                 if let Some(spawn) = part.take_pending_call(read(task, pending, part.span)) {
                     before.push(assign(task, spawn));
@@ -68,6 +75,46 @@ impl Visitor for Outs {
         if let ExprKind::CallExtern { args, .. } = &expr.kind {
             self.found |= args.iter().any(|arg| matches!(arg, ExternArg::Out(_)));
         }
+        expr_parts(expr, self);
+    }
+}
+
+impl Rewriter<'_> {
+    /// The join of a task call without the conversions around it, and the variable that stands in its place.
+    fn take_call(&mut self, part: &mut Expr) -> Option<(LocalId, Expr)> {
+        let join = part.pending_join()?;
+        let (ty, span) = (join.ty?, join.span);
+        let local = self.local("$t", ty);
+        Some((local, std::mem::replace(join, read(local, ty, span))))
+    }
+}
+
+/// Calls the task instead of spawning it and waiting for it.
+pub(super) fn call_directly(expr: &mut Expr) {
+    let ExprKind::Join(task) = &mut expr.kind else { return };
+    if !task.is_spawn() {
+        return;
+    }
+    let (ty, task) = (expr.ty, (**task).clone());
+    let span = expr.span;
+    expr.kind = match task.kind {
+        ExprKind::Spawn { func, args } => ExprKind::Call { func, args },
+        ExprKind::SpawnValue { callee, args } => ExprKind::CallValue { callee, args },
+        ExprKind::Block { stmts, value: Some(spawn) } => {
+            let mut call = Expr { kind: ExprKind::Join(spawn), ty, span };
+            call_directly(&mut call);
+            ExprKind::Block { stmts, value: Some(Box::new(call)) }
+        }
+        _ => crate::bug!("a spawn that is none"),
+    };
+}
+
+/// [`call_directly`] for all that is left.
+pub(super) struct DirectCalls;
+
+impl Visitor for DirectCalls {
+    fn expr(&mut self, expr: &mut Expr) {
+        call_directly(expr);
         expr_parts(expr, self);
     }
 }
