@@ -10,7 +10,11 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use loom::thread;
 
 mod atomics {
-    pub use loom::sync::atomic::{AtomicI64, AtomicUsize, Ordering, fence};
+    pub use loom::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+    pub fn full_fence() {
+        loom::sync::atomic::fence(Ordering::SeqCst);
+    }
 }
 #[allow(dead_code, reason = "the model needs a part of it")]
 #[path = "../src/sched/deque.rs"]

@@ -57,6 +57,13 @@ pub(crate) fn ticks() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// A full barrier: faster than `mfence`, which Rust's `fence` is, by half.
+#[inline]
+pub(crate) fn full_fence() {
+    // SAFETY: an atomic operation without effect on the top word of the stack.
+    unsafe { core::arch::asm!("lock or dword ptr [rsp], 0") };
+}
+
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
 //   rbp, r13, r15, r14, r12, rbx, where to go on
 // whether it is in C, waits, or was never started; `coex_resume` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.

@@ -4,7 +4,7 @@
 //! "Correct and Efficient Work-Stealing for Weak Memory Models", PPoPP 2013, for a fixed capacity: what does not fit goes to
 //! the global queue. In: words that are not 0. Out: each word once. Deliberately not here: what the words mean.
 
-use super::atomics::{AtomicI64, AtomicUsize, Ordering, fence};
+use super::atomics::{AtomicI64, AtomicUsize, Ordering, full_fence};
 
 /// How far below the youngest [`Deque::take`] looks.
 const DEEPEST: i64 = 16;
@@ -49,7 +49,7 @@ impl<const CAPACITY: usize> Deque<CAPACITY> {
             return None;
         }
         self.bottom.store(bottom, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        full_fence();
         let top = self.top.load(Ordering::Relaxed);
         if top < bottom {
             return Some(self.word(bottom).load(Ordering::Relaxed));
@@ -81,7 +81,7 @@ impl<const CAPACITY: usize> Deque<CAPACITY> {
     #[inline]
     fn take_at(&self, at: i64, bottom: i64) -> bool {
         self.bottom.store(at, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        full_fence();
         let top = self.top.load(Ordering::Relaxed);
         if top < at {
             for index in at + 1..bottom {
@@ -100,7 +100,7 @@ impl<const CAPACITY: usize> Deque<CAPACITY> {
     pub(crate) fn steal(&self) -> Option<usize> {
         loop {
             let top = self.top.load(Ordering::Acquire);
-            fence(Ordering::SeqCst);
+            full_fence();
             if top >= self.bottom.load(Ordering::Acquire) {
                 return None;
             }

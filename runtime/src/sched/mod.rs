@@ -16,7 +16,8 @@
 
 /// Under another name, so that models of the same source can replace them.
 pub(crate) mod atomics {
-    pub(crate) use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering, fence};
+    pub(crate) use crate::arch::full_fence;
+    pub(crate) use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 }
 pub(crate) mod barrier;
 pub(crate) mod clock;

@@ -77,7 +77,11 @@ fn lock() -> std::sync::MutexGuard<'static, Vec<Slab>> {
     SLABS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+#[inline]
 fn size_index(bytes: u32) -> usize {
+    if bytes as usize <= SMALLEST {
+        return 0;
+    }
     let units = (bytes as usize).div_ceil(SMALLEST).max(1).next_power_of_two();
     units.trailing_zeros() as usize
 }
@@ -108,8 +112,21 @@ pub(crate) unsafe fn take(fiber: *mut Fiber, info: *const TaskInfo, site: *const
         (*task).fiber.store(null_mut(), Ordering::Relaxed);
         (*task).is_dropped = false;
         (*task).is_live = 1;
-        payload(task).write_bytes(0, (*info).payload_bytes as usize);
+        clear(payload(task), (*info).payload_bytes as usize);
         task
+    }
+}
+
+/// Zeroes a payload; the smallest records have room for the two words.
+#[inline]
+unsafe fn clear(payload: *mut u8, bytes: usize) {
+    // SAFETY: within the record.
+    unsafe {
+        if bytes <= 16 {
+            payload.cast::<[u64; 2]>().write([0; 2]);
+        } else {
+            payload.write_bytes(0, bytes);
+        }
     }
 }
 
