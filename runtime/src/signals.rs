@@ -63,6 +63,18 @@ pub(crate) fn install_thread() -> bool {
     }
 }
 
+/// Takes the alternate stack of a thread that ends.
+pub(crate) fn remove_thread() {
+    // SAFETY: the stack is the one that `install_thread` mapped, and no handler runs on it.
+    unsafe {
+        let mut old: libc::stack_t = core::mem::zeroed();
+        let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        if libc::sigaltstack(&raw const none, &raw mut old) == 0 && old.ss_size == STACK_BYTES {
+            libc::munmap(old.ss_sp.cast::<u8>().sub(PAGE).cast(), PAGE + STACK_BYTES);
+        }
+    }
+}
+
 /// On the alternate stack. Foreign code that faults inside a section of the runtime is a fault of the runtime.
 unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel's arguments; the slots are this thread's.

@@ -13,7 +13,7 @@ const SHIMS: &str = "\
     malloc calloc realloc free reallocarray aligned_alloc posix_memalign memalign valloc pvalloc \
     malloc_usable_size strdup strndup getline getdelim asprintf vasprintf \
     abort exit _exit _Exit quick_exit __assert_fail __assert_perror_fail __stack_chk_fail raise atexit \
-    __cxa_atexit on_exit at_quick_exit \
+    __cxa_atexit on_exit at_quick_exit qsort qsort_r \
     rand srand random srandom initstate setstate strtok strerror strsignal localtime gmtime asctime ctime tmpnam \
     drand48 lrand48 mrand48 erand48 nrand48 jrand48 srand48 seed48 lcong48 hcreate hdestroy hsearch \
     getenv secure_getenv setenv unsetenv putenv clearenv setlocale uselocale \
@@ -61,8 +61,8 @@ const PURE: &str = "\
     strchrnul strstr strcasestr strspn strcspn strpbrk strtok_r __strtok_r strsep strtol strtoll strtoul \
     strtoull strtod strtof strtold __isoc23_strtol __isoc23_strtoll __isoc23_strtoul __isoc23_strtoull atoi \
     atol atoll atof snprintf sprintf vsnprintf vsprintf __snprintf_chk __sprintf_chk __vsnprintf_chk \
-    __vsprintf_chk sscanf vsscanf __isoc99_sscanf __isoc99_vsscanf __isoc23_sscanf __isoc23_vsscanf qsort \
-    qsort_r bsearch abs labs llabs div ldiv lldiv isalnum isalpha isblank iscntrl isdigit isgraph islower \
+    __vsprintf_chk sscanf vsscanf __isoc99_sscanf __isoc99_vsscanf __isoc23_sscanf __isoc23_vsscanf \
+    bsearch abs labs llabs div ldiv lldiv isalnum isalpha isblank iscntrl isdigit isgraph islower \
     isprint ispunct isspace isupper isxdigit tolower toupper __ctype_b_loc __ctype_tolower_loc \
     __ctype_toupper_loc acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 \
     expm1 fabs floor fma fmax fmin fmod frexp hypot ldexp log log10 log1p log2 logb lrint llrint lround \

@@ -9,6 +9,7 @@ mod manifest;
 mod native_build;
 mod native_privatise;
 mod native_support;
+mod promises;
 mod sandbox;
 mod tidy;
 mod zip_builder;

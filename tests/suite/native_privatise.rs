@@ -17,7 +17,7 @@ fn torture() -> TestLibrary {
 }
 
 /// What a fresh process prints for one "instance": plain C, no pass, no optimisation.
-fn fresh(scratch: &Scratch) -> String {
+pub(crate) fn fresh(scratch: &Scratch) -> String {
     let program = scratch.0.join("fresh");
     run(Command::new("clang-22")
         .args(["-O0", "-fwrapv", "-DPLAIN", "-o"])

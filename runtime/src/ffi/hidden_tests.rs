@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_int};
 use core::ptr::null_mut;
 
 use super::tests::{get, in_root, run, with_libraries};
-use super::{environment, hidden, process, shims};
+use super::{environment, hidden, process, shims, sort};
 
 /// Runs the same code in two instances, whose steps alternate: both see what a fresh process sees.
 fn in_turns(steps: &'static [unsafe extern "C" fn() -> i64], expected: &'static [i64]) {
@@ -126,4 +126,36 @@ fn handlers_and_rounding_stay_with_the_code_that_wants_them() {
         }
     }
     in_turns(&[raises, rounds, is_default, refused, locale], &[1, 1, 1, -1, 1]);
+}
+
+#[test]
+fn sorting_keeps_equal_elements_in_order() {
+    unsafe extern "C" fn compare(left: *const core::ffi::c_void, right: *const core::ffi::c_void) -> c_int {
+        // SAFETY: elements begin with their key.
+        unsafe { c_int::from(*left.cast::<u8>()) - c_int::from(*right.cast::<u8>()) }
+    }
+    unsafe extern "C" fn sorts() -> i64 {
+        let mut random = 88_172_645_463_325_252u64;
+        for size in [1, 4, 5, 8, 16, 24] {
+            for count in [0, 1, 2, 7, 8, 9, 100, 255] {
+                let mut elements = vec![0u8; count * size];
+                for (number, element) in elements.chunks_mut(size).enumerate() {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    element[0] = (random % 16) as u8;
+                    if size > 1 {
+                        element[size - 1] = number as u8;
+                    }
+                }
+                let mut expected: Vec<Vec<u8>> = elements.chunks(size).map(<[u8]>::to_vec).collect();
+                expected.sort_by_key(|element| element[0]);
+                // SAFETY: the elements are as long as said.
+                unsafe { sort::coex_shim_qsort(elements.as_mut_ptr().cast(), count, size, Some(compare)) };
+                assert_eq!(elements, expected.concat());
+            }
+        }
+        1
+    }
+    in_turns(&[sorts], &[1]);
 }

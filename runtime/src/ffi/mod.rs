@@ -32,6 +32,7 @@ pub(crate) mod reaper;
 pub mod root;
 pub mod shims;
 pub(crate) mod side;
+pub mod sort;
 #[cfg(test)]
 mod tests;
 pub(crate) mod units;

@@ -20,15 +20,19 @@ use crate::{arch, panic};
 /// Unused fibers that a worker keeps.
 const FIBERS_KEPT: usize = 64;
 
-/// What a thread does all its life.
+/// What a thread does all its life, which ends when there are too many of them.
 ///
 /// # Safety
 /// The thread is the calling one; no fiber runs on it.
-pub(crate) unsafe fn run(thread: *mut Thread) -> ! {
+pub(crate) unsafe fn run(thread: *mut Thread) {
     // SAFETY: forwarded; main's fiber has left for good.
     unsafe {
         loop {
-            if step(thread) {
+            let outcome = step(thread);
+            if outcome == Step::Unneeded {
+                return;
+            }
+            if outcome == Step::MainEnded {
                 let status = (*PROCESS.get()).fiber.public.returned[0];
                 #[cfg(test)]
                 crate::start::for_tests::end(status);
@@ -48,29 +52,37 @@ pub(crate) unsafe fn run_until_exit(thread: *mut Thread) {
     unsafe {
         let mut is_over = settle(thread);
         while !is_over {
-            is_over = step(thread);
+            is_over = step(thread) == Step::MainEnded;
         }
     }
 }
 
-/// One switch. True: main has ended.
-unsafe fn step(thread: *mut Thread) -> bool {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Done,
+    MainEnded,
+    /// The thread shall end.
+    Unneeded,
+}
+
+/// One switch.
+unsafe fn step(thread: *mut Thread) -> Step {
     // SAFETY: the caller's promise; a worker belongs to one thread.
     unsafe {
         let worker = (*thread).worker.load(Ordering::Acquire);
         if worker.is_null() {
-            thread::wait_for_worker(thread);
-            return false;
+            // The record may be another thread's already.
+            return if thread::wait_for_worker(thread) { Step::Done } else { Step::Unneeded };
         }
         let fiber = match idle::wait_for_work(thread, worker) {
             Work::Fiber(fiber) => fiber,
             Work::Task(task) => match prepare(worker, task) {
                 Some(fiber) => fiber,
-                None => return false,
+                None => return Step::Done,
             },
         };
         switch(thread, worker, fiber);
-        settle(thread)
+        if settle(thread) { Step::MainEnded } else { Step::Done }
     }
 }
 

@@ -70,12 +70,24 @@ const SYSTEM_STACK_BYTES: usize = 8 << 20;
 static THREADS: [AtomicPtr<Thread>; MOST_THREADS] = [const { AtomicPtr::new(null_mut()) }; MOST_THREADS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-struct Spares(*mut Thread);
+struct Spares {
+    first: *mut Thread,
+    count: usize,
+    /// Records whose threads have ended.
+    unused: *mut Thread,
+}
+
+/// More waiting threads than this end: there were many long calls at once.
+const SPARES_KEPT: usize = 8;
 
 // SAFETY: threads live for ever.
 unsafe impl Send for Spares {}
 
-static SPARES: Mutex<Spares> = Mutex::new(Spares(null_mut()));
+static SPARES: Mutex<Spares> = Mutex::new(Spares { first: null_mut(), count: 0, unused: null_mut() });
+
+fn spares() -> std::sync::MutexGuard<'static, Spares> {
+    SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 thread_local! {
     static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
@@ -87,7 +99,7 @@ pub(crate) fn current() -> *mut Thread {
     CURRENT.with(Cell::get)
 }
 
-/// All threads that were ever started.
+/// The records of all threads, those that have ended included.
 pub(crate) fn all() -> impl Iterator<Item = *mut Thread> {
     let count = COUNT.load(Ordering::Acquire);
     THREADS[..count].iter().map(|slot| slot.load(Ordering::Acquire)).filter(|thread| !thread.is_null())
@@ -104,8 +116,27 @@ pub(crate) unsafe fn of(fiber: *mut Fiber) -> *mut Thread {
     unsafe { (*fiber).thread.cast() }
 }
 
-/// Makes a record for the calling thread.
+/// Makes a record for the calling thread, or takes that of one that has ended.
 pub(crate) fn adopt() -> Option<*mut Thread> {
+    let unused = {
+        let mut spares = spares();
+        let unused = spares.unused;
+        if !unused.is_null() {
+            // SAFETY: records live for ever.
+            spares.unused = unsafe { (*unused).next };
+        }
+        unused
+    };
+    if !unused.is_null() {
+        // SAFETY: nobody else uses the record; these are this thread's own words.
+        unsafe {
+            (*unused).slots.base = arch::coex_tls_base_address();
+            (*unused).slots.errno = libc::__errno_location();
+            (*unused).handle.store(libc::pthread_self() as u64, Ordering::Release);
+        }
+        CURRENT.with(|current| current.set(unused));
+        return Some(unused);
+    }
     let poll = if super::barrier::is_missing() { poll::BARRIER } else { 0 };
     let thread = Box::into_raw(Box::new(Thread {
         slots: ThreadSlots {
@@ -146,11 +177,12 @@ pub(crate) fn adopt() -> Option<*mut Thread> {
 /// Gives a worker to a spare thread, or to a new one. False: the system has no thread.
 pub(crate) fn give(worker: *mut Worker) -> bool {
     let spare = {
-        let mut spares = SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let spare = spares.0;
+        let mut spares = spares();
+        let spare = spares.first;
         if !spare.is_null() {
-            // SAFETY: threads live for ever.
-            spares.0 = unsafe { (*spare).next };
+            // SAFETY: records live for ever.
+            spares.first = unsafe { (*spare).next };
+            spares.count -= 1;
         }
         spare
     };
@@ -182,22 +214,30 @@ fn start(worker: *mut Worker) -> bool {
     std::thread::Builder::new().stack_size(SYSTEM_STACK_BYTES).spawn(body).is_ok()
 }
 
-/// Until somebody gives this thread a worker.
+/// Until somebody gives this thread a worker. False: there are enough threads that wait, and this one shall end.
 ///
 /// # Safety
 /// `thread` is the calling one, has no worker and is in no list.
-pub(crate) unsafe fn wait_for_worker(thread: *mut Thread) {
+pub(crate) unsafe fn wait_for_worker(thread: *mut Thread) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         {
-            let mut spares = SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            (*thread).next = spares.0;
-            spares.0 = thread;
+            let mut spares = spares();
+            if spares.count >= SPARES_KEPT && thread != THREADS[0].load(Ordering::Relaxed) {
+                signals::remove_thread();
+                CURRENT.with(|current| current.set(null_mut()));
+                (*thread).next = spares.unused;
+                spares.unused = thread;
+                return false;
+            }
+            (*thread).next = spares.first;
+            spares.first = thread;
+            spares.count += 1;
         }
         loop {
             let word = (*thread).futex.load(Ordering::Acquire);
             if !(*thread).worker.load(Ordering::Acquire).is_null() {
-                return;
+                return true;
             }
             futex_wait(&(*thread).futex, word, None);
         }

@@ -178,12 +178,18 @@ unsafe fn settle_call(thread: *mut Thread, is_long: bool) {
         let Some(kind) = claim::hold(slots) else { return };
         let fiber = (*slots).fiber;
         let is_over = cancel::is_wanted(fiber);
-        if !(is_over || is_long && kind == abi::claim::NONE) || !take_worker(thread, fiber) {
+        if !is_over && !(is_long && kind == abi::claim::NONE) {
             claim::release(slots, kind);
             return;
         }
+        // First: the worker may find nothing to do, while the fiber is in no queue.
         if kind == abi::claim::NONE {
             deadlock::outside(true);
+            if !take_worker(thread, fiber) {
+                deadlock::outside(false);
+                claim::release(slots, kind);
+                return;
+            }
         }
         if !is_over || !abandon::abandon(slots) {
             claim::release(slots, abi::claim::RETAKEN);
@@ -201,9 +207,6 @@ unsafe fn take_worker(thread: *mut Thread, fiber: *mut Fiber) -> bool {
     // SAFETY: the call on the thread is held, and nobody collects.
     unsafe {
         let worker = (*thread).worker.swap(core::ptr::null_mut(), Ordering::AcqRel);
-        if worker.is_null() {
-            return true;
-        }
         (*worker).cursor = core::mem::replace(&mut (*fiber).cursor, core::ptr::null_mut());
         (*worker).limit = core::mem::replace(&mut (*fiber).limit, core::ptr::null_mut());
         if thread::give(worker) {

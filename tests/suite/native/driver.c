@@ -33,6 +33,9 @@ _Thread_local char *coex_inst_base;
 void *coex_shim_malloc(size_t size) { return malloc(size); }
 void coex_shim_free(void *pointer) { free(pointer); }
 char *coex_shim_strdup(const char *text) { return strdup(text); }
+void coex_shim_qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *)) {
+    qsort(base, count, size, compare);
+}
 
 static void enter(void *base) { coex_inst_base = base; }
 

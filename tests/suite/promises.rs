@@ -1,0 +1,146 @@
+//! What is promised about C code, each promise by a program that would notice (the table in the FFI design, a row a test).
+//!
+//! `COEX_SOAK=n` makes the counts n times as large.
+
+use std::fs;
+use std::process::Command;
+
+use crate::native_privatise;
+use crate::native_support::{Scratch, fixture};
+use crate::sandbox::{Ran, Sandbox, ran};
+
+fn promise(name: &str) -> String {
+    let path = format!("{}/tests/suite/promises/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn times(count: usize) -> usize {
+    count * std::env::var("COEX_SOAK").ok().and_then(|text| text.parse::<usize>().ok()).unwrap_or(1)
+}
+
+/// The library `promise` and one program, built.
+fn built(name: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for file in ["manifest.toml", "promise.coex", "promise.c"] {
+        let directory = match file {
+            "manifest.toml" => "",
+            "promise.coex" => "src/",
+            _ => "ffi/src/",
+        };
+        sandbox.write(&format!("promise/{directory}{file}"), promise(file));
+    }
+    sandbox.write("main.coex", promise(&format!("{name}.coex")));
+    let build = sandbox.coexc(&["build", "-O2", "main.coex"]);
+    assert_eq!(build.status, 0, "{}", build.stderr);
+    sandbox
+}
+
+fn program(sandbox: &Sandbox) -> Command {
+    let mut command = sandbox.command(sandbox.path("main"));
+    // More workers than the machine may have: the interesting things happen between threads.
+    command.env("COEX_WORKERS", "4");
+    command
+}
+
+#[track_caller]
+fn lines(run: Ran) -> Vec<String> {
+    assert_eq!(run.status, 0, "{}\n{}", run.stdout, run.stderr);
+    run.stdout.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn prints(name: &str, expected: &str) {
+    let sandbox = built(name);
+    assert_eq!(lines(ran(&mut program(&sandbox))).join("\n"), expected);
+}
+
+#[track_caller]
+fn number(line: &str) -> i64 {
+    line.parse().unwrap_or_else(|_| panic!("not a number: {line}"))
+}
+
+#[test]
+fn every_task_equals_a_fresh_process_at_every_level() {
+    let expected = native_privatise::fresh(&Scratch::new("tasks"));
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "torture/manifest.toml",
+        "[library]\nname = \"torture\"\nversion = \"1.0.0\"\nsource = [\"torture.coex\"]\n\
+         [ffi.c]\nsource = [\"*.c\"]\ndefines = { UNUSED = \"1\" }\n",
+    );
+    sandbox.write("torture/src/torture.coex", "extern torture(step: int) -> int\n~\n");
+    for file in ["torture.c", "torture_other.c"] {
+        sandbox.write(&format!("torture/ffi/src/{file}"), fs::read(fixture(file)).expect("a fixture"));
+    }
+    sandbox.write("main.coex", promise("statics.coex"));
+    for level in ["-O0", "-O1", "-O2", "-O3"] {
+        let build = sandbox.coexc(&["build", level, "main.coex"]);
+        assert_eq!(build.status, 0, "{}", build.stderr);
+        let lines = lines(ran(&mut program(&sandbox)));
+        assert_eq!(lines.len(), 64);
+        let wrong = lines.iter().filter(|line| line.trim_end() != expected.trim_end()).count();
+        assert_eq!(wrong, 0, "at {level}");
+    }
+}
+
+#[test]
+fn memory_that_c_never_frees_ends_with_its_instance() {
+    let sandbox = built("heap");
+    let grown = number(&lines(ran(&mut program(&sandbox)))[0]);
+    assert!(grown < 8 << 10, "{grown} KiB more");
+}
+
+#[test]
+fn funcs_share_an_instance_and_tasks_do_not() {
+    prints("scopes", "2\n[2, 2, 2, 2, 2]\n1\n1\n3");
+}
+
+#[test]
+fn c_has_copies() {
+    prints("air_gap", "10\n[1, 2, 3, 4]\n4950000\n4950000\ntrue\n0");
+}
+
+#[test]
+fn deadlines_are_kept() {
+    let sandbox = built("timeout");
+    let late: Vec<i64> = lines(ran(&mut program(&sandbox))).iter().map(|line| number(line)).collect();
+    assert_eq!(late.len(), 60);
+    // Other tests run beside this one; `make bench` measures on an idle machine.
+    assert!(late[0] >= 0 && late[30] < 5_000, "{late:?}");
+}
+
+#[test]
+fn abandoned_calls_leave_nothing_behind() {
+    let sandbox = built("abandon");
+    let lines = lines(ran(program(&sandbox).arg(times(1_000).to_string())));
+    // Four workers, main, the watcher, and a few that wait for the next long call.
+    assert!(number(&lines[0]) <= 20, "threads: {lines:?}");
+    assert!(number(&lines[1]) <= 0, "descriptors: {lines:?}");
+    assert!(number(&lines[2]) < 16 << 10, "KiB of memory: {lines:?}");
+}
+
+#[test]
+fn exhaustion_is_an_error_and_passes() {
+    let sandbox = built("exhausted");
+    let run = ran(program(&sandbox).env("COEX_FFI_MAX_INSTANCES", "4"));
+    assert_eq!(lines(run), ["6", "6", "true", "true", "0"]);
+    let run = ran(program(&sandbox).env("COEX_FFI_MAX_BYTES", "33554432"));
+    assert_eq!(lines(run), ["0", "0", "false", "false", "0"]);
+    // The system itself refuses.
+    let limited = format!("ulimit -v 1500000; exec {}", sandbox.path("main").display());
+    let run = ran(sandbox.command("/bin/sh").args(["-c", &limited]).env("COEX_WORKERS", "2"));
+    assert_eq!(lines(run).len(), 5);
+}
+
+/// Every allocation point of the foreign side refuses once.
+#[test]
+fn each_refused_allocation_is_an_error() {
+    let sandbox = built("exhausted");
+    for number in 1..times(40) {
+        let run = ran(program(&sandbox).env("COEX_FFI_FAIL_AT", number.to_string()));
+        let lines = lines(run);
+        let refused: i64 = lines[..2].iter().map(|line| self::number(line)).sum();
+        assert!(refused <= 1, "allocation {number}: {lines:?}");
+        assert_eq!(lines[3..], ["true", "0"], "allocation {number}");
+    }
+}
