@@ -1,7 +1,7 @@
 # make demo    build the compiler, build and run a program that uses a library with C sources
 # make test    all tests
 # make bench   measure against the tools one would otherwise use
-# make soak    the example programs for a long time, with the collector under stress (MINUTES=10)
+# make soak    libraries and a mixed load of tasks for a long time, with the collector under stress (MINUTES=60)
 #
 # Everything else goes through cargo. What is missing on the machine is installed through apt first.
 
@@ -11,7 +11,7 @@ RELEASE = --release
 else
 RELEASE = --release --no-default-features --features static-llvm
 endif
-MINUTES ?= 10
+MINUTES ?= 60
 
 .PHONY: demo test test-cargo test-libraries test-upstream bench soak release tools
 

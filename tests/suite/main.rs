@@ -6,6 +6,7 @@ mod builds;
 mod cli;
 mod corpus;
 mod manifest;
+mod mixed;
 mod native_build;
 mod native_privatise;
 mod native_support;
