@@ -63,6 +63,8 @@ pub(crate) struct Thread {
     next: *mut Thread,
 }
 
+/// A fiber whose foreign call was abandoned shall go on soon, although the C code still runs.
+const SLICE_NS: u64 = 300_000;
 const MOST_THREADS: usize = 16 << 10;
 /// The C code of libraries runs on it.
 const SYSTEM_STACK_BYTES: usize = 8 << 20;
@@ -204,6 +206,7 @@ fn start(worker: *mut Worker) -> bool {
         let Some(thread) = adopt() else { return };
         let worker = worker as *mut Worker;
         signals::install_thread();
+        ask_for_slices(SLICE_NS);
         // SAFETY: the worker has no other thread.
         unsafe {
             (*worker).thread.store(thread, Ordering::Release);
@@ -254,6 +257,37 @@ pub(crate) unsafe fn wake(thread: *mut Thread) {
         (*thread).futex.fetch_add(1, Ordering::Release);
         futex_wake(&(*thread).futex, 1);
     }
+}
+
+/// How long this thread runs at a time while others want its processor: the shorter, the sooner it comes after a wait. A kernel
+/// that cannot do that refuses.
+pub(crate) fn ask_for_slices(slice_ns: u64) {
+    /// `struct sched_attr`
+    #[repr(C)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        slice_ns: u64,
+        deadline_ns: u64,
+        period_ns: u64,
+    }
+    let size = size_of::<Attributes>() as u32;
+    let nothing = 0;
+    let attributes = Attributes {
+        size,
+        policy: 0,
+        flags: 0,
+        nice: 0,
+        priority: 0,
+        slice_ns,
+        deadline_ns: nothing,
+        period_ns: nothing,
+    };
+    // SAFETY: a system call with a structure of the size it names.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
 /// Sleeps while the word has this value, at most `ns`.

@@ -17,6 +17,7 @@ use crate::task::{cancel, deadline};
 
 /// A fiber runs for this long before others that wait come first.
 const SLICE_NS: u64 = 10_000_000;
+const SLICE_OF_WATCHER_NS: u64 = 100_000;
 /// Between two looks at running threads.
 const TICK_NS: u64 = 500_000;
 /// A foreign call that lasts longer loses its worker when others wait.
@@ -71,6 +72,7 @@ pub(crate) fn wake() {
 }
 
 fn watch() {
+    thread::ask_for_slices(SLICE_OF_WATCHER_NS);
     loop {
         let word = FUTEX.load(Ordering::Acquire);
         clock::calibrate();

@@ -147,7 +147,7 @@ int64_t crash(int64_t kind) {
     volatile int zero = 0;
     switch (kind) {
     case 0: *(volatile int *)8 = 1; break;
-    case 1: sink = 1 / zero; break;
+    case 1: sink = 100 / zero; break;
     case 2: __builtin_trap();
     case 3: abort();
     case 4: exit(3);
