@@ -9,10 +9,14 @@
 use super::heap::{BLOCK_SHIFT, Block, Heap, LINES, Run, block_flag, block_state};
 use super::minor::copy_object;
 use super::object::Types;
+use super::parallel::{self, Tables};
 use super::stress;
 use crate::abi::{HEADER_FORWARDED, HEADER_PINNED, LARGE_OBJECT_BYTES};
+use crate::sched::{thread, world};
 
 const QUEUE: usize = 8;
+/// Less than this is marked by one thread sooner than others wake up.
+const PARALLEL_BYTES: usize = if cfg!(test) { 1 } else { 16 << 20 };
 /// Blocks with fewer lines in use are emptied.
 const SPARSE_LINES: u32 = LINES as u32 / 4;
 
@@ -166,6 +170,17 @@ impl<'a> Full<'a> {
         }
     }
 
+    fn drain_together(&mut self) {
+        let tables =
+            Tables { base: self.base, bytes: self.bytes, marks: self.marks, blocks: self.blocks, types: self.types };
+        // SAFETY: the objects below the top are marked, nothing moves.
+        unsafe {
+            let objects = core::slice::from_raw_parts(self.stack, self.top);
+            self.objects = parallel::mark(tables, objects, world::wake_stopped);
+        }
+        self.top = 0;
+    }
+
     /// Marks the lines of an object and looks at what it refers to.
     #[inline]
     fn scan(&mut self, object: usize) {
@@ -184,7 +199,11 @@ impl<'a> Full<'a> {
 
     /// Marks everything that is reachable. The result is the number of live objects.
     pub(crate) fn finish(mut self) -> u64 {
-        self.drain();
+        if !self.moving && thread::count() > 1 && self.heap.old_size() >= PARALLEL_BYTES {
+            self.drain_together();
+        } else {
+            self.drain();
+        }
         let statistics = &mut self.heap.statistics;
         statistics.full += 1;
         statistics.relocated_bytes += self.copied_bytes as u64;
@@ -194,6 +213,11 @@ impl<'a> Full<'a> {
 }
 
 impl Heap {
+    /// An upper bound of what is to be marked.
+    fn old_size(&self) -> usize {
+        self.statistics.live_bytes as usize + self.old_bytes
+    }
+
     /// Clears the marks of blocks in use, and chooses those to be emptied; true when there are some.
     fn prepare_marking(&mut self) -> bool {
         let mut any = false;

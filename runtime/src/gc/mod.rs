@@ -18,6 +18,7 @@ pub(crate) mod full;
 pub(crate) mod heap;
 pub(crate) mod minor;
 pub(crate) mod object;
+pub(crate) mod parallel;
 pub(crate) mod remember;
 pub mod report;
 pub(crate) mod stress;

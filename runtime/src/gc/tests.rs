@@ -422,6 +422,42 @@ fn tasks_collect_all_the_time() {
 }
 
 #[test]
+fn tasks_mark_together() {
+    on_heap(|fiber| {
+        // SAFETY: the running fiber; the scope lives in this frame.
+        unsafe {
+            let mut scope = Scope { parent: core::ptr::null_mut(), words: [0; 11] };
+            coex_scope_enter(fiber, &raw mut scope);
+            let kept = tree(fiber, 15);
+            let chain = (0..20_000).fold(0, |chain, value| node(fiber, chain, 0, value));
+            for round in 0..30 {
+                let tasks: Vec<*mut Task> = (0..3)
+                    .map(|_| {
+                        let task = coex_task_new(fiber, &GROW_TREES, null());
+                        *task::record::payload(task.cast()).cast::<usize>() = 8;
+                        coex_task_start(fiber, task);
+                        task
+                    })
+                    .collect();
+                for _ in 0..5 {
+                    gc::collect(fiber, gc::Wanted::Full);
+                    assert!(heap().statistics.live_objects >= 65_535 + 20_000, "in round {round}");
+                    assert_eq!(gc::report::coex_gc_validate_heap(fiber), 0);
+                }
+                for task in tasks {
+                    coex_task_join(fiber, task, null());
+                    coex_task_release(fiber, task);
+                }
+            }
+            assert_eq!(check_tree(kept, 15), 65_535);
+            assert_eq!(field(chain, 3), 19_999);
+            keep(&kept);
+            coex_scope_leave(fiber, &raw mut scope, null());
+        }
+    });
+}
+
+#[test]
 fn unpinned_objects_move() {
     on_heap(|fiber| {
         // SAFETY: the running fiber.

@@ -14,7 +14,7 @@ use super::thread::{self, poll};
 use super::{barrier, run, worker};
 use crate::abi::{Fiber, state};
 use crate::program::PROCESS;
-use crate::{arch, task};
+use crate::{arch, gc, task};
 
 static BUSY: AtomicBool = AtomicBool::new(false);
 static REQUESTED: AtomicBool = AtomicBool::new(false);
@@ -103,14 +103,22 @@ pub(crate) fn resume() {
     BUSY.store(false, Ordering::SeqCst);
 }
 
-/// Sleeps while a collection runs. Not MANAGED.
+/// Those that wait for the end of the collection look whether they can help.
+pub(crate) fn wake_stopped() {
+    EPOCH.fetch_add(1, Ordering::SeqCst);
+    thread::futex_wake(&EPOCH, i32::MAX);
+}
+
+/// Sleeps, or helps, while a collection runs. Not MANAGED.
 pub(crate) fn wait_until_resumed() {
     loop {
         let epoch = EPOCH.load(Ordering::SeqCst);
         if !is_requested() {
             return;
         }
-        thread::futex_wait(&EPOCH, epoch, None);
+        if !gc::parallel::help() {
+            thread::futex_wait(&EPOCH, epoch, None);
+        }
     }
 }
 
