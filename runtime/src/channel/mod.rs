@@ -20,6 +20,8 @@ mod exchange;
 
 pub mod fibers;
 mod lock;
+#[cfg(test)]
+mod model;
 mod select;
 mod state;
 #[cfg(test)]
