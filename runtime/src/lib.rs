@@ -31,6 +31,7 @@ pub mod signals;
 pub mod slot;
 pub mod start;
 pub mod string;
+pub(crate) mod sync;
 pub(crate) mod task;
 pub mod text;
 pub mod value;

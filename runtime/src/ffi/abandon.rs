@@ -17,7 +17,7 @@ use crate::abi::{Fiber, ThreadSlots, instance_state, state};
 use crate::arch;
 use crate::sched::fiber::full;
 use crate::sched::queue::{self, Work};
-use crate::sched::thread::{After, poll};
+use crate::sched::thread::{self as threads, After, poll};
 use crate::sched::{barrier, deadlock, run};
 use crate::task::cancel;
 
@@ -113,7 +113,7 @@ pub(crate) unsafe fn abandon(thread: *mut ThreadSlots) -> bool {
         let fiber = (*thread).fiber;
         let Some(stuck) = prepare(thread, fiber) else { return false };
         detach(stuck, fiber);
-        (*thread).fiber = null_mut();
+        threads::set_fiber(thread, null_mut());
         barrier::heavy();
         // C code in the middle of one of our functions may still have read the fiber.
         let depth = AtomicU32::from_ptr(&raw mut (*thread).shim_depth);
@@ -158,7 +158,7 @@ pub(crate) unsafe fn hand_over(thread: *mut ThreadSlots, results: *mut u64) -> !
             (*fiber).sp = frame.cast();
         }
         (&raw mut (*fiber).returned).cast::<u64>().copy_from_nonoverlapping(results, 6);
-        (*thread).fiber = null_mut();
+        threads::set_fiber(thread, null_mut());
         queue::push_global(Work::Fiber(full(fiber)));
         deadlock::outside(false);
         arch::coex_to_scheduler(sys)

@@ -4,8 +4,8 @@
 //! counts itself into the shim depth of its thread: meanwhile no fault is taken for the C code's own, nobody stops the
 //! code, and the watcher does not take the fiber away. Deliberately not here: waiting for anything long.
 
+use crate::sync::{Mutex, MutexGuard};
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::program;
 
@@ -61,7 +61,7 @@ impl<T> Lock<T> {
     #[inline]
     pub(crate) fn hold(&self) -> Held<'_, T> {
         let section = Section::enter();
-        Held { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _section: section }
+        Held { guard: self.0.lock(), _section: section }
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) mod sweep;
 pub(crate) mod tests;
 pub(crate) mod verify;
 
+use crate::sync::{Mutex, MutexGuard};
 use core::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{Fiber, LARGE_OBJECT_BYTES, ProgramInfo};
 use crate::sched::{fiber, thread, worker, world};
@@ -59,11 +59,11 @@ static ROOTS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// The heap, for as long as the result lives. A collection takes it for itself.
 pub(crate) fn heap() -> MutexGuard<'static, Heap> {
-    HEAP.lock().unwrap_or_else(PoisonError::into_inner)
+    HEAP.lock()
 }
 
 fn roots() -> MutexGuard<'static, Vec<usize>> {
-    ROOTS.lock().unwrap_or_else(PoisonError::into_inner)
+    ROOTS.lock()
 }
 
 /// Takes the type table; the heap itself is reserved by the first allocation.

@@ -5,8 +5,8 @@
 //! collection by themselves (`minor`): whoever is still filling one need not care whether it became old meanwhile.
 //! Deliberately not here: who must call the barrier (rule B, see `slot`).
 
+use crate::sync::{Mutex, MutexGuard};
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::heap;
 use crate::abi::{Fiber, HEADER_LOGGED, HEADER_OLD};
@@ -15,7 +15,7 @@ use crate::abi::{Fiber, HEADER_LOGGED, HEADER_OLD};
 static REMEMBERED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 pub(crate) fn remembered() -> MutexGuard<'static, Vec<usize>> {
-    REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
+    REMEMBERED.lock()
 }
 
 /// Before or after a reference is stored into an existing object, with no allocation between.

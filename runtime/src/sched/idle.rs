@@ -4,8 +4,8 @@
 //! everybody pass a barrier, and looks once more, so that a push needs no barrier of its own. While somebody searches,
 //! nobody else is woken: who finds work wakes the next one.
 
+use crate::sync::Mutex;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Mutex;
 
 use super::queue::{self, Work};
 use super::thread::{self, Thread};
@@ -24,8 +24,8 @@ static SEARCHING: AtomicUsize = AtomicUsize::new(0);
 /// Rounds of search before a worker sleeps.
 const ROUNDS: usize = 64;
 
-fn sleepers() -> std::sync::MutexGuard<'static, Sleepers> {
-    SLEEPERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn sleepers() -> crate::sync::MutexGuard<'static, Sleepers> {
+    SLEEPERS.lock()
 }
 
 pub(crate) fn sleeping() -> usize {

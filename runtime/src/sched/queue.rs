@@ -4,9 +4,9 @@
 //! just woken here, the own queue (youngest first), the global queue, the queues of others (oldest first); now and then
 //! the old ones first, so that nothing waits for ever.
 
+use crate::sync::Mutex;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
 use super::fiber::FullFiber;
 use super::stacks::Depth;
@@ -40,8 +40,8 @@ static GLOBAL_LEN: AtomicUsize = AtomicUsize::new(0);
 /// How often the oldest work comes first.
 const FAIR_EVERY: u32 = 61;
 
-fn global() -> std::sync::MutexGuard<'static, VecDeque<usize>> {
-    GLOBAL.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn global() -> crate::sync::MutexGuard<'static, VecDeque<usize>> {
+    GLOBAL.lock()
 }
 
 /// Behind everything that waits.

@@ -96,7 +96,7 @@ pub(crate) unsafe fn switch(thread: *mut Thread, worker: *mut Worker, fiber: *mu
         let public = &raw mut (*fiber).public;
         (*fiber).has_run.store(true, Ordering::Relaxed);
         (*public).thread = thread.cast();
-        (*thread).slots.fiber = public;
+        thread::set_fiber(&raw mut (*thread).slots, public);
         (*worker).switches.store((*worker).switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         become_managed(thread);
         // Only now: a collection retires the buffers of workers and of running fibers.
@@ -150,7 +150,7 @@ pub(crate) unsafe fn leave(fiber: *mut Fiber, after: After) -> u64 {
 unsafe fn settle(thread: *mut Thread) -> bool {
     // SAFETY: the thread is the calling one; the fiber left it.
     unsafe {
-        (*thread).slots.fiber = null_mut();
+        thread::set_fiber(&raw mut (*thread).slots, null_mut());
         let fiber = core::mem::replace(&mut (*thread).left, null_mut());
         match core::mem::replace(&mut (*thread).after, After::Nothing) {
             After::Nothing => {}

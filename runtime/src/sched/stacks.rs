@@ -4,8 +4,8 @@
 //! a late wake of a fiber that has ended is harmless. Where the kernel can guard pages without splitting mappings
 //! each stack has a guard; elsewhere the first ones have.
 
+use crate::sync::Mutex;
 use core::ptr::null_mut;
-use std::sync::Mutex;
 
 use super::fiber::FullFiber;
 
@@ -58,8 +58,8 @@ unsafe impl Send for Slabs {}
 
 static SLABS: Mutex<Slabs> = Mutex::new(Slabs { all: Vec::new(), free: [null_mut(); DEPTHS], splits: 0 });
 
-fn lock() -> std::sync::MutexGuard<'static, Slabs> {
-    SLABS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock() -> crate::sync::MutexGuard<'static, Slabs> {
+    SLABS.lock()
 }
 
 /// A fiber on a stack of its own; null when the system has no memory.

@@ -4,10 +4,10 @@
 //! worker away when its foreign call takes long or was abandoned, and waits here for another one afterwards.
 //! Deliberately not here: the loop (`run`).
 
+use crate::sync::Mutex;
 use core::cell::Cell;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::Mutex;
 
 use super::fiber::FullFiber;
 use super::worker::Worker;
@@ -87,8 +87,8 @@ unsafe impl Send for Spares {}
 
 static SPARES: Mutex<Spares> = Mutex::new(Spares { first: null_mut(), count: 0, unused: null_mut() });
 
-fn spares() -> std::sync::MutexGuard<'static, Spares> {
-    SPARES.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn spares() -> crate::sync::MutexGuard<'static, Spares> {
+    SPARES.lock()
 }
 
 thread_local! {
@@ -109,6 +109,24 @@ pub(crate) fn all() -> impl Iterator<Item = *mut Thread> {
 
 pub(crate) fn count() -> usize {
     COUNT.load(Ordering::Acquire)
+}
+
+/// The fiber that runs on a thread, as others see it; null for none.
+///
+/// # Safety
+/// Slots of a thread, which live for ever.
+#[inline]
+pub(crate) unsafe fn fiber_on(slots: *mut ThreadSlots) -> *mut Fiber {
+    // SAFETY: others write the word atomically.
+    unsafe { AtomicPtr::from_ptr(&raw mut (*slots).fiber).load(Ordering::Acquire) }
+}
+
+/// # Safety
+/// The calling thread's slots, or those of one whose call is held.
+#[inline]
+pub(crate) unsafe fn set_fiber(slots: *mut ThreadSlots, fiber: *mut Fiber) {
+    // SAFETY: others read the word atomically.
+    unsafe { AtomicPtr::from_ptr(&raw mut (*slots).fiber).store(fiber, Ordering::Release) }
 }
 
 /// The thread of a running fiber.

@@ -3,9 +3,9 @@
 //! In: a time, a fiber's ticket, the reason. Out: the watcher wakes the ticket then. Removed when the wait ends otherwise, so that
 //! short waits with long timeouts leave nothing behind.
 
+use crate::sync::Mutex;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use super::fiber::FullFiber;
 use super::wait::{self, Reason, Ticket};
@@ -31,8 +31,8 @@ static TIMERS: Mutex<BTreeMap<Entry, Target>> = Mutex::new(BTreeMap::new());
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-fn timers() -> std::sync::MutexGuard<'static, BTreeMap<Entry, Target>> {
-    TIMERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn timers() -> crate::sync::MutexGuard<'static, BTreeMap<Entry, Target>> {
+    TIMERS.lock()
 }
 
 /// Wakes the ticket at `at` (nanoseconds of `clock`).

@@ -117,7 +117,7 @@ struct Seen {
 unsafe fn look_at(thread: *mut Thread, now: u64, seen: &mut Seen) {
     // SAFETY: threads, workers and fibers live for ever; what is read may be old, and only hints are written.
     unsafe {
-        let fiber = core::ptr::read_volatile(&raw const (*thread).slots.fiber);
+        let fiber = thread::fiber_on(&raw mut (*thread).slots);
         if fiber.is_null() {
             return;
         }
@@ -178,7 +178,7 @@ unsafe fn settle_call(thread: *mut Thread, is_long: bool) {
     unsafe {
         let slots = &raw mut (*thread).slots;
         let Some(kind) = claim::hold(slots) else { return };
-        let fiber = (*slots).fiber;
+        let fiber = thread::fiber_on(slots);
         let is_over = cancel::is_wanted(fiber);
         if !is_over && !(is_long && kind == abi::claim::NONE) {
             claim::release(slots, kind);

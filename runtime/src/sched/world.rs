@@ -74,7 +74,7 @@ unsafe fn wait_for(thread: *mut thread::Thread) {
     // SAFETY: threads and fibers live for ever.
     unsafe {
         while (*thread).slots.state.load(Ordering::SeqCst) == state::MANAGED {
-            let fiber = core::ptr::read_volatile(&raw const (*thread).slots.fiber);
+            let fiber = thread::fiber_on(&raw mut (*thread).slots);
             if !fiber.is_null() {
                 (*fiber).poll.store(1, Ordering::Release);
             }
@@ -173,7 +173,7 @@ pub(crate) fn for_each_buffer(own: *mut Fiber, mut visit: impl FnMut(&mut *mut u
             visit(&mut (*worker).cursor, &mut (*worker).limit);
         }
         for thread in thread::all() {
-            let fiber = (*thread).slots.fiber;
+            let fiber = thread::fiber_on(&raw mut (*thread).slots);
             if !fiber.is_null() && fiber != own {
                 visit(&mut (*fiber).cursor, &mut (*fiber).limit);
             }

@@ -9,9 +9,9 @@
 //! In: a body, the number of rounds. Out: memory with the results. Helpers are ordinary children of a scope, so panics
 //! and cancellations travel as with any task.
 
+use crate::sync::Mutex;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI64, Ordering};
-use std::sync::Mutex;
 
 use super::record::{self, FullTask};
 use super::scope::{self, FullScope, coex_scope_enter, coex_scope_leave};
@@ -68,8 +68,7 @@ const fn helper_info(flags: u32) -> TaskInfo {
 
 impl Job {
     fn has_more(&self) -> bool {
-        self.next.load(Ordering::Relaxed) < self.count
-            || !self.returned.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty()
+        self.next.load(Ordering::Relaxed) < self.count || !self.returned.lock().is_empty()
     }
 
     fn take(&self) -> Option<(i64, i64)> {
@@ -82,7 +81,7 @@ impl Job {
                 Err(now) => next = now,
             }
         }
-        self.returned.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop()
+        self.returned.lock().pop()
     }
 }
 
@@ -178,7 +177,7 @@ pub(crate) unsafe fn give_rest_away(fiber: *mut Fiber) {
             let job = (*runner).job;
             if next < end {
                 (*runner).end = next;
-                (*job).returned.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((next, end));
+                (*job).returned.lock().push((next, end));
             }
             // Somebody must take the chunks that this runner would have taken.
             if (*job).has_more() {
@@ -197,8 +196,8 @@ unsafe impl Send for Registered {}
 /// What the collector must look at.
 static REGISTERED: Mutex<Registered> = Mutex::new(Registered(Vec::new()));
 
-fn registered() -> std::sync::MutexGuard<'static, Registered> {
-    REGISTERED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn registered() -> crate::sync::MutexGuard<'static, Registered> {
+    REGISTERED.lock()
 }
 
 unsafe fn allocate(fiber: *mut Fiber, info: &RangeInfo, count: usize, site: *const Site) -> *mut Results {

@@ -9,9 +9,9 @@
 //! it. Records are reused and never unmapped, so a late look at one is harmless.
 //! In: sizes. Out: records, and their payloads for the collector. Deliberately not here: what the states lead to.
 
+use crate::sync::Mutex;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::Mutex;
 
 use super::failure::Failure;
 use super::scope::FullScope;
@@ -73,8 +73,8 @@ struct Slab {
 
 static SLABS: Mutex<Vec<Slab>> = Mutex::new(Vec::new());
 
-fn lock() -> std::sync::MutexGuard<'static, Vec<Slab>> {
-    SLABS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock() -> crate::sync::MutexGuard<'static, Vec<Slab>> {
+    SLABS.lock()
 }
 
 #[inline]
