@@ -309,7 +309,7 @@ impl Stopped {
         for thread in thread::all() {
             // SAFETY: threads live for ever. Their fibers go on without a switch that would set the flag.
             unsafe {
-                let fiber = (*thread).slots.fiber;
+                let fiber = thread::fiber_on(&raw mut (*thread).slots);
                 if !fiber.is_null() {
                     (*fiber::full(fiber)).has_run.store(true, Ordering::Relaxed);
                 }

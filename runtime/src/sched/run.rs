@@ -94,12 +94,12 @@ pub(crate) unsafe fn switch(thread: *mut Thread, worker: *mut Worker, fiber: *mu
     // SAFETY: the caller's promise.
     unsafe {
         let public = &raw mut (*fiber).public;
-        (*fiber).has_run.store(true, Ordering::Relaxed);
         (*public).thread = thread.cast();
         thread::set_fiber(&raw mut (*thread).slots, public);
         (*worker).switches.store((*worker).switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         become_managed(thread);
-        // Only now: a collection retires the buffers of workers and of running fibers.
+        // Only now: a collection looks at the flags, and retires the buffers of workers and of running fibers.
+        (*fiber).has_run.store(true, Ordering::Relaxed);
         (*public).cursor = core::mem::replace(&mut (*worker).cursor, null_mut());
         (*public).limit = core::mem::replace(&mut (*worker).limit, null_mut());
         arch::coex_switch_to(public, thread.cast());
