@@ -1,7 +1,7 @@
 # make demo    build the compiler, build and run a program that uses a library with C sources
 # make test    all tests
 # make bench   measure against the tools one would otherwise use
-# make soak    libraries and a mixed load of tasks for a long time, with the collector under stress (MINUTES=60)
+# make soak    the runtime under sanitizers, then libraries and a mixed load of tasks for MINUTES=60, under stress
 #
 # Everything else goes through cargo. What is missing on the machine is installed through apt first.
 
@@ -41,6 +41,7 @@ bench: release
 	@benches/run
 
 soak: release
+	@tests/sanitizers/run
 	@benches/soak $(MINUTES)
 
 release: tools
