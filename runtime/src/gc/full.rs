@@ -19,6 +19,8 @@ const QUEUE: usize = 8;
 const PARALLEL_BYTES: usize = if cfg!(test) { 1 } else { 16 << 20 };
 /// Blocks with fewer lines in use are emptied.
 const SPARSE_LINES: u32 = LINES as u32 / 4;
+/// One block of so many must be sparse.
+const SPARSE_PART: usize = 8;
 
 pub(crate) struct Full<'a> {
     pub(crate) heap: &'a mut Heap,
@@ -218,25 +220,35 @@ impl Heap {
         self.statistics.live_bytes as usize + self.old_bytes
     }
 
-    /// Clears the marks of blocks in use, and chooses those to be emptied; true when there are some.
+    /// Clears the marks of blocks in use, and chooses those to be emptied; true when there are some. A few sparse blocks
+    /// stay: their holes are filled, and marking without moving is shared between threads.
     fn prepare_marking(&mut self) -> bool {
-        let mut any = false;
+        let (mut in_use, mut sparse) = (0, Vec::new());
         for block in 0..self.frontier {
             match self.state(block) {
                 block_state::SMALL | block_state::RECYCLABLE => {
+                    in_use += 1;
                     // SAFETY: a row of the table.
                     let used: u32 = unsafe { (*self.block(block)).lines.iter().map(|word| word.count_ones()).sum() };
-                    let evacuate = used < SPARSE_LINES || stress::enabled();
-                    any |= evacuate;
+                    if used < SPARSE_LINES || stress::enabled() {
+                        sparse.push(block);
+                    }
                     // SAFETY: as above.
-                    unsafe { (*self.block(block)).flags = if evacuate { block_flag::EVACUATE } else { 0 } };
+                    unsafe { (*self.block(block)).flags = 0 };
                     self.clear_marks(block);
                 }
                 block_state::LARGE_HEAD => self.clear_marks(block),
                 _ => {}
             }
         }
-        any
+        if sparse.len() * SPARSE_PART < in_use {
+            return false;
+        }
+        for &block in &sparse {
+            // SAFETY: as above.
+            unsafe { (*self.block(block)).flags = block_flag::EVACUATE };
+        }
+        !sparse.is_empty()
     }
 
     /// A block that objects move to: nothing in it is marked yet.

@@ -11,6 +11,7 @@ use super::sweep::RECYCLE_LINES_MIN;
 use crate::abi::{
     HEADER_FORWARDED, HEADER_LOGGED, HEADER_OLD, HEADER_PINNED, LARGE_OBJECT_BYTES, StringObject, type_id,
 };
+use crate::sched::worker;
 
 pub(crate) struct Minor<'a> {
     heap: &'a mut Heap,
@@ -316,7 +317,8 @@ impl Heap {
     /// Much that survives makes collections rarer, so that more dies before they come.
     fn resize_nursery(&mut self, young_bytes: usize, kept: usize) {
         if young_bytes >= self.nursery && kept > young_bytes / 5 {
-            self.nursery = (2 * self.nursery).min(super::NURSERY_MAX.max(self.nursery));
+            let most = worker::all().count().max(1) * super::NURSERY_MAX;
+            self.nursery = (2 * self.nursery).min(most.max(self.nursery));
         } else if kept < young_bytes / 20 {
             self.nursery = (self.nursery / 2).max(super::NURSERY_MIN);
         }

@@ -40,7 +40,7 @@ pub use remember::barrier;
 
 /// Bytes of young objects between two collections, for each worker.
 pub(crate) const NURSERY_MIN: usize = 4 << 20;
-/// The same when most objects survive.
+/// The same when many objects survive.
 pub(crate) const NURSERY_MAX: usize = 32 << 20;
 /// Deep stacks are scanned at every collection: as much is allocated between two of them, up to this.
 const NURSERY_FOR_STACKS: usize = 512 << 20;

@@ -481,6 +481,38 @@ fn unpinned_objects_move() {
 }
 
 #[test]
+fn sparse_blocks_are_emptied() {
+    const COUNT: usize = 60_000;
+    on_heap(|fiber| {
+        // SAFETY: the running fiber; the table is reached through a root only.
+        unsafe {
+            gc::add_root(WORD.get());
+            *WORD.get() = alloc::alloc(fiber, 16 + 8 * COUNT, header(REFERENCES, COUNT as u32));
+            for index in 0..COUNT {
+                let item = node(fiber, 0, 0, index);
+                gc::barrier(fiber, *WORD.get());
+                *(*WORD.get()).cast::<usize>().add(2 + index) = item;
+            }
+            gc::collect(fiber, gc::Wanted::Full);
+            for index in (0..COUNT).filter(|index| index % 100 != 0) {
+                *(*WORD.get()).cast::<usize>().add(2 + index) = 0;
+            }
+            // The first one finds out how sparse the blocks are.
+            gc::collect(fiber, gc::Wanted::Full);
+            let before = heap().statistics;
+            gc::collect(fiber, gc::Wanted::Full);
+            let after = heap().statistics;
+            assert!(after.relocated_objects - before.relocated_objects > 300);
+            assert!(after.live_bytes < before.live_bytes, "{} {}", after.live_bytes, before.live_bytes);
+            for index in (0..COUNT).step_by(100) {
+                assert_eq!(field(*(*WORD.get()).cast::<usize>().add(2 + index), 3), index);
+            }
+            *WORD.get() = core::ptr::null_mut();
+        }
+    });
+}
+
+#[test]
 fn views_follow_their_text() {
     on_heap(|fiber| {
         // SAFETY: the running fiber; the pieces are only in the list of references.
