@@ -623,6 +623,8 @@ pub mod library_flags {
     pub const USES_STDIO: u32 = 1;
     /// `isolation = "shared"`: one instance for the whole process.
     pub const SHARED: u32 = 2;
+    /// `thread_safe = false`: one call at a time in the whole process.
+    pub const SERIAL: u32 = 4;
 }
 
 /// At instance creation the word at `base + at` becomes `base + addend`.

@@ -93,6 +93,8 @@ pub struct LibraryBinding {
     pub descriptor_symbol: String,
     /// Its C code can read or write streams, so the print buffer is written before its calls.
     pub uses_stdio: bool,
+    /// Its calls take turns.
+    pub is_serial: bool,
     /// Its C code can read `errno`, which is then the instance's own.
     pub uses_errno: bool,
 }

@@ -58,6 +58,7 @@ pub(super) fn codegen(
     let binding = |native: &NativeLibrary| LibraryBinding {
         descriptor_symbol: native.descriptor_symbol.clone(),
         uses_stdio: native.uses_stdio,
+        is_serial: native.is_serial,
         // Functions that print may print its text.
         uses_errno: native.uses_stdio || native.report.symbols.contains_key("__errno_location"),
     };

@@ -35,13 +35,15 @@ pub fn build_library(
     let plan = Plan::new(toolchain, sources, options, system);
     let mut notes = Vec::new();
     let mut reason = match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => return Ok(*library),
+        Recalled::Hit(library) => return Ok(NativeLibrary { is_serial: sources.is_serial(), ..*library }),
         Recalled::Miss(reason) => reason,
     };
     let _lock = cache.lock(&plan.key)?;
     // Somebody else may have made it while we waited. Damage was noted the first time.
     match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => return Ok(NativeLibrary { notes, ..*library }),
+        Recalled::Hit(library) => {
+            return Ok(NativeLibrary { notes, is_serial: sources.is_serial(), ..*library });
+        }
         Recalled::Miss(again) => reason = reason.or(again),
     }
     let reason = match reason {
@@ -118,6 +120,7 @@ impl Plan {
                 pass::PASS_VERSION.to_string(),
                 abi::ABI_VERSION.to_string(),
                 format!("{limits:?}"),
+                format!("serial {}", sources.is_serial()),
             ],
             flags: unit_fields,
             symbols: symbols.clone(),
@@ -248,12 +251,13 @@ fn run_pass(
     compiled: &Compiled,
 ) -> Result<PassOutput, NativeError> {
     let shared = if plan.tier == IsolationTier::Shared { abi::library_flags::SHARED } else { 0 };
+    let serial = if sources.is_serial() { abi::library_flags::SERIAL } else { 0 };
     let input = PassInput {
         library: sources.name,
         key: &plan.short_key,
         bitcode: &compiled.bitcode,
         symbols: &plan.symbols,
-        flags: shared,
+        flags: shared | serial,
         limits: plan.limits,
         threads: sources.units.iter().any(|unit| unit.threads),
         target: &plan.target,
@@ -288,6 +292,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
         functions: output.functions.clone(),
         link_args: plan.system.link_args.clone(),
         uses_stdio: output.uses_stdio,
+        is_serial: sources.is_serial(),
         report: IsolationReport {
             tier: tier.to_owned(),
             members: output.members.clone(),

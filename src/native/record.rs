@@ -41,6 +41,7 @@ pub(super) fn read(meta: &str, object: &Path) -> Option<(NativeLibrary, HeaderFa
         object: object.to_owned(),
         descriptor_symbol: reader.text()?,
         uses_stdio: reader.flag()?,
+        is_serial: false,
         link_args: reader.list(Reader::text)?,
         functions: reader.list(read_function)?.into_iter().collect(),
         report: read_report(&mut reader)?,
@@ -196,6 +197,7 @@ mod tests {
             functions: BTreeMap::from([("f".to_owned(), function)]),
             link_args: vec!["-lz".to_owned()],
             uses_stdio: true,
+            is_serial: false,
             report: IsolationReport {
                 tier: "instance".to_owned(),
                 members: vec![MemberReport { name: "m".to_owned(), size: 4, file: String::new(), line: 0 }],

@@ -23,6 +23,13 @@ pub struct LibrarySources<'a> {
     pub system: Option<SystemDependency>,
 }
 
+impl LibrarySources<'_> {
+    /// What the library uses is not safe in several threads at once.
+    pub(super) fn is_serial(&self) -> bool {
+        self.system.as_ref().is_some_and(|system| system.thread_safe == Some(false))
+    }
+}
+
 /// One `[ffi.NAME]` table.
 #[derive(Clone, Debug, Default)]
 pub struct Unit {
@@ -142,6 +149,8 @@ pub struct NativeLibrary {
     pub link_args: Vec<String>,
     /// The C code refers to functions that read or write streams or descriptors.
     pub uses_stdio: bool,
+    /// `thread_safe = false`: its calls take turns.
+    pub is_serial: bool,
     pub report: IsolationReport,
     /// Headers of the system that were read, and paths where one was looked for in vain.
     pub system_headers: SystemHeaders,

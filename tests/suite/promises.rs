@@ -186,3 +186,25 @@ fn wild_stores_spare_the_neighbours() {
     // The rest hit memory that happened to be mapped; the tier `instance` promises no more.
     assert!(number(&lines[1]) > 1_900, "{lines:?}");
 }
+
+#[test]
+fn calls_that_must_take_turns_do() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "turns/manifest.toml",
+        "[library]\nname = \"turns\"\nversion = \"1.0.0\"\nsource = [\"turns.coex\"]\n\
+         [ffi.c]\nsource = [\"turns.c\"]\nisolation = \"shared\"\n\
+         [ffi.system]\nheaders = [\"stdio.h\"]\nthread_safe = false\n",
+    );
+    sandbox.write("turns/src/turns.coex", "extern turns_overlap(milliseconds: int) -> int\n~\n");
+    sandbox.write(
+        "turns/ffi/src/turns.c",
+        "#include <stdint.h>\n#include <unistd.h>\nstatic volatile int active;\n\
+         int64_t turns_overlap(int64_t milliseconds) {\n    active++;\n    usleep(milliseconds * 1000);\n\
+         \x20   return active--;\n}\n",
+    );
+    sandbox.write("main.coex", promise("turns.coex"));
+    let build = sandbox.coexc(&["build", "main.coex"]);
+    assert_eq!(build.status, 0, "{}", build.stderr);
+    assert_eq!(lines(ran(&mut program(&sandbox))), ["left", "1", "1"]);
+}

@@ -4,7 +4,8 @@
 //! the thunk, and back. Deliberately not here: the calls of externs, which the compiler emits inline.
 
 use super::instance::FullInstance;
-use crate::abi::Fiber;
+use super::serial;
+use crate::abi::{Fiber, library_flags};
 use crate::arch;
 
 /// Calls `target(first, second)` with the instance installed; null for a function of the program.
@@ -22,15 +23,24 @@ pub(crate) unsafe fn in_instance(
     unsafe {
         let thread = (*fiber).thread;
         let previous = *(*thread).base;
+        if !instance.is_null() && (*(*instance).public.library).flags & library_flags::SERIAL != 0 {
+            serial::coex_library_lock(fiber, i64::from((*instance).library_index));
+        }
+        let thread = (*fiber).thread;
         if !instance.is_null() {
             *(*thread).base = (*instance).public.base;
             *(*thread).errno = (*instance).public.errno;
         }
         let result = arch::coex_call_foreign(fiber, target, first, second);
+        // A long call may have come back on another thread.
+        let is_same = (*fiber).thread == thread;
+        let thread = (*fiber).thread;
         if !instance.is_null() {
             (*instance).public.errno = *(*thread).errno;
         }
-        *(*thread).base = previous;
+        if is_same {
+            *(*thread).base = previous;
+        }
         result
     }
 }

@@ -30,6 +30,7 @@ pub(crate) mod lock;
 pub mod process;
 pub(crate) mod reaper;
 pub mod root;
+pub mod serial;
 pub mod shims;
 pub(crate) mod side;
 pub mod sort;

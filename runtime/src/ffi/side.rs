@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::instance::{self, FullInstance};
 use super::limits;
 use super::process::Changed;
+use super::serial;
 use crate::abi::{Fiber, Root, ThreadSlots};
 use crate::program;
 use crate::sched::thread::poll;
@@ -136,6 +137,8 @@ pub(crate) struct Notes {
     pub(crate) changed: Changed,
     /// What the thread frees if the call is abandoned.
     pub(crate) owned: Option<Owned>,
+    /// The library whose turn this thread has, plus 1.
+    pub(crate) turn: usize,
 }
 
 thread_local! {
@@ -147,6 +150,7 @@ thread_local! {
             used_scratch: false,
             changed: Changed::new(),
             owned: None,
+            turn: 0,
         })
     };
 }
@@ -176,6 +180,7 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
         let notes = &mut *notes();
         notes.changed.undo();
         notes.owned = None;
+        end_turn(notes);
         if notes.used_scratch {
             notes.used_scratch = false;
             super::api::scratch_becomes_stale();
@@ -199,6 +204,13 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
     }
 }
 
+fn end_turn(notes: &mut Notes) {
+    let turn = core::mem::take(&mut notes.turn);
+    if turn != 0 {
+        serial::unlock(turn - 1);
+    }
+}
+
 /// Forgets what an abandoned call has left behind.
 pub(crate) fn drop_notes() {
     // SAFETY: this thread's record.
@@ -208,6 +220,7 @@ pub(crate) fn drop_notes() {
         if let Some(owned) = notes.owned.take() {
             owned.free();
         }
+        end_turn(notes);
         (notes.failed, notes.dead, notes.used_scratch) = (0, null_mut(), false);
     }
 }

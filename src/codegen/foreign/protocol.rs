@@ -85,6 +85,12 @@ impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn enter(&self) {
         let emit = &self.body.emit;
         emit.store(self.fiber_field(offset::FIBER_FFI_SITE), self.site);
+        if let Some(library) = self.binding.library
+            && self.body.codegen.natives[library.0 as usize].is_serial
+        {
+            let index = emit.types.int(i64::from(library.0));
+            self.body.runtime_call(RuntimeFunction::LibraryLock, &[self.body.fiber.into(), index.into()]);
+        }
         let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
         let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
         let mut own_base = emit.types.ptr.const_null();
