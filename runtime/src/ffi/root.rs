@@ -76,7 +76,10 @@ pub unsafe extern "C" fn coex_root_leave(fiber: *mut Fiber) {
 pub(crate) unsafe fn tear_down_until(fiber: *mut Fiber, outer: *mut Root) {
     // SAFETY: the caller's promise.
     unsafe {
-        while (*fiber).root != outer {
+        loop {
+            if (*fiber).root == outer {
+                return;
+            }
             coex_root_leave(fiber);
         }
     }

@@ -190,16 +190,13 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
         }
         (*fiber).ffi_failed = core::mem::take(&mut notes.failed);
         let dead = core::mem::replace(&mut notes.dead, null_mut());
-        match of(fiber) {
-            Some(side) => {
-                side.failure.copy(&notes.failure);
-                if !dead.is_null() {
-                    (*dead).next = side.dead;
-                    side.dead = dead;
-                }
+        // A fiber that has an instance has its record.
+        if let Some(side) = of(fiber) {
+            side.failure.copy(&notes.failure);
+            if !dead.is_null() {
+                (*dead).next = side.dead;
+                side.dead = dead;
             }
-            // Its call is at its end, and compiled code only writes errno there: the slot waits for ever, at worst.
-            None => {}
         }
     }
 }

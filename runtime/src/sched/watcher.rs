@@ -180,7 +180,8 @@ unsafe fn settle_call(thread: *mut Thread, is_long: bool) {
         let Some(kind) = claim::hold(slots) else { return };
         let fiber = thread::fiber_on(slots);
         let is_over = cancel::is_wanted(fiber);
-        if !is_over && !(is_long && kind == abi::claim::NONE) {
+        let may_lose_worker = is_long && kind == abi::claim::NONE;
+        if !is_over && !may_lose_worker {
             claim::release(slots, kind);
             return;
         }
