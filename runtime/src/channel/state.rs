@@ -48,6 +48,14 @@ unsafe fn ring_slot(channel: *mut ChannelObject, index: u64) -> *mut u8 {
     (*channel).ring.cast::<u8>().add(ELEMENTS_OFFSET as usize + at as usize * element_size(channel))
 }
 
+/// The ring keeps nothing alive that is gone.
+unsafe fn forget(channel: *mut ChannelObject, slot: *mut u8) {
+    let element = (*channel).element;
+    if (*element).pointer_count != 0 {
+        ptr::write_bytes(slot, 0, (*element).size as usize);
+    }
+}
+
 /// Ends the waiter's wait; it takes what `outcome` says. False: it waits no more, and was taken out for nothing.
 unsafe fn finish<W: Waiting>(waiter: *mut Waiter, outcome: Outcome) -> bool {
     // Before the wake: afterwards the frame may be gone.
@@ -102,8 +110,7 @@ pub(super) unsafe fn take<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelOb
     if len > 0 {
         let slot = ring_slot(channel, 0);
         copy(size, slot, out);
-        // The ring keeps nothing alive that is gone.
-        ptr::write_bytes(slot, 0, size);
+        forget(channel, slot);
         let next = (*channel).first + 1;
         (*channel).first = if next == ring_slots(channel) { 0 } else { next };
         (*channel).len.store(len - 1, Release);
@@ -138,7 +145,7 @@ unsafe fn move_up<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelObject) {
             (*channel).len.fetch_add(1, Release);
             return;
         }
-        ptr::write_bytes(slot, 0, element_size(channel));
+        forget(channel, slot);
     }
 }
 

@@ -7,7 +7,7 @@ use super::state::{self, Offered, Taken};
 use super::waiters::{self, Outcome, Waiter};
 use super::{Ended, Purpose, Waiting, exchange};
 use crate::abi::{ChannelObject, Fiber, Site, select_strategy};
-use crate::value::fixture::{Desc, int, slot};
+use crate::value::fixture::{Desc, collection, int, slot};
 use core::cell::RefCell;
 use core::ptr::{from_mut, null, null_mut};
 use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -204,6 +204,7 @@ fn close_wakes_all_and_leaves_the_values() {
 #[test]
 fn taken_slots_of_the_ring_keep_nothing_alive() {
     let mut fixture = Fixture::new(4);
+    fixture.channel.element = collection(crate::abi::Kind::Channel, &[int()]);
     assert!(fixture.try_send(-1));
     assert_eq!(fixture.take(), Some(-1));
     // SAFETY: the ring has been made by the send.

@@ -97,7 +97,15 @@ pub(crate) fn push_ready(worker: *mut Worker, fiber: *mut FullFiber) {
     }
     // SAFETY: the caller's own worker.
     unsafe {
-        let before = (*worker).next.swap(Work::Fiber(fiber).word(), Ordering::AcqRel);
+        let (next, word) = (&(*worker).next, Work::Fiber(fiber).word());
+        let before = match next.load(Ordering::Relaxed) {
+            // Thieves only empty it.
+            0 => {
+                next.store(word, Ordering::Release);
+                0
+            }
+            _ => next.swap(word, Ordering::AcqRel),
+        };
         if before != 0 && !(*worker).deque.push(before) {
             push_global(Work::of(before));
         }

@@ -134,7 +134,10 @@ unsafe fn unpark(fiber: *mut FullFiber) {
     // SAFETY: the caller has won the fiber's wait.
     unsafe {
         (*fiber).has_run.store(true, Ordering::Relaxed);
-        if (*fiber).park.swap(park::NOTIFIED, Ordering::AcqRel) == park::PARKED {
+        // Off its thread, it stays so until the winner of its wait, which is the caller, has put it into a queue.
+        if (*fiber).park.load(Ordering::Acquire) == park::PARKED
+            || (*fiber).park.swap(park::NOTIFIED, Ordering::AcqRel) == park::PARKED
+        {
             (*fiber).park.store(park::RUNNING, Ordering::Release);
             let thread = thread::current();
             let worker =

@@ -65,7 +65,10 @@ fn with_args(mut desc: TypeDesc, args: &[Desc]) -> TypeDesc {
 }
 
 pub(crate) fn collection(kind: Kind, args: &[Desc]) -> Desc {
-    leak(with_args(plain(kind, 8, 8, "Collection"), args))
+    let mut desc = with_args(plain(kind, 8, 8, "Collection"), args);
+    desc.pointers = leak(0u32);
+    desc.pointer_count = 1;
+    leak(desc)
 }
 
 pub(crate) fn list(element: Desc) -> Desc {
