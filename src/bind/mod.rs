@@ -75,6 +75,7 @@ fn bind_one(program: &Program, libraries: &[Functions], external: &Extern) -> Re
         result,
         signature,
         closes_handle: releases(program, external),
+        leaf: found.and_then(|found| found.leaf),
     })
 }
 

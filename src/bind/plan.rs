@@ -6,7 +6,7 @@
 use super::structs::{StructPlan, struct_plan};
 use super::{is_byte_buffer, long};
 use crate::ir::{ErrorRule, Extern, ExternParam, Ownership, Program};
-use crate::native::{CSignature, CType};
+use crate::native::{CLeaf, CSignature, CType};
 use crate::types::{Type, TypeId};
 
 /// Everything codegen needs to call one extern.
@@ -21,6 +21,8 @@ pub struct Binding {
     pub signature: CSignature,
     /// The manifest names this function as the `release` of some symbol: its handle argument is closed by a call.
     pub closes_handle: bool,
+    /// The C function is a leaf, which a call may have inlined.
+    pub leaf: Option<CLeaf>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

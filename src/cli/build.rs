@@ -8,13 +8,12 @@ use std::time::Instant;
 
 use super::args::{Build, Check, Common, MessageFormat, StageName};
 use super::output::{self, Style};
-use super::{emit, exit};
+use super::{emit, exit, isolation};
 use crate::diagnostics::json;
 use crate::diagnostics::render::Paint;
 use crate::driver::output_cache::Replay;
 use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
 use crate::link;
-use crate::native::NativeLibrary;
 
 pub(super) fn build(arguments: &Build) -> u8 {
     if let Some(kind) = arguments.emit {
@@ -106,7 +105,7 @@ pub(super) fn compile(session: &Session, common: &Common) -> (u8, Option<Product
         Err(Failure::Reported) => (exit::of_diagnostics(&diagnostics), None),
     };
     style.show(&diagnostics, &record.sources);
-    report_isolation(&record);
+    output::write(isolation::text(&record.log.libraries).as_bytes());
     let success = product.is_some().to_string();
     style.event("build-finished", &[("success", success), ("status", status.to_string())]);
     (status, product)
@@ -156,38 +155,4 @@ fn finished(path: &Path, how: link::Output, started: Instant, common: &Common) {
         let what = if how == link::Output::Unchanged { " (unchanged)" } else { "" };
         output::talk(&format!("Finished {}{what} in {time:.0} ms\n", path.display()));
     }
-}
-
-fn report_isolation(record: &Record) {
-    let text: String = record.log.libraries.iter().map(isolation_text).collect();
-    if !text.is_empty() {
-        output::write(text.as_bytes());
-    }
-}
-
-fn isolation_text(library: &NativeLibrary) -> String {
-    let report = &library.report;
-    let mut text = format!(
-        "{} {}: tier {}, mutable globals: {}, bytes: {} ({} with an initial value), relocations: {}\n",
-        library.name,
-        library.version,
-        report.tier,
-        report.members.len(),
-        report.total_size,
-        report.data_size,
-        report.relocations
-    );
-    for member in &report.members {
-        text.push_str(&format!("  {:>10} bytes  {}  {}:{}\n", member.size, member.name, member.file, member.line));
-    }
-    for (symbol, class) in &report.symbols {
-        use crate::native::SymbolClass;
-        let reach = match class {
-            SymbolClass::Stdio => "streams, files, descriptors",
-            SymbolClass::Process => "state of the process or the system",
-            SymbolClass::Pure | SymbolClass::Instance => continue,
-        };
-        text.push_str(&format!("  reaches out: {symbol} ({reach})\n"));
-    }
-    text
 }

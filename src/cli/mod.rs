@@ -11,6 +11,7 @@ mod emit;
 mod exit;
 mod explain;
 mod internal_error;
+mod isolation;
 mod output;
 mod packages;
 mod pages;

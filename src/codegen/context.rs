@@ -12,14 +12,14 @@ use super::{CodegenOptions, LibraryBinding, OptLevel, descriptors, literals, typ
 use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
-use crate::types::{TypeId, display};
+use crate::types::{LibraryId, TypeId, display};
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType, StructType};
 use inkwell::values::{BasicValue, CallSiteValue, FunctionValue, GlobalValue, PointerValue};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub(super) struct Codegen<'a, 'ctx> {
     pub(super) context: &'ctx Context,
@@ -41,6 +41,8 @@ pub(super) struct Codegen<'a, 'ctx> {
     pub(super) externs: RefCell<Vec<(ExternId, FunctionValue<'ctx>)>>,
     /// Some call goes to a `coex_fast_*` function.
     pub(super) uses_fast_paths: Cell<bool>,
+    /// Libraries whose leaves are called.
+    pub(super) uses_leaves: RefCell<BTreeSet<LibraryId>>,
     layouts: Layouts,
     slot_types: Vec<OnceCell<BasicTypeEnum<'ctx>>>,
     functions: Vec<FunctionValue<'ctx>>,
@@ -100,6 +102,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             literals: RefCell::default(),
             externs: RefCell::default(),
             uses_fast_paths: Cell::new(false),
+            uses_leaves: RefCell::default(),
             layouts: Layouts::new(program),
             slot_types: vec![OnceCell::new(); program.types.len()],
             functions: Vec::new(),

@@ -1,7 +1,8 @@
-//! What the compiler carries for the programs it builds: the runtime's archive and its fast paths as bitcode.
+//! Code that is there already: the runtime's archive, its fast paths as bitcode, leaves of libraries as bitcode.
 //!
-//! In: files that the build script made. Out: the archive for the linker, and the fast paths linked into a module that
-//! mentions them. Deliberately not here: how they are built (`runtime/embed.rs`), who calls them (`fast`).
+//! In: files that the build script made, and leaves from the native cache. Out: the archive for the linker, and the
+//! bitcode linked into a module that mentions it. Deliberately not here: how it is made (`runtime/embed.rs`,
+//! `native::pass`), who calls it (`fast`, `foreign`).
 
 use super::CodegenError;
 use super::context::Codegen;
@@ -37,6 +38,25 @@ pub(super) fn link_fast_paths(codegen: &Codegen<'_, '_>) -> Result<(), CodegenEr
     codegen.module.link_in_module(fast).map_err(refuse)?;
     for name in names {
         if let Some(function) = name.to_str().ok().and_then(|name| codegen.module.get_function(name)) {
+            function.set_linkage(Linkage::Private);
+        }
+    }
+    Ok(())
+}
+
+/// Links the leaves of the libraries whose leaves are called.
+pub(super) fn link_leaves(codegen: &Codegen<'_, '_>) -> Result<(), CodegenError> {
+    let refuse = |error: inkwell::support::LLVMString| CodegenError::Llvm(format!("leaves: {error}"));
+    for library in codegen.uses_leaves.borrow().iter() {
+        let bitcode = &codegen.natives[library.0 as usize].leaves;
+        let buffer = MemoryBuffer::create_from_memory_range_copy(bitcode, "leaves");
+        let leaves = Module::parse_bitcode_from_buffer(&buffer, codegen.context).map_err(refuse)?;
+        leaves.set_triple(&codegen.module.get_triple());
+        leaves.set_data_layout(&codegen.module.get_data_layout());
+        let defined = leaves.get_functions().filter(|function| function.count_basic_blocks() > 0);
+        let names: Vec<_> = defined.map(|function| function.get_name().to_owned()).collect();
+        codegen.module.link_in_module(leaves).map_err(refuse)?;
+        for function in names.iter().filter_map(|name| codegen.module.get_function(name.to_str().ok()?)) {
             function.set_linkage(Linkage::Private);
         }
     }

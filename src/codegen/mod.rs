@@ -97,6 +97,8 @@ pub struct LibraryBinding {
     pub is_serial: bool,
     /// Its C code can read `errno`, which is then the instance's own.
     pub uses_errno: bool,
+    /// Bitcode of its functions that are leaves; empty if there are none.
+    pub leaves: Vec<u8>,
 }
 
 #[derive(Debug)]

@@ -90,9 +90,10 @@ pub(super) fn finish(
     if options.opt != OptLevel::Debug {
         if codegen.uses_fast_paths.get() {
             embedded::link_fast_paths(codegen)?;
-            // Linking replaces the context's handler, see `DiagnosticLog`.
-            log.attach(codegen.context);
         }
+        embedded::link_leaves(codegen)?;
+        // Linking replaces the context's handler, see `DiagnosticLog`.
+        log.attach(codegen.context);
         optimise(module, machine, options.opt)?;
     }
     log.check()?;

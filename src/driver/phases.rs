@@ -61,6 +61,8 @@ pub(super) fn codegen(
         is_serial: native.is_serial,
         // Functions that print may print its text.
         uses_errno: native.uses_stdio || native.report.symbols.contains_key("__errno_location"),
+        // Without its bitcode a leaf is called like any other function.
+        leaves: native.leaves.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default(),
     };
     let libraries: Vec<LibraryBinding> = natives.iter().map(binding).collect();
     let options = CodegenOptions {

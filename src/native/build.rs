@@ -23,6 +23,9 @@ use super::{codec, record, symbols};
 /// The name of the object among an entry's blobs.
 const OBJECT: &str = "object";
 
+/// The name of the leaves' bitcode, which few libraries have.
+const LEAVES: &str = "leaves";
+
 /// The object of a library, from the cache or compiled now, with what the compiler must know of it.
 pub fn build_library(
     toolchain: &Toolchain,
@@ -207,7 +210,8 @@ fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalle
             return Ok(Recalled::Miss(Some("corrupt".to_owned())));
         }
     };
-    let read = entry.blob(OBJECT).and_then(|object| record::read(&entry.meta, &object.path));
+    let leaves = entry.blob(LEAVES).map(|leaves| leaves.path.as_path());
+    let read = entry.blob(OBJECT).and_then(|object| record::read(&entry.meta, &object.path, leaves));
     let Some((library, headers)) = read else { return Ok(Recalled::Miss(Some("corrupt".to_owned()))) };
     Ok(match headers.broken() {
         Some(reason) => Recalled::Miss(Some(reason)),
@@ -237,10 +241,13 @@ fn make(
     if options.print_commands {
         library.commands = compiled.commands;
     }
-    let entry = cache.publish(&plan.key, &record::write(&library, &headers), &[(OBJECT, &output.object)])?;
+    let mut blobs = vec![(OBJECT, output.object.as_slice())];
+    blobs.extend(output.leaves.as_deref().map(|leaves| (LEAVES, leaves)));
+    let entry = cache.publish(&plan.key, &record::write(&library, &headers), &blobs)?;
     if let Some(object) = entry.blob(OBJECT) {
         library.object = object.path.clone();
     }
+    library.leaves = entry.blob(LEAVES).map(|leaves| leaves.path.clone());
     Ok(library)
 }
 
@@ -288,6 +295,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
         version: sources.version.to_owned(),
         key: plan.short_key.clone(),
         object: Default::default(),
+        leaves: None,
         descriptor_symbol: abi::library_descriptor_symbol(sources.name, &plan.short_key),
         functions: output.functions.clone(),
         link_args: plan.system.link_args.clone(),

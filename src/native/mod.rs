@@ -26,7 +26,7 @@ pub mod toolchain;
 
 pub use build::build_library;
 pub use error::NativeError;
-pub use signature::{CField, CFunction, CSignature, CType};
+pub use signature::{CField, CFunction, CLeaf, CSignature, CType, leaf_symbol};
 pub use sources::{
     CacheOutcome, Install, IsolationReport, IsolationTier, LibrarySources, Limits, MemberReport, NativeLibrary,
     NativeOptions, OptLevel, PrivatiseMode, SymbolClass, SystemDependency, SystemHeaders, Unit,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::codec::{Reader, Writer};
 use super::headers::HeaderFacts;
-use super::signature::{CField, CFunction, CSignature, CType};
+use super::signature::{CField, CFunction, CLeaf, CSignature, CType};
 use super::sources::{CacheOutcome, IsolationReport, MemberReport, NativeLibrary, SymbolClass};
 
 pub(super) fn write(library: &NativeLibrary, headers: &HeaderFacts) -> String {
@@ -23,6 +23,11 @@ pub(super) fn write(library: &NativeLibrary, headers: &HeaderFacts) -> String {
         writer.put(&function.link_name);
         writer.put(&function.file);
         writer.put(function.line);
+        writer.put(match function.leaf {
+            None => "call",
+            Some(CLeaf { needs_instance: false }) => "leaf",
+            Some(CLeaf { needs_instance: true }) => "instance-leaf",
+        });
         writer.put(u8::from(function.signature.variadic));
         write_type(writer, &function.signature.result);
         writer.list(function.signature.params.iter(), write_type);
@@ -31,7 +36,7 @@ pub(super) fn write(library: &NativeLibrary, headers: &HeaderFacts) -> String {
     writer.finish()
 }
 
-pub(super) fn read(meta: &str, object: &Path) -> Option<(NativeLibrary, HeaderFacts)> {
+pub(super) fn read(meta: &str, object: &Path, leaves: Option<&Path>) -> Option<(NativeLibrary, HeaderFacts)> {
     let mut reader = Reader::new(meta);
     let headers = HeaderFacts::read(&mut reader)?;
     let library = NativeLibrary {
@@ -39,6 +44,7 @@ pub(super) fn read(meta: &str, object: &Path) -> Option<(NativeLibrary, HeaderFa
         version: reader.text()?,
         key: reader.text()?,
         object: object.to_owned(),
+        leaves: leaves.map(Path::to_owned),
         descriptor_symbol: reader.text()?,
         uses_stdio: reader.flag()?,
         is_serial: false,
@@ -56,9 +62,14 @@ pub(super) fn read(meta: &str, object: &Path) -> Option<(NativeLibrary, HeaderFa
 fn read_function(reader: &mut Reader<'_>) -> Option<(String, CFunction)> {
     let name = reader.text()?;
     let (link_name, file, line) = (reader.text()?, reader.text()?, reader.number()?);
+    let leaf = match reader.text()?.as_str() {
+        "leaf" => Some(CLeaf { needs_instance: false }),
+        "instance-leaf" => Some(CLeaf { needs_instance: true }),
+        _ => None,
+    };
     let variadic = reader.flag()?;
     let signature = CSignature { variadic, result: read_type(reader)?, params: reader.list(read_type)? };
-    Some((name, CFunction { link_name, signature, file, line }))
+    Some((name, CFunction { link_name, signature, file, line, leaf }))
 }
 
 fn write_report(writer: &mut Writer, report: &IsolationReport) {
@@ -186,13 +197,19 @@ mod tests {
             params: vec![CType::Bool, record, CType::Opaque("union u".to_owned()), CType::Void],
             variadic: true,
         };
-        let function =
-            CFunction { link_name: "coexlib.a.k.f".to_owned(), signature, file: "ffi/src/a.c".to_owned(), line: 7 };
+        let function = CFunction {
+            link_name: "coexlib.a.k.f".to_owned(),
+            signature,
+            file: "ffi/src/a.c".to_owned(),
+            line: 7,
+            leaf: Some(CLeaf { needs_instance: true }),
+        };
         let library = NativeLibrary {
             name: "a".to_owned(),
             version: "1.0.0".to_owned(),
             key: "k".to_owned(),
             object: "/x".into(),
+            leaves: Some("/y".into()),
             descriptor_symbol: "d".to_owned(),
             functions: BTreeMap::from([("f".to_owned(), function)]),
             link_args: vec!["-lz".to_owned()],
@@ -212,7 +229,7 @@ mod tests {
             commands: Vec::new(),
         };
         let meta = write(&library, &HeaderFacts::default());
-        assert_eq!(read(&meta, Path::new("/x")), Some((library, HeaderFacts::default())));
-        assert_eq!(read(&meta[..meta.len() - 2], Path::new("/x")), None);
+        assert_eq!(read(&meta, Path::new("/x"), Some(Path::new("/y"))), Some((library, HeaderFacts::default())));
+        assert_eq!(read(&meta[..meta.len() - 2], Path::new("/x"), None), None);
     }
 }

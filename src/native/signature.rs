@@ -14,6 +14,20 @@ pub struct CFunction {
     /// Archive-relative path of the definition.
     pub file: String,
     pub line: u32,
+    /// The function is proven to be a leaf.
+    pub leaf: Option<CLeaf>,
+}
+
+/// A function that needs no transition: its code is among the library's leaves (`NativeLibrary::leaves`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CLeaf {
+    /// Its first parameter is the base of the instance.
+    pub needs_instance: bool,
+}
+
+/// The name of a leaf in the bitcode of its library's leaves.
+pub fn leaf_symbol(link_name: &str) -> String {
+    format!("leaf.{link_name}")
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -142,6 +142,8 @@ pub struct NativeLibrary {
     /// 16 hex digits: the part of the content key that symbol names carry.
     pub key: String,
     pub object: PathBuf,
+    /// Bitcode of the functions that are leaves; absent where there are none.
+    pub leaves: Option<PathBuf>,
     pub descriptor_symbol: String,
     /// By C name.
     pub functions: BTreeMap<String, CFunction>,

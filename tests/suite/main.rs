@@ -8,6 +8,7 @@ mod corpus;
 mod manifest;
 mod mixed;
 mod native_build;
+mod native_leaves;
 mod native_privatise;
 mod native_support;
 mod promises;

@@ -10,9 +10,12 @@
 //! 4. the thunk switches to the system stack, calls C and comes back
 //! 5. errno is kept, results are copied out, the arena is reset; the base stays for the next call
 //!
+//! A function that is proven to be a leaf needs none of these but the instance (`leaf`).
+//!
 //! Deliberately not here: which declarations agree (`bind`), the thunk itself (runtime).
 
 mod arguments;
+mod leaf;
 mod protocol;
 mod results;
 mod structs;
@@ -101,6 +104,9 @@ struct Foreign<'a, 'ctx> {
 
 impl<'ctx> Foreign<'_, 'ctx> {
     fn run(&mut self) {
+        if let Some(leaf) = self.leaf() {
+            return self.run_leaf(leaf);
+        }
         self.find_instance();
         let mark = self.arena_mark();
         let arguments = self.arguments();

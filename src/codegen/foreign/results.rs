@@ -68,7 +68,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     // ------------------------------------------------------------------------------------------------- success
 
-    fn success(&mut self, plan: &SuccessPlan, ty: TypeId, c: Option<Value<'ctx>>) -> Value<'ctx> {
+    pub(super) fn success(&mut self, plan: &SuccessPlan, ty: TypeId, c: Option<Value<'ctx>>) -> Value<'ctx> {
         if let SuccessPlan::True = plan {
             return self.body.emit.types.i1.const_int(1, false).into();
         }

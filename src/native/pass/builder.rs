@@ -122,6 +122,44 @@ impl<'m, 'c> Constants<'m, 'c> {
         base
     }
 
+    /// A function to be defined.
+    pub(super) fn declare_function(&self, name: &str, result: Type<'c>, params: &[Type<'c>]) -> Value<'c> {
+        let name = CString::new(name).unwrap_or_default();
+        let mut params: Vec<LLVMTypeRef> = params.iter().map(|param| param.raw()).collect();
+        // SAFETY: types of this context; the module is live.
+        unsafe {
+            let ty = LLVMFunctionType(result.raw(), params.as_mut_ptr(), params.len() as u32, 0);
+            Value::new(LLVMAddFunction(self.module.as_mut_ptr(), name.as_ptr(), ty))
+        }
+    }
+
+    /// An empty block at the end of a function.
+    pub(super) fn append_block(&self, function: Value<'c>) -> Value<'c> {
+        // SAFETY: a function of this context.
+        Value::new(unsafe {
+            LLVMBasicBlockAsValue(LLVMAppendBasicBlockInContext(self.context, function.raw(), c"".as_ptr()))
+        })
+    }
+
+    /// The intrinsic of this name, which one type overloads.
+    pub(super) fn intrinsic(&self, name: &str, ty: Type<'c>) -> Value<'c> {
+        let mut overload = [ty.raw()];
+        // SAFETY: a known intrinsic with one overloaded type.
+        unsafe {
+            let id = LLVMLookupIntrinsicID(name.as_ptr().cast(), name.len());
+            Value::new(LLVMGetIntrinsicDeclaration(self.module.as_mut_ptr(), id, overload.as_mut_ptr(), 1))
+        }
+    }
+
+    /// `getelementptr` of constants: the base, then the indices.
+    pub(super) fn element_address(&self, source: Type<'c>, operands: &[Value<'c>]) -> Value<'c> {
+        let mut indices = raws(&operands[1..]);
+        // SAFETY: constants of this context that have the types of an existing expression's operands.
+        Value::new(unsafe {
+            LLVMConstGEP2(source.raw(), operands[0].raw(), indices.as_mut_ptr(), indices.len() as u32)
+        })
+    }
+
     /// `llvm.threadlocal.address`, the only way to name a thread-local variable in code.
     pub(super) fn thread_local_address(&self) -> Value<'c> {
         let name = "llvm.threadlocal.address";
@@ -176,6 +214,46 @@ impl<'m, 'c> Builder<'m, 'c> {
             let first = LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(function.raw()));
             LLVMPositionBuilderBefore(self.raw, first);
         }
+    }
+
+    /// At the end of a block.
+    pub(super) fn at_end(&self, block: Value<'c>) {
+        // SAFETY: a live block.
+        unsafe { LLVMPositionBuilderAtEnd(self.raw, LLVMValueAsBasicBlock(block.raw())) }
+    }
+
+    /// The same instruction once more, with the same operands.
+    pub(super) fn copy(&self, instruction: Value<'c>) -> Value<'c> {
+        // SAFETY: a live instruction; its copy belongs to nobody until it is inserted, at a valid position.
+        unsafe {
+            let copy = LLVMInstructionClone(instruction.raw());
+            LLVMInsertIntoBuilder(self.raw, copy);
+            Value::new(copy)
+        }
+    }
+
+    pub(super) fn phi(&self, ty: Type<'c>) -> Value<'c> {
+        // SAFETY: at a valid position.
+        Value::new(unsafe { LLVMBuildPhi(self.raw, ty.raw(), c"".as_ptr()) })
+    }
+
+    pub(super) fn and(&self, left: Value<'c>, right: Value<'c>) -> Value<'c> {
+        // SAFETY: integers of one type, at a valid position.
+        Value::new(unsafe { LLVMBuildAnd(self.raw, left.raw(), right.raw(), c"".as_ptr()) })
+    }
+
+    pub(super) fn freeze(&self, value: Value<'c>) -> Value<'c> {
+        // SAFETY: at a valid position.
+        Value::new(unsafe { LLVMBuildFreeze(self.raw, value.raw(), c"".as_ptr()) })
+    }
+
+    pub(super) fn call(&self, function: Value<'c>, arguments: &[Value<'c>]) -> Value<'c> {
+        let mut raw = raws(arguments);
+        // SAFETY: arguments of the function's types, at a valid position.
+        Value::new(unsafe {
+            let ty = function.value_type().raw();
+            LLVMBuildCall2(self.raw, ty, function.raw(), raw.as_mut_ptr(), raw.len() as u32, c"".as_ptr())
+        })
     }
 
     /// The base of the instance that runs: the same during the whole call.

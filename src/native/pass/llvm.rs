@@ -1,8 +1,8 @@
 //! A small safe face of the LLVM C API: what the pass needs and inkwell does not wrap.
 //!
 //! In: a [`LlvmContext`] and bitcode. Out: [`Value`]s, [`Type`]s and questions about them.
-//! Deliberately not here: any decision. This file, with `debug_info`, `builder` and `emit`, is the only one of the
-//! library pipeline that calls LLVM.
+//! Deliberately not here: any decision. This file, with `code`, `debug_info`, `builder` and `emit`, is the only one of
+//! the library pipeline that calls LLVM.
 //!
 //! Why the `unsafe` is sound, said once: a `Value<'c>` or `Type<'c>` is only made from a live object of the context that
 //! it borrows; one thread uses a context; a value is deleted only by [`Value::delete_global`] and [`Value::erase`],

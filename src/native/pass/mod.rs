@@ -11,11 +11,15 @@
 
 mod builder;
 mod checks;
+mod code;
 mod debug_info;
 mod descriptor;
 mod emit;
 mod layout;
+mod leaf_code;
+mod leaves;
 mod llvm;
+mod ranges;
 mod template;
 mod uses;
 
@@ -26,13 +30,14 @@ use inkwell::module::Module;
 
 use self::debug_info::{Place, function_place, signature, variable_place};
 use self::descriptor::State;
-use self::llvm::{LlvmContext, Value, aliases, functions, globals};
-use super::signature::CFunction;
+use self::leaves::Library;
+use self::llvm::{DataLayout, LlvmContext, Value, aliases, functions, globals};
+use super::signature::{CFunction, CLeaf, leaf_symbol};
 use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
 
 /// Part of every key: raise it when the object of the same bitcode changes.
-pub(super) const PASS_VERSION: u32 = 1;
+pub(super) const PASS_VERSION: u32 = 2;
 
 pub(super) struct PassInput<'a> {
     pub(super) library: &'a str,
@@ -55,6 +60,8 @@ pub(super) struct PassInput<'a> {
 #[derive(Debug)]
 pub(super) struct PassOutput {
     pub(super) object: Vec<u8>,
+    /// Bitcode of the functions that are leaves, if there are any.
+    pub(super) leaves: Option<Vec<u8>>,
     pub(super) functions: BTreeMap<String, CFunction>,
     pub(super) members: Vec<MemberReport>,
     pub(super) data_size: u64,
@@ -94,7 +101,7 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
     let context = LlvmContext::new();
     let module = merge(&context, input)?;
     let machine = emit::target_machine(input)?;
-    let found = read_functions(&context, &module, input)?;
+    let mut found = read_functions(&context, &module, input)?;
     if input.privatise == PrivatiseMode::On {
         redirect(&module);
     }
@@ -113,6 +120,9 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
         module.strip_debug_info();
     }
     emit::optimise(&module, &machine, input.opt_level)?;
+    if input.privatise == PrivatiseMode::On {
+        output.leaves = find_leaves(&module, &mut found, output.total_size);
+    }
     output.object = emit::object(&module, &machine)?;
     let errors = context.take_errors();
     if !errors.is_empty() {
@@ -164,7 +174,7 @@ fn read_functions(
         };
         let Place { file, line } = function_place(function);
         let link_name = coex_runtime::abi::library_symbol(input.library, input.key, symbol);
-        found.insert(symbol.clone(), CFunction { link_name, signature, file, line });
+        found.insert(symbol.clone(), CFunction { link_name, signature, file, line, leaf: None });
     }
     Ok(found)
 }
@@ -245,9 +255,25 @@ fn finish<'c>(module: &Module<'c>, input: &PassInput<'_>, uses_stdio: bool, stat
     descriptor::emit(module, &PassInput { flags: input.flags | stdio, ..*input }, state);
 }
 
+/// Marks the functions that need no transition; their code, if there are any.
+fn find_leaves(module: &Module<'_>, found: &mut BTreeMap<String, CFunction>, total_size: u64) -> Option<Vec<u8>> {
+    let base = globals(module).into_iter().find(|global| global.name() == coex_runtime::abi::INSTANCE_BASE_SYMBOL);
+    let library = Library { data: DataLayout::of(module), total_size, base };
+    let mut leaves = Vec::new();
+    for function in functions(module).into_iter().filter(|function| !function.is_declaration()) {
+        let name = function.name();
+        let Some(known) = found.values_mut().find(|known| known.link_name == name) else { continue };
+        let Some(leaf) = leaves::prove(function, &known.signature, &library) else { continue };
+        known.leaf = Some(CLeaf { needs_instance: leaf.needs_instance });
+        leaves.push((leaf_symbol(&name), leaf));
+    }
+    (!leaves.is_empty()).then(|| leaf_code::bitcode(module, &library, &leaves))
+}
+
 fn empty() -> PassOutput {
     PassOutput {
         object: Vec::new(),
+        leaves: None,
         functions: BTreeMap::new(),
         members: Vec::new(),
         data_size: 0,
