@@ -8,7 +8,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Checked when a program starts, and part of every cache key.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 // ---------------------------------------------------------------------------------------------------------------
 // Objects
@@ -361,7 +361,7 @@ pub struct Fiber {
     /// The OS thread's system stack, to run C on. The word there is the address of the thread's [`ThreadSlots`], so that
     /// the thunk finds them after a call that was abandoned, when the fiber is another thread's.
     pub sys: *mut u8,
-    /// Functions that may recurse panic below this address.
+    /// Recursion panics below this address.
     pub stack_limit: *mut u8,
     pub thread: *mut ThreadSlots,
     pub root: *mut Root,
@@ -383,6 +383,9 @@ pub struct Fiber {
     pub returned: [u64; 6],
     /// The runtime's record of the fiber's foreign side; null until it is needed.
     pub foreign: *mut u8,
+    /// Functions that may recurse go into the slow path below this address: `stack_limit`, or the highest address there is
+    /// while `poll` may be set, since recursion may run long without any loop.
+    pub stack_check: AtomicU64,
 }
 
 /// One per OS thread that runs Coex code.
@@ -677,7 +680,7 @@ pub mod offset {
     pub const FIBER_POLL: usize = offset_of!(Fiber, poll);
     pub const FIBER_SP: usize = offset_of!(Fiber, sp);
     pub const FIBER_SYS: usize = offset_of!(Fiber, sys);
-    pub const FIBER_STACK_LIMIT: usize = offset_of!(Fiber, stack_limit);
+    pub const FIBER_STACK_CHECK: usize = offset_of!(Fiber, stack_check);
     pub const FIBER_THREAD: usize = offset_of!(Fiber, thread);
     pub const FIBER_ROOT: usize = offset_of!(Fiber, root);
     pub const FIBER_PRINT_PENDING: usize = offset_of!(Fiber, print_pending);

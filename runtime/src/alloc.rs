@@ -4,8 +4,9 @@
 //! (`gc`). Rule A: all fields first, allocate last, store, and only then anything that can collect; since fresh
 //! memory is zero, a violation makes a collection see null references, never stale ones.
 
-use crate::abi::{Fiber, LARGE_OBJECT_BYTES, MIN_OBJECT_BYTES};
+use crate::abi::{Fiber, LARGE_OBJECT_BYTES, MIN_OBJECT_BYTES, Site};
 use crate::gc;
+use core::sync::atomic::{Ordering, fence};
 
 /// Allocates `size` bytes (rounded up to a multiple of 8, at least 16) with this header; the rest is zero.
 /// May collect: reference that live only outside stack and heap are not seen.
@@ -40,6 +41,30 @@ pub unsafe extern "C" fn coex_alloc_slow(fiber: *mut Fiber, size: i64, header: i
     unsafe {
         let size = (size as u64).max(MIN_OBJECT_BYTES).wrapping_add(7) & !7;
         gc::allocate_slowly(fiber, size as usize, header as u64)
+    }
+}
+
+/// Recursion has come near the end of the stack, or somebody set `poll`.
+///
+/// # Safety
+/// `fiber` is the running fiber.
+#[unsafe(no_mangle)]
+#[cold]
+#[inline(never)]
+pub unsafe extern "C" fn coex_stack_slow(fiber: *mut Fiber, site: *const Site) {
+    let here = core::ptr::from_ref(&fiber) as usize;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let limit = (*fiber).stack_limit as usize;
+        (*fiber).stack_check.store(limit as u64, Ordering::Relaxed);
+        // As with `poll`: first this, then a look at what is wanted.
+        fence(Ordering::SeqCst);
+        if here < limit {
+            crate::panic::raise(fiber, b"stack overflow", site);
+        }
+        if (*fiber).poll.load(Ordering::Relaxed) != 0 {
+            gc::poll(fiber);
+        }
     }
 }
 

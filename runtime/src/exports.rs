@@ -79,7 +79,8 @@ runtime_functions! {
     PollSlow "coex_poll_slow" (Fiber) -> Nothing;
     Panic "coex_panic" (Fiber, Ref, Site) -> Never;
     PanicDivision "coex_panic_division" (Fiber, Site) -> Never;
-    PanicStackOverflow "coex_panic_stack_overflow" (Fiber, Site) -> Never;
+    /// The stack pointer is below `stack_check`: polls, or panics `stack overflow`.
+    StackSlow "coex_stack_slow" (Fiber, Site) -> Nothing;
     /// `nil value used where T is required`; the type is the optional's.
     PanicNil "coex_panic_nil" (Fiber, Pointer, Site) -> Never;
     PanicFloatToInt "coex_panic_float_to_int" (Fiber, Site) -> Never;

@@ -203,7 +203,6 @@ macro_rules! fixed_panics {
 
 fixed_panics! {
     coex_panic_division b"division by zero"
-    coex_panic_stack_overflow b"stack overflow"
     coex_panic_float_to_int b"float out of int range"
     coex_panic_byte_range b"value out of range for byte"
     coex_panic_char_range b"value out of range for char"

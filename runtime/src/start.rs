@@ -134,7 +134,7 @@ unsafe fn prepare(fiber: *mut FullFiber, low: *mut u8, high: *mut u8, libraries:
         (*fiber).in_use = true;
         (*fiber).stack_low = low;
         (*fiber).public.stack_base = root.cast();
-        (*fiber).public.stack_limit = low.add(STACK_RESERVE);
+        (*fiber).limit_stack(low.add(STACK_RESERVE));
         (*fiber).public.root = root;
     }
 }

@@ -153,14 +153,16 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
         }
     }
 
-    /// Functions that may call themselves again panic before the stack ends.
+    /// Functions that may call themselves again panic before the stack ends; here they poll too.
     fn check_stack(&mut self) {
-        let limit = self.emit.load_int(self.emit.offset(self.fiber, offset::FIBER_STACK_LIMIT as u64));
+        let limit = self.emit.load_int(self.emit.offset(self.fiber, offset::FIBER_STACK_CHECK as u64));
         let low = self.emit.compare(IntPredicate::ULT, self.stack_pointer(), limit);
         let (overflow, fine) = (self.new_block(), self.new_block());
         self.emit.branch(low, overflow, fine);
         self.emit.at(overflow);
-        self.panic(RuntimeFunction::PanicStackOverflow, &[], self.ir.span);
+        let site = self.codegen.site(self.ir.span);
+        self.runtime_call(RuntimeFunction::StackSlow, &[self.fiber.into(), site.into()]);
+        self.emit.jump(fine);
         self.emit.at(fine);
     }
 

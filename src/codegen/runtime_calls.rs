@@ -43,7 +43,7 @@ pub(super) fn declare<'ctx>(codegen: &Codegen<'_, 'ctx>, function: RuntimeFuncti
         declared.add_attribute(AttributeLoc::Function, attributes.noreturn);
     }
     if function.returns() == Returns::Never
-        || matches!(function, RuntimeFunction::AllocSlow | RuntimeFunction::PollSlow)
+        || matches!(function, RuntimeFunction::AllocSlow | RuntimeFunction::PollSlow | RuntimeFunction::StackSlow)
     {
         declared.add_attribute(AttributeLoc::Function, attributes.cold);
     }

@@ -132,7 +132,7 @@ unsafe extern "C" fn go_on(fiber: *mut Fiber) -> ! {
         // SAFETY: the running fiber; what made the watcher abandon the call holds still.
         unsafe {
             cancel::look(fiber);
-            (*fiber).poll.store(1, Ordering::Relaxed);
+            crate::sched::fiber::ask(fiber);
             run::leave(fiber, After::Yield);
         }
     }

@@ -10,7 +10,7 @@
 
 use core::mem::offset_of;
 use core::ptr::{null, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::stacks::{Depth, GUARD_BYTES, RESERVE_BYTES};
 use crate::abi::{Fiber, Site};
@@ -69,6 +69,18 @@ pub(crate) struct FullFiber {
     pub(crate) next: *mut FullFiber,
 }
 
+/// The fiber shall look in the slow path; what is wanted has been written before.
+///
+/// # Safety
+/// `fiber` is or was a fiber.
+pub(crate) unsafe fn ask(fiber: *mut Fiber) {
+    // SAFETY: fibers are never unmapped.
+    unsafe {
+        (*fiber).poll.store(1, Ordering::SeqCst);
+        (*fiber).stack_check.store(u64::MAX, Ordering::SeqCst);
+    }
+}
+
 /// Bytes at the top of a stack.
 const RECORD_BYTES: usize = (size_of::<FullFiber>() + 63) & !63;
 
@@ -97,6 +109,7 @@ impl FullFiber {
                 range: null_mut(),
                 returned: [0; 6],
                 foreign: null_mut(),
+                stack_check: AtomicU64::new(0),
             },
             wait: AtomicU64::new(0),
             park: AtomicU32::new(park::RUNNING),
@@ -113,6 +126,12 @@ impl FullFiber {
             task: null_mut(),
             next: null_mut(),
         }
+    }
+
+    /// Recursion ends at this address.
+    pub(crate) fn limit_stack(&mut self, limit: *mut u8) {
+        self.public.stack_limit = limit;
+        *self.public.stack_check.get_mut() = limit as u64;
     }
 
     /// Where the record of the stack that ends at `high` lies.
@@ -132,7 +151,7 @@ impl FullFiber {
             (*fiber).depth = depth;
             (*fiber).stack_low = low.add(GUARD_BYTES);
             (*fiber).public.stack_base = fiber.cast();
-            (*fiber).public.stack_limit = low.add(GUARD_BYTES + RESERVE_BYTES);
+            (*fiber).limit_stack(low.add(GUARD_BYTES + RESERVE_BYTES));
         }
         fiber
     }

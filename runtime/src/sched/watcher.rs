@@ -123,7 +123,7 @@ unsafe fn look_at(thread: *mut Thread, now: u64, seen: &mut Seen) {
         }
         let deadline = deadline::settled(&(*fiber).deadline);
         if deadline != 0 && deadline <= now {
-            (*fiber).poll.store(1, Ordering::Release);
+            crate::sched::fiber::ask(fiber);
         } else if deadline != 0 {
             seen.next = seen.next.min(deadline);
         }
@@ -141,7 +141,7 @@ unsafe fn look_at(thread: *mut Thread, now: u64, seen: &mut Seen) {
                 } else if now - (*thread).seen_since > SLICE_NS && queue::is_anything_ready() {
                     (*thread).seen_since = now;
                     (*full(fiber)).preempt.store(true, Ordering::Relaxed);
-                    (*fiber).poll.store(1, Ordering::Release);
+                    crate::sched::fiber::ask(fiber);
                 }
             }
             _ => {}

@@ -76,7 +76,7 @@ unsafe fn wait_for(thread: *mut thread::Thread) {
         while (*thread).slots.state.load(Ordering::SeqCst) == state::MANAGED {
             let fiber = thread::fiber_on(&raw mut (*thread).slots);
             if !fiber.is_null() {
-                (*fiber).poll.store(1, Ordering::Release);
+                crate::sched::fiber::ask(fiber);
             }
             rounds += 1;
             if rounds < SPINS {

@@ -107,7 +107,7 @@ pub(crate) unsafe fn unwind(fiber: *mut Fiber, landing: *mut FullLanding) -> ! {
         (*landing).has_landed = true;
         (*this).is_unwinding = false;
         // Whatever else is wanted is looked for at the next poll.
-        (*fiber).poll.store(1, Ordering::Relaxed);
+        crate::sched::fiber::ask(fiber);
         arch::coex_land_at(landing.cast(), LANDED)
     }
 }
@@ -202,7 +202,7 @@ pub(crate) unsafe fn poke(fiber: *mut FullFiber) {
         if fiber.is_null() {
             return;
         }
-        (*fiber).public.poll.store(1, Ordering::SeqCst);
+        crate::sched::fiber::ask(&raw mut (*fiber).public);
         wait::interrupt(fiber);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) unsafe extern "C" fn fiber_main(fiber: *mut Fiber) -> ! {
             // A swap: either this fiber sees that the task was cancelled, or the canceller sees the fiber.
             (*task).fiber.swap(this, Ordering::SeqCst);
             if (*task).public.state.load(Ordering::SeqCst) & bits::CANCELLED != 0 {
-                (*fiber).poll.store(1, Ordering::Relaxed);
+                crate::sched::fiber::ask(fiber);
             }
             let phase = run(fiber, task);
             publish(task, phase);
