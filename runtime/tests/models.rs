@@ -10,9 +10,9 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use loom::thread;
 
 mod atomics {
-    pub use loom::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-    pub fn full_fence() {
+    pub(crate) fn full_fence() {
         loom::sync::atomic::fence(Ordering::SeqCst);
     }
 }

@@ -26,8 +26,6 @@ unsafe extern "C" {
     pub(crate) fn coex_tls_base_address() -> *mut *mut u8;
     /// Goes on with a fiber; this stack becomes `fiber.sys`. Comes back when the fiber leaves the thread.
     pub(crate) fn coex_switch_to(fiber: *mut Fiber, thread: *mut ThreadSlots);
-    /// The second half of `coex_switch_to`: goes on with a fiber whose `sys` is set. Nothing of this stack is used again.
-    pub(crate) fn coex_resume(fiber: *mut Fiber) -> !;
     /// The running fiber leaves its thread, whose scheduler goes on behind `coex_switch_to`. The result is `returned[0]` when
     /// somebody resumes the fiber.
     pub(crate) fn coex_leave_fiber(fiber: *mut Fiber) -> u64;

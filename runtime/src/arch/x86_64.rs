@@ -66,7 +66,7 @@ pub(crate) fn full_fence() {
 
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
 //   rbp, r13, r15, r14, r12, rbx, where to go on
-// whether it is in C, waits, or was never started; `coex_resume` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.
+// whether it is in C, waits, or was never started; `coex_switch_to` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.
 //
 // The foreign call (steps 4 to 8 of the protocol):
 //   task stack                      system stack
@@ -161,8 +161,6 @@ coex_switch_to:
     sub rsp, 24
     mov qword ptr [rsp], rsi
     mov qword ptr [rdi + {sys}], rsp
-    .globl coex_resume
-coex_resume:
     mov rax, qword ptr [rdi + {regs}]
     mov rdx, qword ptr [rdi + {regs} + 8]
     movups xmm0, xmmword ptr [rdi + {regs} + 16]

@@ -161,7 +161,7 @@ impl FullFiber {
     /// # Safety
     /// Nothing on the stack is used any more.
     pub(crate) unsafe fn begin_at(this: *mut FullFiber, body: unsafe extern "C" fn(*mut Fiber) -> !) {
-        // SAFETY: the caller's promise; the order of the words is that of `coex_resume`.
+        // SAFETY: the caller's promise; the order of the words is that of `coex_switch_to`.
         unsafe {
             let top = ((*this).public.stack_base as usize & !15) as *mut u64;
             let frame = top.sub(9);

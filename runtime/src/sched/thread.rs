@@ -312,7 +312,7 @@ pub(crate) fn ask_for_slices(slice_ns: u64) {
 pub(crate) fn futex_wait(word: &AtomicU32, value: u32, ns: Option<u64>) {
     let time =
         ns.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 });
-    let time = time.as_ref().map_or(core::ptr::null(), |time| core::ptr::from_ref(time));
+    let time = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the word outlives the call; the time is ours.
     unsafe {
         libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, time);

@@ -16,7 +16,6 @@ pub(crate) const MOST_WORKERS: usize = 256;
 const QUEUED: usize = 1024;
 
 pub(crate) struct Worker {
-    pub(crate) index: usize,
     /// Who holds it.
     pub(crate) thread: AtomicPtr<Thread>,
     pub(crate) deque: Deque<QUEUED>,
@@ -64,7 +63,6 @@ pub(crate) fn start_one() -> Option<*mut Worker> {
     }
     STARTED.compare_exchange(index, index + 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
     let worker = Box::into_raw(Box::new(Worker {
-        index,
         thread: AtomicPtr::new(null_mut()),
         deque: Deque::new(),
         next: AtomicUsize::new(0),

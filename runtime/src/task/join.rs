@@ -17,7 +17,7 @@ use crate::sched::{queue, thread, wait};
 /// # Safety
 /// `fiber` is the running fiber, `task` a child of one of its scopes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_task_join(fiber: *mut Fiber, task: *mut Task, site: *const Site) -> *mut u8 {
+pub(crate) unsafe extern "C" fn coex_task_join(fiber: *mut Fiber, task: *mut Task, site: *const Site) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {
         let task = task.cast::<FullTask>();

@@ -88,7 +88,7 @@ impl Job {
 /// # Safety
 /// `fiber` is the running fiber; `env` is what the body of `info` expects.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_range_run(
+pub(crate) unsafe extern "C" fn coex_range_run(
     fiber: *mut Fiber,
     info: *const RangeInfo,
     env: *mut u8,
@@ -245,7 +245,7 @@ pub(crate) unsafe fn free_results(scope: *mut FullScope) {
 /// # Safety
 /// `results` is what [`coex_range_run`] returned.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_range_free(_fiber: *mut Fiber, results: *mut u8) {
+pub(crate) unsafe extern "C" fn coex_range_free(_fiber: *mut Fiber, results: *mut u8) {
     // SAFETY: the caller's promise.
     unsafe { free(results.cast::<Results>().sub(1)) }
 }

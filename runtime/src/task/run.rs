@@ -8,7 +8,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
 use super::landing::{self, FullLanding, Kind};
-use super::record::{self, FullTask, bits};
+use super::record::{FullTask, bits};
 use crate::abi::{Fiber, task_state};
 use crate::arch;
 use crate::sched::fiber::full;

@@ -37,7 +37,7 @@ const CROWD: u32 = 256;
 /// # Safety
 /// `fiber` is the running fiber; the scope lies in its frame until [`coex_scope_leave`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_scope_enter(fiber: *mut Fiber, scope: *mut Scope) {
+pub(crate) unsafe extern "C" fn coex_scope_enter(fiber: *mut Fiber, scope: *mut Scope) {
     // SAFETY: the caller's promise.
     unsafe {
         let scope = scope.cast::<FullScope>();
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn coex_scope_enter(fiber: *mut Fiber, scope: *mut Scope) 
 /// # Safety
 /// `fiber` is the running fiber, the scope its innermost one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_scope_leave(fiber: *mut Fiber, scope: *mut Scope, site: *const Site) {
+pub(crate) unsafe extern "C" fn coex_scope_leave(fiber: *mut Fiber, scope: *mut Scope, site: *const Site) {
     // SAFETY: the caller's promise.
     unsafe {
         let scope = scope.cast::<FullScope>();

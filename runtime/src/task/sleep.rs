@@ -13,7 +13,7 @@ use crate::sched::{clock, run, timer};
 /// # Safety
 /// `fiber` is the running fiber.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_sleep(fiber: *mut Fiber, ns: i64) {
+pub(crate) unsafe extern "C" fn coex_sleep(fiber: *mut Fiber, ns: i64) {
     // SAFETY: the caller's promise.
     unsafe {
         program::flush(fiber);

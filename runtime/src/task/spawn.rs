@@ -15,7 +15,11 @@ use crate::sched::{queue, run, thread, watcher};
 /// # Safety
 /// `fiber` is the running fiber, in a scope; `info` is constant.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_task_new(fiber: *mut Fiber, info: *const TaskInfo, site: *const Site) -> *mut Task {
+pub(crate) unsafe extern "C" fn coex_task_new(
+    fiber: *mut Fiber,
+    info: *const TaskInfo,
+    site: *const Site,
+) -> *mut Task {
     // SAFETY: the caller's promise.
     unsafe {
         let task = record::take(fiber, info, site);
@@ -29,7 +33,7 @@ pub unsafe extern "C" fn coex_task_new(fiber: *mut Fiber, info: *const TaskInfo,
 /// # Safety
 /// `fiber` is the running fiber, `task` a new record with its arguments.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_task_start(fiber: *mut Fiber, task: *mut Task) {
+pub(crate) unsafe extern "C" fn coex_task_start(fiber: *mut Fiber, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
         let task = task.cast::<FullTask>();
@@ -65,7 +69,7 @@ unsafe fn let_children_run(fiber: *mut Fiber, scope: *mut FullScope) {
 /// # Safety
 /// `fiber` is the running fiber, `task` null or a child of one of its scopes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_task_drop(_fiber: *mut Fiber, task: *mut Task) {
+pub(crate) unsafe extern "C" fn coex_task_drop(_fiber: *mut Fiber, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
         if !task.is_null() {
@@ -79,7 +83,7 @@ pub unsafe extern "C" fn coex_task_drop(_fiber: *mut Fiber, task: *mut Task) {
 /// # Safety
 /// `fiber` is the running fiber, `task` a joined child of one of its scopes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_task_release(fiber: *mut Fiber, task: *mut Task) {
+pub(crate) unsafe extern "C" fn coex_task_release(fiber: *mut Fiber, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
         let task = task.cast::<FullTask>();

@@ -16,7 +16,7 @@ use crate::sched::{clock, watcher};
 /// # Safety
 /// `fiber` is the running fiber; the landing lies in its frame until [`coex_within_leave`], or until it was landed at.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_within_enter(fiber: *mut Fiber, landing: *mut Landing, ns: i64) -> bool {
+pub(crate) unsafe extern "C" fn coex_within_enter(fiber: *mut Fiber, landing: *mut Landing, ns: i64) -> bool {
     if ns <= 0 {
         return false;
     }
@@ -52,7 +52,7 @@ unsafe fn settled(fiber: *mut Fiber, ns: i64) -> u64 {
 /// # Safety
 /// `fiber` is the running fiber, the landing its innermost one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_within_leave(fiber: *mut Fiber, landing: *mut Landing) {
+pub(crate) unsafe extern "C" fn coex_within_leave(fiber: *mut Fiber, landing: *mut Landing) {
     // SAFETY: the caller's promise.
     unsafe { landing::close(fiber, landing.cast()) }
 }
