@@ -73,52 +73,6 @@ pub(crate) unsafe fn run_main_fiber(body: unsafe extern "C" fn(*mut Fiber) -> !)
     }
 }
 
-/// The main fiber of a test: the threads of the scheduler stay from test to test.
-#[cfg(test)]
-pub(crate) mod for_tests {
-    use super::*;
-    use crate::sched::queue::{self, Work};
-    use std::sync::{Condvar, Mutex, Once};
-
-    static ENDED: (Mutex<Option<u64>>, Condvar) = (Mutex::new(None), Condvar::new());
-
-    /// As [`run_main_fiber`], on a thread of the scheduler.
-    ///
-    /// # Safety
-    /// The caller holds the lock of the tests.
-    pub(crate) unsafe fn run(body: unsafe extern "C" fn(*mut Fiber) -> !) -> u64 {
-        static START: Once = Once::new();
-        START.call_once(|| assert!(thread::give(worker::first())));
-        let (low, high) = map_stack().expect("address space");
-        // SAFETY: no test's fiber runs.
-        unsafe {
-            let fiber = &raw mut (*PROCESS.get()).fiber;
-            let wait = (*fiber).wait.load(Ordering::Relaxed);
-            prepare(fiber, low, high, (*program::info()).library_count as usize);
-            // Old tickets stay old.
-            (*fiber).wait.store(wait, Ordering::Relaxed);
-            FullFiber::begin_at(fiber, body);
-            queue::push_global(Work::Fiber(fiber));
-            let mut ended = ENDED.0.lock().expect("not poisoned");
-            let status = loop {
-                if let Some(status) = ended.take() {
-                    break status;
-                }
-                ended = ENDED.1.wait(ended).expect("not poisoned");
-            };
-            (*fiber).in_use = false;
-            unmap_stack(low, high);
-            status
-        }
-    }
-
-    /// The main fiber has left its thread for good.
-    pub(crate) fn end(status: u64) {
-        *ENDED.0.lock().expect("not poisoned") = Some(status);
-        ENDED.1.notify_all();
-    }
-}
-
 /// Fills the fiber and places the main root at the top of the stack, which the system delivers zeroed.
 ///
 /// # Safety
@@ -179,4 +133,50 @@ fn map_stack() -> Option<(*mut u8, *mut u8)> {
 unsafe fn unmap_stack(low: *mut u8, high: *mut u8) {
     // SAFETY: the caller names the result of `map_stack`.
     unsafe { libc::munmap(low.sub(GUARD_BYTES).cast(), high as usize - low as usize + GUARD_BYTES) };
+}
+
+/// The main fiber of a test: the threads of the scheduler stay from test to test.
+#[cfg(test)]
+pub(crate) mod for_tests {
+    use super::*;
+    use crate::sched::queue::{self, Work};
+    use std::sync::{Condvar, Mutex, Once};
+
+    static ENDED: (Mutex<Option<u64>>, Condvar) = (Mutex::new(None), Condvar::new());
+
+    /// As [`run_main_fiber`], on a thread of the scheduler.
+    ///
+    /// # Safety
+    /// The caller holds the lock of the tests.
+    pub(crate) unsafe fn run(body: unsafe extern "C" fn(*mut Fiber) -> !) -> u64 {
+        static START: Once = Once::new();
+        START.call_once(|| assert!(thread::give(worker::first())));
+        let (low, high) = map_stack().expect("address space");
+        // SAFETY: no test's fiber runs.
+        unsafe {
+            let fiber = &raw mut (*PROCESS.get()).fiber;
+            let wait = (*fiber).wait.load(Ordering::Relaxed);
+            prepare(fiber, low, high, (*program::info()).library_count as usize);
+            // Old tickets stay old.
+            (*fiber).wait.store(wait, Ordering::Relaxed);
+            FullFiber::begin_at(fiber, body);
+            queue::push_global(Work::Fiber(fiber));
+            let mut ended = ENDED.0.lock().expect("not poisoned");
+            let status = loop {
+                if let Some(status) = ended.take() {
+                    break status;
+                }
+                ended = ENDED.1.wait(ended).expect("not poisoned");
+            };
+            (*fiber).in_use = false;
+            unmap_stack(low, high);
+            status
+        }
+    }
+
+    /// The main fiber has left its thread for good.
+    pub(crate) fn end(status: u64) {
+        *ENDED.0.lock().expect("not poisoned") = Some(status);
+        ENDED.1.notify_all();
+    }
 }
