@@ -54,6 +54,19 @@ pub(crate) fn push_global(work: Work) {
     idle::notify();
 }
 
+/// A fiber that makes room: whoever waited longest in the global queue runs next here, before tasks that have not begun.
+pub(crate) fn push_yielded(worker: *mut Worker, fiber: *mut FullFiber) {
+    let longest = pop_global();
+    push_global(Work::Fiber(fiber));
+    if let Some(word) = longest {
+        // SAFETY: the caller's own worker.
+        let before = unsafe { (*worker).next.swap(word, Ordering::AcqRel) };
+        if before != 0 {
+            push_global(Work::of(before));
+        }
+    }
+}
+
 fn pop_global() -> Option<usize> {
     if GLOBAL_LEN.load(Ordering::Acquire) == 0 {
         return None;

@@ -163,7 +163,7 @@ unsafe fn settle(thread: *mut Thread) -> bool {
                     queue::push_ready((*thread).worker.load(Ordering::Relaxed), fiber);
                 }
             }
-            After::Yield => queue::push_global(Work::Fiber(fiber)),
+            After::Yield => queue::push_yielded((*thread).worker.load(Ordering::Relaxed), fiber),
             After::Recycle => recycle((*thread).worker.load(Ordering::Relaxed), fiber),
             After::Exit => return true,
         }
