@@ -512,20 +512,25 @@ pub struct RangeRunner {
 pub struct SelectCase {
     /// [`select_kind`]
     pub kind: u32,
-    pub reserved: u32,
-    /// The channel object, or the [`Task`] that makes the foreign call.
+    /// Foreign: index of the library, or [`select_kind::NO_LIBRARY`].
+    pub library: u32,
+    /// Receive: the channel object. Foreign: the [`TaskInfo`] of the call.
     pub source: *mut u8,
-    /// Receive: a slot of type `T?`, written when the case is chosen.
+    /// Receive: a slot of type `T?`, written when the case is chosen. Foreign: the payload of the task, with arguments;
+    /// written when the case is chosen.
     pub out: *mut u8,
-    /// Receive: `T?`.
-    pub desc: *const TypeDesc,
+    /// Receive: the descriptor of `T?`. Foreign: the [`Site`] of the call.
+    pub about: *const u8,
     /// The runtime's, until the statement has chosen.
-    pub words: [u64; 11],
+    pub words: [u64; 12],
 }
 
 pub mod select_kind {
     pub const RECEIVE: u32 = 0;
     pub const FOREIGN: u32 = 1;
+    /// A foreign case finds no resources.
+    pub const EXHAUSTED: u32 = 2;
+    pub const NO_LIBRARY: u32 = u32::MAX;
 }
 
 pub mod select_strategy {

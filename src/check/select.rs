@@ -1,19 +1,25 @@
 //! `select` (language reference 10.4).
 //!
 //! In: the statement. Out: a `Select` that yields the number of the chosen case, and tests of that number around the
-//! blocks; E1003 to E1005, E1008, E1009. Deliberately not here: waiting (runtime).
+//! blocks; E1003 to E1005, E1008, E1009. Deliberately not here: waiting, and when calls of C begin (runtime).
 
 use super::body::{Body, assign, make};
+use super::properties::Contains;
 use crate::ast::{self, Ident, SelectArm, Strategy};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{self, CompareOp, Expr, ExprKind, ExternId, LocalId, SelectCase, SelectStrategy, Stmt, StmtKind};
+use crate::ir::{
+    self, CompareOp, Expr, ExprKind, ExternArg, ExternId, LocalId, SelectCase, SelectSource, SelectStrategy, Stmt,
+    StmtKind,
+};
 use crate::source::Span;
 use crate::types::{self, Type};
 
 /// A case whose operands are evaluated, and the block that runs when it is chosen.
 struct Arm<'a> {
     name: Option<Ident>,
-    out: LocalId,
+    out: Option<LocalId>,
+    /// `out` arguments of a call of C: the variable, and what it is when the case is chosen.
+    rebound: Vec<(LocalId, LocalId)>,
     body: &'a ast::Block,
 }
 
@@ -33,17 +39,20 @@ impl<'a> Body<'_, 'a> {
             match arm {
                 SelectArm::Receive { name, channel, body, span } => {
                     let case = self.receive_case(*name, channel, *span, out);
-                    arms.push(Arm { name: *name, out: case.out, body });
+                    arms.push(Arm { name: *name, out: case.out, rebound: Vec::new(), body });
                     cases.push(case);
                 }
                 SelectArm::Foreign { name, call, body, span } => {
-                    foreign.push((self.foreign_case(call, *span), *span));
-                    let ty = types::UNKNOWN;
-                    arms.push(Arm { name: *name, out: self.temp(ty, *span), body });
+                    let (case, rebound) = self.foreign_case(*name, call, *span, out);
+                    foreign.push((case.as_ref().and_then(callee), *span));
+                    let place = case.as_ref().and_then(|case| case.out);
+                    let place = place.or_else(|| name.map(|name| self.temp(types::UNKNOWN, name.span)));
+                    arms.push(Arm { name: *name, out: place, rebound, body });
+                    cases.extend(case);
                 }
-                SelectArm::ResourceExhausted { body, span } => {
-                    let ty = types::UNKNOWN;
-                    arms.push(Arm { name: None, out: self.temp(ty, *span), body });
+                SelectArm::ResourceExhausted { body, .. } => {
+                    cases.push(SelectCase { source: SelectSource::Exhausted, out: None });
+                    arms.push(Arm { name: None, out: None, rebound: Vec::new(), body });
                 }
             }
         }
@@ -103,27 +112,70 @@ impl<'a> Body<'_, 'a> {
         };
         let channel = self.to_temp(value, out);
         let received = if element == types::UNKNOWN { element } else { self.c.types.optional(element) };
-        SelectCase { channel, out: self.temp(received, at) }
+        SelectCase { source: SelectSource::Channel(channel), out: Some(self.temp(received, at)) }
     }
 
     fn not_a_case(&mut self, span: Span) {
         self.error(Code::E1005, span, "Select case must receive from a channel or call an extern");
     }
 
-    /// The extern of a foreign case.
-    fn foreign_case(&mut self, call: &'a ast::Expr, span: Span) -> Option<ExternId> {
-        let value = self.expr_or_nothing(call, None);
-        let mut inner = &value;
-        while let ExprKind::Block { value: Some(last), .. } = &inner.kind {
-            inner = last;
+    /// A call of C with its arguments evaluated, and the variables that its `out` arguments rebind; none after an error.
+    fn foreign_case(
+        &mut self,
+        name: Option<Ident>,
+        call: &'a ast::Expr,
+        span: Span,
+        out: &mut ir::Block,
+    ) -> (Option<SelectCase>, Vec<(LocalId, LocalId)>) {
+        let mut value = if name.is_some() { self.expr(call, None) } else { self.expr_or_nothing(call, None) };
+        while let ExprKind::Block { mut stmts, value: last } = value.kind {
+            let Some(last) = last.map(|last| *last).or_else(|| last_call(&mut stmts)) else {
+                self.not_a_case(call.span);
+                return (None, Vec::new());
+            };
+            out.append(&mut stmts);
+            value = last;
         }
-        match inner.kind {
-            ExprKind::CallExtern { callee, .. } => Some(callee),
-            _ if inner.ty == Some(types::UNKNOWN) && matches!(call.kind, ast::ExprKind::Call { .. }) => None,
+        let mut rebound = Vec::new();
+        match &mut value.kind {
+            ExprKind::CallExtern { callee, args } => {
+                self.not_across_fibers(*callee, span);
+                for arg in args {
+                    match arg {
+                        ExternArg::Value(value) => {
+                            let taken = std::mem::replace(value, make(ExprKind::Zero, types::UNKNOWN, span));
+                            *value = self.to_temp(taken, out);
+                        }
+                        ExternArg::Out(local) => {
+                            let copy = self.temp(self.local_type(*local), span);
+                            out.push(assign(copy, self.local_expr(*local, span)));
+                            rebound.push((*local, copy));
+                            *local = copy;
+                        }
+                    }
+                }
+            }
+            _ if value.ty == Some(types::UNKNOWN) && matches!(call.kind, ast::ExprKind::Call { .. }) => {
+                return (None, rebound);
+            }
             _ => {
                 self.not_a_case(if call.span.start == call.span.end { span } else { call.span });
-                None
+                return (None, rebound);
             }
+        }
+        let place = name.and_then(|name| value.ty.map(|ty| self.temp(ty, name.span)));
+        (Some(SelectCase { source: SelectSource::Call(value), out: place }), rebound)
+    }
+
+    /// Handles of the program's own externs belong to a fiber, and the call is made on another one.
+    fn not_across_fibers(&mut self, callee: ExternId, span: Span) {
+        let external = self.c.external(callee);
+        if external.library.is_some() {
+            return;
+        }
+        let mentioned: Vec<_> = external.params.iter().map(|param| param.ty).chain(external.result).collect();
+        if mentioned.into_iter().any(|ty| self.c.contains(ty, Contains::Handle)) {
+            self.unsupported(span, "foreign cases with handles of the program's own externs");
         }
     }
 
@@ -140,22 +192,17 @@ impl<'a> Body<'_, 'a> {
         }
         let Some((_, first)) = foreign.first() else { return };
         let mut seen = Vec::new();
-        let mut fine = true;
         for (id, span) in foreign {
-            fine &= id.is_some();
             let Some(library) = id.and_then(|id| self.c.external(id).library) else { continue };
             if seen.contains(&library) {
                 let name = self.c.sources.libraries[library.0 as usize].name;
                 self.error(Code::E1008, *span, format!("Library '{name}' has two foreign cases in one select"));
-                fine = false;
             }
             seen.push(library);
         }
         if select.otherwise.is_some() && select.timeout.is_none() {
             let message = "A foreign case needs a select that can wait";
             self.report(Diagnostic::new(Code::E1009, *first, message).help("write 'timeout'"));
-        } else if fine && !self.in_formula() {
-            self.unsupported(*first, "foreign cases of select");
         }
     }
 
@@ -181,9 +228,12 @@ impl<'a> Body<'_, 'a> {
             self.moved = before.clone();
             let mut stmts = Vec::new();
             let mark = self.enter_block();
-            if let Some(name) = arm.name {
-                let received = self.local_expr(arm.out, name.span);
-                let local = self.declare(name, self.local_type(arm.out), false);
+            for (local, copy) in arm.rebound {
+                stmts.push(assign(local, self.local_expr(copy, span)));
+            }
+            if let (Some(name), Some(out)) = (arm.name, arm.out) {
+                let received = self.local_expr(out, name.span);
+                let local = self.declare(name, self.local_type(out), false);
                 stmts.push(assign(local, received));
             }
             let falls = self.block(arm.body, &mut stmts);
@@ -208,5 +258,20 @@ impl<'a> Body<'_, 'a> {
             out.push(Stmt { kind: StmtKind::If { arms: lowered, otherwise }, span });
         }
         reached
+    }
+}
+
+fn callee(case: &SelectCase) -> Option<ExternId> {
+    match case.source {
+        SelectSource::Call(Expr { kind: ExprKind::CallExtern { callee, .. }, .. }) => Some(callee),
+        _ => None,
+    }
+}
+
+/// A call without a value stands at the end of the block that evaluates its arguments.
+fn last_call(stmts: &mut ir::Block) -> Option<Expr> {
+    match stmts.pop()?.kind {
+        StmtKind::Expr(call) => Some(call),
+        _ => None,
     }
 }

@@ -124,7 +124,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
     }
 
     /// The internal function that calls this extern; `foreign` gives it its body.
-    fn external(&self, id: ExternId) -> FunctionValue<'ctx> {
+    pub(super) fn external(&self, id: ExternId) -> FunctionValue<'ctx> {
         if let Some(&(_, known)) = self.externs.borrow().iter().find(|(other, _)| *other == id) {
             return known;
         }

@@ -366,7 +366,7 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         }
         ExprKind::Select { cases, timeout, .. } => {
             visit_expr(timeout, visit);
-            cases.iter().for_each(|case| visit_expr(&case.channel, visit));
+            cases.iter().filter_map(|case| case.expr()).for_each(|expr| visit_expr(expr, visit));
         }
         ExprKind::Int(_)
         | ExprKind::Float(_)

@@ -23,6 +23,12 @@ struct Places {
 
 impl<'ctx> Codegen<'_, 'ctx> {
     fn payload(&self, params: &[TypeId], result: Option<TypeId>) -> Places {
+        let (params, size) = self.payload_places(params, result);
+        Places { params, size }
+    }
+
+    /// Where these lie in a payload, behind the result, and its size.
+    pub(super) fn payload_places(&self, params: &[TypeId], result: Option<TypeId>) -> (Vec<u32>, u32) {
         let mut size = result.map_or(0, |result| self.layout(result).slot.size);
         let mut place = |param: &TypeId| {
             let slot = &self.layout(*param).slot;
@@ -31,7 +37,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
             offset
         };
         let params = params.iter().map(&mut place).collect();
-        Places { params, size: size.next_multiple_of(8) }
+        (params, size.next_multiple_of(8))
     }
 
     fn param_types(&self, func: FuncId) -> Vec<TypeId> {
@@ -65,7 +71,14 @@ impl<'ctx> Codegen<'_, 'ctx> {
     }
 
     /// `abi::TaskInfo`
-    fn info(&self, name: &str, stub: FunctionValue<'ctx>, text: &str, payload: u32, deep: bool) -> PointerValue<'ctx> {
+    pub(super) fn info(
+        &self,
+        name: &str,
+        stub: FunctionValue<'ctx>,
+        text: &str,
+        payload: u32,
+        deep: bool,
+    ) -> PointerValue<'ctx> {
         let flags = if deep { task_flags::RECURSIVE } else { 0 };
         let mut members: Vec<Value<'ctx>> = vec![stub.as_global_value().as_pointer_value().into()];
         members.push(self.text_constant(text).into());
@@ -74,7 +87,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
     }
 
     /// A function `void stub(fiber, task)`, and where it begins.
-    fn open_stub(&self, name: &str) -> (FunctionValue<'ctx>, Emit<'ctx>, PointerValue<'ctx>) {
+    pub(super) fn open_stub(&self, name: &str) -> (FunctionValue<'ctx>, Emit<'ctx>, PointerValue<'ctx>) {
         let ptr = BasicTypeEnum::from(self.types.ptr);
         let stub = self.declare(name, self.types.void.fn_type(&[ptr.into(), ptr.into()], false));
         let emit = self.emit();
@@ -125,17 +138,19 @@ impl<'ctx> Codegen<'_, 'ctx> {
         params: &[TypeId],
         places: &[u32],
     ) -> Vec<Value<'ctx>> {
-        let load = |(&ty, &at): (&TypeId, &u32)| {
-            let slot = emit.load(self.slot_type(ty), emit.offset(payload, at.into()));
-            match (slot, self.value_type(ty)) {
-                (Value::IntValue(byte), BasicTypeEnum::IntType(wanted)) => emit.resize(byte, wanted).into(),
-                _ => slot,
-            }
-        };
+        let load = |(&ty, &at): (&TypeId, &u32)| self.load_argument(emit, ty, emit.offset(payload, at.into()));
         params.iter().zip(places).map(load).collect()
     }
 
-    fn finish_stub(
+    pub(super) fn load_argument(&self, emit: &Emit<'ctx>, ty: TypeId, address: PointerValue<'ctx>) -> Value<'ctx> {
+        let slot = emit.load(self.slot_type(ty), address);
+        match (slot, self.value_type(ty)) {
+            (Value::IntValue(byte), BasicTypeEnum::IntType(wanted)) => emit.resize(byte, wanted).into(),
+            _ => slot,
+        }
+    }
+
+    pub(super) fn finish_stub(
         &self,
         emit: &Emit<'ctx>,
         payload: PointerValue<'ctx>,

@@ -350,7 +350,7 @@ pub enum ExprKind {
         cell: Box<Expr>,
         operands: Vec<Expr>,
     },
-    /// Waits until a case is ready: its number as int, or -1. At most one `out` is written.
+    /// Waits until a case is ready: its number as int, or -1. The `out` of that case is written, others hold anything.
     Select {
         cases: Vec<SelectCase>,
         strategy: SelectStrategy,
@@ -361,12 +361,37 @@ pub enum ExprKind {
     },
 }
 
-/// A value is received from a channel.
 #[derive(Clone, Debug)]
 pub struct SelectCase {
-    pub channel: Expr,
-    /// Of type `T?`.
-    pub out: LocalId,
+    pub source: SelectSource,
+    /// Written when the case is chosen.
+    pub out: Option<LocalId>,
+}
+
+#[derive(Clone, Debug)]
+pub enum SelectSource {
+    /// A value is received; `out` is of type `T?`.
+    Channel(Expr),
+    /// A `CallExtern`, which is made beside the waiting when no channel has anything; its arguments are evaluated before.
+    Call(Expr),
+    /// A call finds no resources.
+    Exhausted,
+}
+
+impl SelectCase {
+    pub fn expr(&self) -> Option<&Expr> {
+        match &self.source {
+            SelectSource::Channel(expr) | SelectSource::Call(expr) => Some(expr),
+            SelectSource::Exhausted => None,
+        }
+    }
+
+    pub fn expr_mut(&mut self) -> Option<&mut Expr> {
+        match &mut self.source {
+            SelectSource::Channel(expr) | SelectSource::Call(expr) => Some(expr),
+            SelectSource::Exhausted => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

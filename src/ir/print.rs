@@ -258,8 +258,10 @@ impl Printer<'_> {
                 )
             }
             ExprKind::Select { cases, strategy, timeout, .. } => {
-                let cases =
-                    cases.iter().map(|case| format!("{} <- {}", self.local(function, case.out), one(&case.channel)));
+                let cases = cases.iter().map(|case| {
+                    let out = case.out.map_or("_".to_string(), |out| self.local(function, out).to_string());
+                    format!("{out} <- {}", case.expr().map_or("exhausted".to_string(), one))
+                });
                 format!("Select{strategy:?}({}; {})", one(timeout), cases.collect::<Vec<_>>().join(", "))
             }
         }

@@ -292,8 +292,24 @@ impl Verifier<'_> {
             ExprKind::Select { cases, timeout, memory, .. } => {
                 self.typed(timeout, types::INT, loops, "timeout")?;
                 memory.map_or(Ok(()), |local| self.same(self.local(local)?, types::INT, "memory of a select"))?;
-                cases.iter().try_for_each(|case| self.received(&case.channel, case.out, loops))
+                cases.iter().try_for_each(|case| self.select_case(case, loops))
             }
+        }
+    }
+
+    fn select_case(&self, case: &SelectCase, loops: usize) -> Verdict {
+        match (&case.source, case.out) {
+            (SelectSource::Channel(channel), Some(out)) => self.received(channel, out, loops),
+            (SelectSource::Call(call), out) => {
+                self.expr(call, loops)?;
+                match (&call.kind, out, call.ty) {
+                    (ExprKind::CallExtern { .. }, Some(out), Some(ty)) => self.same(self.local(out)?, ty, "result"),
+                    (ExprKind::CallExtern { .. }, None, _) => Ok(()),
+                    _ => Err("a case of select that is no call of C, or without result".into()),
+                }
+            }
+            (SelectSource::Exhausted, None) => Ok(()),
+            _ => Err("a case of select with a wrong variable".into()),
         }
     }
 

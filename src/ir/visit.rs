@@ -148,7 +148,7 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         }
         ExprKind::Select { cases, timeout, .. } => {
             visitor.expr(timeout);
-            cases.iter_mut().for_each(|case| visitor.expr(&mut case.channel));
+            cases.iter_mut().filter_map(|case| case.expr_mut()).for_each(|expr| visitor.expr(expr));
         }
     }
 }

@@ -134,7 +134,7 @@ impl Visitor for Candidates {
             self.bound.extend(iteration.locals());
         }
         if let ExprKind::Select { cases, .. } = &expr.kind {
-            self.bound.extend(cases.iter().map(|case| case.out));
+            self.bound.extend(cases.iter().filter_map(|case| case.out));
         }
         expr_parts(expr, self);
     }

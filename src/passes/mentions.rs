@@ -57,7 +57,7 @@ impl Visitor for Mentions {
                 ExternArg::Value(_) => {}
             }),
             ExprKind::Select { cases, memory, .. } => {
-                cases.iter().map(|case| case.out).chain(*memory).for_each(|local| self.add(local));
+                cases.iter().filter_map(|case| case.out).chain(*memory).for_each(|local| self.add(local));
             }
             _ => {}
         }

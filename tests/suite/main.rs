@@ -5,6 +5,7 @@ mod bad_input;
 mod builds;
 mod cli;
 mod corpus;
+mod foreign_select;
 mod manifest;
 mod mixed;
 mod native_build;

@@ -5,14 +5,15 @@
 
 use super::select::{Case, Wish, select};
 use super::state::{self, Taken};
-use super::{Ended, Purpose, Waiting, exchange};
-use crate::abi::{ChannelObject, Fiber, HEADER_PINNED, SelectCase, Site, TypeDesc, header};
+use super::{Ended, Purpose, Waiting, exchange, foreign};
+use crate::abi::{ChannelObject, Fiber, HEADER_PINNED, SelectCase, Site, TypeDesc, header, select_kind};
 use crate::sched::fiber::{What, full};
 use crate::sched::wait::{self, Reason, Ticket};
 use crate::sched::{clock, timer};
 use crate::slot::{allocate, argument, fail, write_nil, write_some};
 use crate::task::cancel;
 use crate::value::SlotBuffer;
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -219,13 +220,21 @@ pub unsafe extern "C" fn coex_select(
     cancellation_point(fiber);
     let until = if timeout > 0 { clock::after(timeout) } else { 0 };
     let start = if memory.is_null() { 0 } else { *memory as usize };
-    let wish = Wish { strategy, start, waits: timeout != 0, until, site };
     let cases = core::slice::from_raw_parts_mut(cases.cast::<Case>(), count as usize);
-    let Some(chosen) = select::<Fibers>(fiber, cases, &wish) else { return -1 };
+    let mut scope = MaybeUninit::uninit();
+    let scope = if foreign::prepare(cases) { scope.as_mut_ptr() } else { null_mut() };
+    let wish = Wish { strategy, start, waits: timeout != 0, until, site, scope };
+    let chosen = select::<Fibers>(fiber, cases, &wish);
+    if !scope.is_null() {
+        foreign::end(fiber, cases, chosen, scope);
+    }
+    let Some(chosen) = chosen else { return -1 };
     if !memory.is_null() {
         *memory = chosen.index as i64 + 1;
     }
     let case = &cases[chosen.index];
-    deliver(fiber, chosen.has_value, &case.buffer, case.desc, case.out);
+    if case.kind == select_kind::RECEIVE {
+        deliver(fiber, chosen.has_value, &case.buffer, case.desc(), case.out);
+    }
     chosen.index as i64
 }

@@ -5,7 +5,7 @@
 //! Deliberately not here: how a fiber waits and wakes (`sched`), of which this knows four functions ([`Waiting`]).
 //!
 //! Map, bottom up: `lock` → `waiters` (queues of who waits) → `state` (what happens under the lock) → `exchange` (send and
-//! receive, with waiting), `select` → `fibers` (the same for fibers: the functions that programs call).
+//! receive, with waiting), `foreign` (calls of C beside a select), `select` → `fibers` (the same for fibers: the functions that programs call).
 //!
 //! Rules. Nothing is allocated on the heap, and no poll is looked at, while a lock is held. A waiter's node lies in its frame and
 //! is taken out of the queue under the lock, by its waker or by itself, before the frame ends; so a waker may write into
@@ -19,6 +19,7 @@
 mod exchange;
 
 pub mod fibers;
+mod foreign;
 mod lock;
 #[cfg(test)]
 mod model;

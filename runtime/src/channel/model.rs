@@ -146,7 +146,7 @@ impl Shared {
 fn choose(channels: [Shared; 2], until: u64) -> Option<(usize, Option<i64>)> {
     others();
     let mut cases = channels.map(|channel| Case::new(channel.0));
-    let wish = Wish { strategy: select_strategy::ORDER, start: 0, waits: true, until, site: null() };
+    let wish = Wish { strategy: select_strategy::ORDER, start: 0, waits: true, until, site: null(), scope: null_mut() };
     // SAFETY: as above.
     let chosen = unsafe { select::<Loom>(Person::here(), &mut cases, &wish) }?;
     Some((chosen.index, chosen.has_value.then(|| cases[chosen.index].buffer[0] as i64)))

@@ -2,13 +2,15 @@
 //!
 //! In: cases, a strategy, a time. Out: the number of the chosen case, what was received in its buffer. All channels are
 //! locked together, in the order of their addresses, so that "ready" speaks of one moment; while waiting, one node stands in the
-//! queue of each, all with one ticket, which decides. Deliberately not here: optionals, foreign calls.
+//! queue of each, all with one ticket, which decides. Deliberately not here: optionals, how calls of C run (`foreign`).
 
+use super::foreign::{self, Scope};
 use super::lock::{lock, unlock};
 use super::state::{self, Taken};
 use super::waiters::{self, Outcome, Waiter};
 use super::{Ended, Purpose, Waiting};
-use crate::abi::{ChannelObject, Fiber, SelectCase, Site, select_strategy};
+use crate::abi::{ChannelObject, Fiber, SelectCase, Site, TaskInfo, TypeDesc, select_kind, select_strategy};
+use crate::task::record::FullTask;
 use crate::value::SlotBuffer;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -16,16 +18,19 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// `abi::SelectCase` with what its words are for. In the frame: received values are seen by the collector there.
 #[repr(C)]
 pub(super) struct Case {
-    kind: u32,
-    /// Found not ready by a random search.
-    tried: u32,
-    channel: *mut ChannelObject,
+    pub(super) kind: u32,
+    pub(super) library: u32,
+    source: *mut u8,
     pub(super) out: *mut u8,
-    pub(super) desc: *const crate::abi::TypeDesc,
+    about: *const u8,
     pub(super) buffer: SlotBuffer,
     waiter: Waiter,
+    /// The call of a foreign case, once it has begun.
+    pub(super) task: *mut FullTask,
     /// The case with this number comes n-th when channels are locked, n being this one's number.
-    locked: u64,
+    locked: u32,
+    /// Found not ready by a random search.
+    tried: u32,
 }
 
 const _: () = assert!(size_of::<Case>() == size_of::<SelectCase>());
@@ -40,6 +45,8 @@ pub(super) struct Wish {
     pub(super) waits: bool,
     pub(super) until: u64,
     pub(super) site: *const Site,
+    /// Of the calls of foreign cases; null when there are none.
+    pub(super) scope: *mut Scope,
 }
 
 /// What is chosen, and whether there is a value in its buffer.
@@ -50,23 +57,52 @@ pub(super) struct Chosen {
 }
 
 impl Case {
+    /// Null unless the case receives.
+    fn channel(&self) -> *mut ChannelObject {
+        if self.kind == select_kind::RECEIVE { self.source.cast() } else { null_mut() }
+    }
+
+    /// What a case that receives yields.
+    pub(super) fn desc(&self) -> *const TypeDesc {
+        self.about.cast()
+    }
+
+    /// What a foreign case runs, and where it stands.
+    pub(super) fn info(&self) -> *const TaskInfo {
+        self.source.cast()
+    }
+
+    pub(super) fn site(&self) -> *const Site {
+        self.about.cast()
+    }
+
     #[cfg(test)]
     pub(super) fn new(channel: *mut ChannelObject) -> Case {
-        let (out, desc, waiter) = (null_mut(), core::ptr::null(), Waiter::new(null_mut(), null_mut()));
-        Case { kind: 0, tried: 0, channel, out, desc, buffer: [0; 4], waiter, locked: 0 }
+        Case {
+            kind: select_kind::RECEIVE,
+            library: select_kind::NO_LIBRARY,
+            source: channel.cast(),
+            out: null_mut(),
+            about: core::ptr::null(),
+            buffer: [0; 4],
+            waiter: Waiter::new(null_mut(), null_mut()),
+            task: null_mut(),
+            locked: 0,
+            tried: 0,
+        }
     }
 }
 
-/// Sorts the cases by the addresses of their channels.
+/// Sorts the cases by the addresses of their channels; those without come first.
 fn sort(cases: &mut [Case]) {
     for index in 0..cases.len() {
-        let channel = cases[index].channel;
+        let channel = cases[index].channel();
         let mut place = index;
-        while place > 0 && cases[cases[place - 1].locked as usize].channel > channel {
+        while place > 0 && cases[cases[place - 1].locked as usize].channel() > channel {
             cases[place].locked = cases[place - 1].locked;
             place -= 1;
         }
-        cases[place].locked = index as u64;
+        cases[place].locked = index as u32;
     }
 }
 
@@ -74,7 +110,7 @@ fn sort(cases: &mut [Case]) {
 fn each_channel(cases: &[Case], visit: impl Fn(*mut ChannelObject)) {
     let mut last = null_mut();
     for place in cases {
-        let channel = cases[place.locked as usize].channel;
+        let channel = cases[place.locked as usize].channel();
         if channel != last {
             visit(channel);
             last = channel;
@@ -92,7 +128,10 @@ unsafe fn unlock_all(cases: &[Case]) {
 
 unsafe fn try_case<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], index: usize) -> Option<Chosen> {
     let case = &mut cases[index];
-    match state::take::<W>(fiber, case.channel, case.buffer.as_mut_ptr().cast()) {
+    if case.channel().is_null() {
+        return foreign::has_returned(case).then_some(Chosen { index, has_value: false });
+    }
+    match state::take::<W>(fiber, case.channel(), case.buffer.as_mut_ptr().cast()) {
         Taken::Empty => None,
         taken => Some(Chosen { index, has_value: taken == Taken::Value }),
     }
@@ -119,18 +158,18 @@ unsafe fn search<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish)
 }
 
 unsafe fn enqueue(fiber: *mut Fiber, cases: &mut [Case], ticket: u64) {
-    for case in cases {
+    for case in cases.iter_mut().filter(|case| !case.channel().is_null()) {
         case.waiter = Waiter::new(fiber, case.buffer.as_mut_ptr().cast());
         case.waiter.ticket = ticket;
-        waiters::push(&mut (*case.channel).receivers, &raw mut case.waiter);
+        waiters::push(&mut (*case.channel()).receivers, &raw mut case.waiter);
     }
 }
 
 /// Leaves all queues; what a waker has done. All channels are locked.
 unsafe fn dequeue(cases: &mut [Case]) -> Option<Chosen> {
     let mut chosen = None;
-    for (index, case) in cases.iter_mut().enumerate() {
-        waiters::remove(&mut (*case.channel).receivers, &raw mut case.waiter);
+    for (index, case) in cases.iter_mut().enumerate().filter(|(_, case)| !case.channel().is_null()) {
+        waiters::remove(&mut (*case.channel()).receivers, &raw mut case.waiter);
         if case.waiter.outcome != Outcome::Nothing {
             chosen = Some(Chosen { index, has_value: case.waiter.outcome == Outcome::Moved });
         }
@@ -141,6 +180,7 @@ unsafe fn dequeue(cases: &mut [Case]) -> Option<Chosen> {
 /// The chosen case, or none when the time is up.
 pub(super) unsafe fn select<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish) -> Option<Chosen> {
     sort(cases);
+    let mut must_begin = wish.waits && !wish.scope.is_null();
     loop {
         lock_all::<W>(cases);
         let found = search::<W>(fiber, cases, wish);
@@ -148,17 +188,36 @@ pub(super) unsafe fn select<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], w
             unlock_all(cases);
             return found;
         }
+        if core::mem::take(&mut must_begin) {
+            unlock_all(cases);
+            if let Some(index) = foreign::begin(fiber, cases, wish) {
+                return Some(Chosen { index, has_value: false });
+            }
+            continue;
+        }
         let ticket = W::begin(fiber);
+        if !wish.scope.is_null() && !foreign::enqueue(fiber, cases, ticket) {
+            unlock_all(cases);
+            foreign::raise_failure(fiber, cases);
+            continue;
+        }
         enqueue(fiber, cases, ticket);
         unlock_all(cases);
         let ended = W::park(fiber, ticket, wish.until, Purpose::Select, wish.site);
         lock_all::<W>(cases);
         let chosen = dequeue(cases);
         unlock_all(cases);
-        if ended != Ended::Cancelled {
-            return chosen;
+        match ended {
+            Ended::Cancelled => W::cancelled(fiber, wish.site),
+            Ended::Woken if chosen.is_none() => {
+                // By a call that has returned, perhaps not alone.
+                let first = cases.iter().position(foreign::has_returned);
+                if wish.strategy == select_strategy::ORDER && first.is_some() {
+                    return first.map(|index| Chosen { index, has_value: false });
+                }
+            }
+            _ => return chosen,
         }
-        W::cancelled(fiber, wish.site);
     }
 }
 

@@ -214,7 +214,7 @@ fn taken_slots_of_the_ring_keep_nothing_alive() {
 
 fn choose(channels: &mut [Fixture], strategy: i64, start: usize) -> Option<(usize, Option<i64>)> {
     let mut cases: Vec<Case> = channels.iter_mut().map(|fixture| Case::new(fixture.at())).collect();
-    let wish = Wish { strategy, start, waits: false, until: 0, site: null() };
+    let wish = Wish { strategy, start, waits: false, until: 0, site: null(), scope: null_mut() };
     // SAFETY: the fixtures' channels.
     let chosen = unsafe { select::<Notes>(null_mut(), &mut cases, &wish) }?;
     Some((chosen.index, chosen.has_value.then(|| cases[chosen.index].buffer[0] as i64)))
@@ -266,7 +266,8 @@ fn one_channel_may_stand_in_two_cases() {
     let mut fixture = Fixture::new(1);
     assert!(fixture.try_send(5));
     let mut cases = [Case::new(fixture.at()), Case::new(fixture.at())];
-    let wish = Wish { strategy: select_strategy::ORDER, start: 0, waits: false, until: 0, site: null() };
+    let wish =
+        Wish { strategy: select_strategy::ORDER, start: 0, waits: false, until: 0, site: null(), scope: null_mut() };
     // SAFETY: the fixture's channel.
     let chosen = unsafe { select::<Notes>(null_mut(), &mut cases, &wish) };
     assert_eq!(chosen.map(|chosen| chosen.index), Some(0));

@@ -137,7 +137,7 @@ pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
 ///
 /// # Safety
 /// `fiber` is the running fiber; `index` is the library's index.
-unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instance, Exhausted> {
+pub(crate) unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instance, Exhausted> {
     // SAFETY: the caller's promise.
     unsafe {
         let root = (*fiber).root;

@@ -112,6 +112,21 @@ pub(crate) unsafe fn unwind(fiber: *mut Fiber, landing: *mut FullLanding) -> ! {
     }
 }
 
+/// Nobody wants what the scopes inside `outer` are still doing; the fiber goes on when it has stopped.
+///
+/// # Safety
+/// `fiber` is the running fiber, `outer` null or in its chain of scopes; the roots of the children are not torn down.
+pub(crate) unsafe fn end_children(fiber: *mut Fiber, outer: *mut FullScope) {
+    // SAFETY: forwarded.
+    unsafe {
+        (*full(fiber)).is_unwinding = true;
+        end_scopes(fiber, outer);
+        (*full(fiber)).is_unwinding = false;
+        // Whatever else is wanted is looked for at the next poll.
+        crate::sched::fiber::ask(fiber);
+    }
+}
+
 /// Main has panicked: all its children end.
 ///
 /// # Safety
