@@ -145,7 +145,8 @@ unsafe extern "C" fn go_on(fiber: *mut Fiber) -> ! {
 pub(crate) unsafe fn hand_over(thread: *mut ThreadSlots, results: *mut u64) -> ! {
     // SAFETY: the fiber is this thread's until it is in the queue.
     unsafe {
-        (*thread).state.store(state::FOREIGN, Ordering::Release);
+        // Not FOREIGN: the call is over, and the watcher must not abandon it now.
+        (*thread).state.store(state::PARKED, Ordering::Release);
         side::deliver(thread);
         let fiber = (*thread).fiber;
         let sys = (*fiber).sys;
