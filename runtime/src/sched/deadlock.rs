@@ -32,10 +32,15 @@ pub(crate) fn is_found() -> bool {
     FOUND.load(Ordering::SeqCst)
 }
 
-/// Called by a worker that is about to sleep, after everybody has passed a barrier.
+/// Called by a worker that is about to sleep, and by the watcher when everybody sleeps.
 pub(crate) fn check() {
+    let wakes = idle::wakes();
     let all_sleep = idle::sleeping() == worker::started();
     if !all_sleep || timer::count() != 0 || OUTSIDE.load(Ordering::SeqCst) != 0 || queue::is_anything_ready() {
+        return;
+    }
+    // Nobody has stopped sleeping since: so nobody has taken what timers and calls brought before they were counted out.
+    if idle::wakes() != wakes {
         return;
     }
     if FOUND.swap(true, Ordering::SeqCst) {

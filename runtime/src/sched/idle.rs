@@ -5,7 +5,7 @@
 //! nobody else is woken: who finds work wakes the next one.
 
 use crate::sync::Mutex;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::queue::{self, Work};
 use super::thread::{self, Thread};
@@ -20,6 +20,8 @@ unsafe impl Send for Sleepers {}
 static SLEEPERS: Mutex<Sleepers> = Mutex::new(Sleepers(Vec::new()));
 static SLEEPING: AtomicUsize = AtomicUsize::new(0);
 static SEARCHING: AtomicUsize = AtomicUsize::new(0);
+/// Counts workers that stopped sleeping.
+static WAKES: AtomicU64 = AtomicU64::new(0);
 
 /// Rounds of search before a worker sleeps.
 const ROUNDS: usize = 64;
@@ -30,6 +32,11 @@ fn sleepers() -> crate::sync::MutexGuard<'static, Sleepers> {
 
 pub(crate) fn sleeping() -> usize {
     SLEEPING.load(Ordering::SeqCst)
+}
+
+/// How often a worker has stopped sleeping.
+pub(crate) fn wakes() -> u64 {
+    WAKES.load(Ordering::SeqCst)
 }
 
 /// There is new work.
@@ -50,6 +57,7 @@ fn wake_one() {
     let sleeper = {
         let mut sleepers = sleepers();
         let sleeper = sleepers.0.pop();
+        WAKES.fetch_add(1, Ordering::SeqCst);
         SLEEPING.store(sleepers.0.len(), Ordering::SeqCst);
         sleeper
     };
@@ -121,6 +129,7 @@ fn awake(worker: *mut Worker) -> bool {
     let mut sleepers = sleepers();
     let Some(at) = sleepers.0.iter().position(|&sleeper| sleeper == worker) else { return false };
     sleepers.0.swap_remove(at);
+    WAKES.fetch_add(1, Ordering::SeqCst);
     SLEEPING.store(sleepers.0.len(), Ordering::SeqCst);
     true
 }

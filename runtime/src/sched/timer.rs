@@ -4,7 +4,7 @@
 //! short waits with long timeouts leave nothing behind.
 
 use crate::sync::Mutex;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 
 use super::fiber::FullFiber;
@@ -30,6 +30,8 @@ unsafe impl Send for Target {}
 static TIMERS: Mutex<BTreeMap<Entry, Target>> = Mutex::new(BTreeMap::new());
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// The watcher wakes what was due.
+static FIRING: AtomicBool = AtomicBool::new(false);
 
 fn timers() -> crate::sync::MutexGuard<'static, BTreeMap<Entry, Target>> {
     TIMERS.lock()
@@ -57,26 +59,31 @@ pub(crate) fn remove(entry: Entry) {
     COUNT.store(timers.len(), Ordering::SeqCst);
 }
 
+/// Timers that may still wake somebody.
 pub(crate) fn count() -> usize {
-    COUNT.load(Ordering::SeqCst)
+    COUNT.load(Ordering::SeqCst) + usize::from(FIRING.load(Ordering::SeqCst))
 }
 
 /// Wakes what is due; the result is the time of the next timer, 0 for none.
 pub(crate) fn fire(now: u64) -> u64 {
-    loop {
+    // Counted until the woken fibers are in queues: otherwise a deadlock might be seen here.
+    FIRING.store(true, Ordering::SeqCst);
+    let next = loop {
         let due = {
             let mut timers = timers();
-            let Some(first) = timers.first_entry() else { return 0 };
+            let Some(first) = timers.first_entry() else { break 0 };
             if first.key().at > now {
-                return first.key().at;
+                break first.key().at;
             }
-            first.remove()
+            let due = first.remove();
+            COUNT.store(timers.len(), Ordering::SeqCst);
+            due
         };
         // SAFETY: a registered fiber.
         unsafe { wait::wake(due.fiber, due.ticket, due.reason) };
-        // Counted until the woken fiber is in a queue: otherwise a deadlock might be seen here.
-        COUNT.store(timers().len(), Ordering::SeqCst);
-    }
+    };
+    FIRING.store(false, Ordering::SeqCst);
+    next
 }
 
 /// The time of the first timer.

@@ -91,6 +91,10 @@ fn watch() {
             let tick = if seen.has_foreign && queue::is_anything_ready() { RETAKE_NS } else { TICK_NS };
             seen.next = seen.next.min(now + tick);
         }
+        if everybody_sleeps && timer == 0 {
+            // The last worker that went to sleep may have seen a timer that was just being fired.
+            deadlock::check();
+        }
         let next = if timer == 0 { seen.next } else { seen.next.min(timer) };
         WAKES_AT.store(next, Ordering::SeqCst);
         // A timer that was added before the store above did not wake anybody.

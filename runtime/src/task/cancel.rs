@@ -135,6 +135,8 @@ pub(crate) unsafe fn end_everything(fiber: *mut Fiber) {
     // SAFETY: the caller's promise.
     unsafe {
         (*full(fiber)).is_unwinding = true;
+        // A deadlock is found inside children that run on main's stack.
+        end_inline_tasks(fiber, core::ptr::null_mut());
         end_scopes(fiber, core::ptr::null_mut());
     }
 }
