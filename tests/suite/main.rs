@@ -12,6 +12,7 @@ mod native_build;
 mod native_leaves;
 mod native_privatise;
 mod native_support;
+mod pages;
 mod promises;
 mod sandbox;
 mod tidy;
