@@ -148,6 +148,11 @@ fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
+/// The name of a record, and not one that may stand for anything (`typedef`).
+pub(super) fn is_tagged(name: &str) -> bool {
+    name.starts_with("struct ") || name.starts_with("union ")
+}
+
 fn is_number_word(word: &str) -> bool {
     matches!(word, "unsigned" | "signed" | "char" | "short" | "int" | "long" | "double" | "float")
 }

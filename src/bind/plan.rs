@@ -3,6 +3,7 @@
 //! In: an extern and the C signature that counts. Out: one plan a parameter and one for the result, or a [`Fault`].
 //! Deliberately not here: messages (`super`), instructions (codegen).
 
+use super::declaration::is_tagged;
 use super::structs::{StructPlan, struct_plan};
 use super::{is_byte_buffer, long};
 use crate::ir::{ErrorRule, Extern, ExternParam, Ownership, Program};
@@ -212,7 +213,7 @@ fn param_plan(
         (Type::Bool, CType::Int { bits, .. }) => ParamPlan::Bool { bits: *bits },
         (Type::Bool, CType::Bool) => ParamPlan::Bool { bits: 8 },
         (Type::Float, CType::Float { bits: bits @ (32 | 64), .. }) => ParamPlan::Float { bits: *bits },
-        (Type::String, CType::Pointer { .. }) => ParamPlan::String { nullable: false },
+        (Type::String, c) if may_be_text(c) => ParamPlan::String { nullable: false },
         (Type::Handle(_), CType::Pointer { .. }) => ParamPlan::Handle { token: false, nullable: false },
         (Type::Handle(_), CType::Int { bits: 64, .. }) => ParamPlan::Handle { token: true, nullable: false },
         (Type::Optional(inner), _) => return optional_param(program, param.ty, *inner, c).ok_or_else(differs)?,
@@ -235,7 +236,7 @@ fn by_value(program: &Program, ty: TypeId, c: &CType) -> Result<StructPlan, Faul
 /// `string?` and `handle?`; the outer `None` is a mismatch with C.
 fn optional_param(program: &Program, ty: TypeId, inner: TypeId, c: &CType) -> Option<Result<ParamPlan, Fault>> {
     match (program.types.get(inner), c) {
-        (Type::String, CType::Pointer { .. }) => Some(Ok(ParamPlan::String { nullable: true })),
+        (Type::String, c) if may_be_text(c) => Some(Ok(ParamPlan::String { nullable: true })),
         (Type::Handle(_), CType::Pointer { .. }) => Some(Ok(ParamPlan::Handle { token: false, nullable: true })),
         (Type::Handle(_), CType::Int { bits: 64, .. }) => Some(Ok(ParamPlan::Handle { token: true, nullable: true })),
         (Type::String | Type::Handle(_), _) => None,
@@ -299,14 +300,14 @@ fn success_plan(
     let differs = || Fault::Mismatch(format!("the result is '{c}' in C"));
     let helper = |name: &String| link(name).ok_or_else(|| Fault::MissingHelper(name.clone()));
     if let Some(array) = is_byte_buffer(program, ty) {
-        return if c.is_pointer() { Ok(SuccessPlan::Bytes { array }) } else { Err(differs()) };
+        return if may_be_bytes(c) { Ok(SuccessPlan::Bytes { array }) } else { Err(differs()) };
     }
     let (base, nullable) = match program.types.get(ty) {
         Type::Optional(inner) => (*inner, true),
         _ => (ty, false),
     };
     Ok(match (program.types.get(base), c) {
-        (Type::String, CType::Pointer { .. }) => {
+        (Type::String, c) if may_be_text(c) => {
             let owner = match &external.rules.owns {
                 Ownership::Borrowed => Owner::Borrowed,
                 Ownership::Free => Owner::Free,
@@ -331,6 +332,25 @@ fn success_plan(
         (Type::Int | Type::Byte | Type::Char | Type::Bool | Type::Float, _) => return Err(differs()),
         _ => return Err(Fault::CannotCross(ty)),
     })
+}
+
+/// A pointer to `char`, or to something whose name says nothing.
+fn may_be_text(c: &CType) -> bool {
+    let CType::Pointer { to, .. } = c else { return false };
+    match &**to {
+        CType::Int { bits, .. } => *bits == 8,
+        CType::Opaque(name) => !is_tagged(name),
+        other => *other == CType::Void,
+    }
+}
+
+/// What `coex_ffi_bytes` yields, or a pointer to something whose name says nothing.
+fn may_be_bytes(c: &CType) -> bool {
+    let CType::Pointer { to, .. } = c else { return false };
+    match &**to {
+        CType::Opaque(name) => name == "struct coex_bytes" || !is_tagged(name),
+        other => *other == CType::Void,
+    }
 }
 
 /// The first column of the table of 11.3: the C types where nothing says more.
