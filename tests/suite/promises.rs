@@ -2,6 +2,7 @@
 //!
 //! `COEX_SOAK=n` makes the counts n times as large.
 
+mod rebuilds;
 mod signatures;
 mod wild_stores;
 
