@@ -162,6 +162,7 @@ impl<'a> Body<'_, 'a> {
         if self.captures_handle(&value) {
             self.frame().handle_closures.push(local);
         }
+        let local = self.written(local);
         out.push(super::tasks::store(local, value, pending));
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) send_checks: Vec<super::handles::SendCheck>,
     /// Channels and cells, and types whose values are compared by cells, likewise.
     pub(crate) shared_checks: Vec<(TypeId, Span)>,
+    /// Variables of cycles, for E0607 likewise.
+    pub(crate) cycle_checks: Vec<(TypeId, crate::ast::Ident)>,
     /// Type arguments of user types, for E0810 once they are known.
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.
@@ -73,6 +75,7 @@ pub(crate) struct Frame {
     pub(crate) handle_closures: Vec<LocalId>,
     /// What fair selects remember: 0 at first.
     pub(crate) select_memories: Vec<LocalId>,
+    pub(crate) cycles: Vec<super::cycle::OpenCycle>,
 }
 
 pub(crate) struct LocalInfo {

@@ -387,7 +387,13 @@ impl<'a> Body<'_, 'a> {
         for (arg, slot) in written.args.iter().zip(&slots) {
             let (_, ty, out) = params[*slot];
             values[*slot] = Some(if out {
-                ExternArg::Out(self.out_argument(&arg.value, ty))
+                let local = self.out_argument(&arg.value, ty);
+                let written = self.written(local);
+                if written != local {
+                    // The call builds on the read buffer.
+                    before.push(super::body::assign(written, self.local_expr(local, arg.value.span)));
+                }
+                ExternArg::Out(written)
             } else {
                 let value = self.expr(&arg.value, Some(ty));
                 let mut value = self.convert(value, ty, arg.value.span);

@@ -15,6 +15,8 @@ pub(crate) struct UsedNames {
     pub(crate) calls: FastMap<Symbol, Span>,
     pub(crate) uses_self: bool,
     locals: Vec<Symbol>,
+    /// Cycles open at this point: what their blocks bind is visible in the whole block.
+    cycles: u32,
 }
 
 impl UsedNames {
@@ -27,6 +29,9 @@ impl UsedNames {
 
     fn block(&mut self, block: &Block) {
         let mark = self.locals.len();
+        if self.cycles > 0 {
+            self.locals.extend(super::cycle::bound_names(&block.stmts).iter().map(|(name, _)| name.name));
+        }
         block.stmts.iter().for_each(|stmt| self.stmt(stmt));
         self.locals.truncate(mark);
     }
@@ -93,9 +98,11 @@ impl UsedNames {
                 self.expr(iterable);
                 self.bound_block(binder, body);
             }
-            StmtKind::While { condition, body, .. } => {
+            StmtKind::While { condition, cycle, body } => {
                 self.expr(condition);
+                self.cycles += u32::from(*cycle);
                 self.block(body);
+                self.cycles -= u32::from(*cycle);
             }
             StmtKind::Match { scrutinee, arms } => {
                 self.expr(scrutinee);

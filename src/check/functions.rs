@@ -124,6 +124,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         withins: Vec::new(),
         handle_closures: Vec::new(),
         select_memories: Vec::new(),
+        cycles: Vec::new(),
     };
     Body {
         c: checker,
@@ -148,6 +149,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         key_checks: Vec::new(),
         send_checks: Vec::new(),
         shared_checks: Vec::new(),
+        cycle_checks: Vec::new(),
         bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
     }

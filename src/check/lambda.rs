@@ -29,6 +29,7 @@ impl<'a> Body<'_, 'a> {
             withins: Vec::new(),
             handle_closures: Vec::new(),
             select_memories: Vec::new(),
+            cycles: Vec::new(),
         });
         let mark = self.enter_block();
         let mut params: Vec<TypeId> = Vec::new();

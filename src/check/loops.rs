@@ -198,14 +198,15 @@ impl<'a> Body<'_, 'a> {
         if self.in_formula() {
             self.error(Code::E0707, span_start(span, 5), "Formulas must iterate with for or a comprehension");
         }
-        if cycle {
-            self.unsupported(span_start(span, 5), "cycle loops");
-        }
         let endless = matches!(condition.kind, Ast::Bool(true));
         let condition = self.condition_of(condition);
         self.begin_loop();
         let mut stmts = Vec::new();
-        self.block(body, &mut stmts);
+        if cycle {
+            self.cycle_body(body, out, &mut stmts);
+        } else {
+            self.block(body, &mut stmts);
+        }
         let broken = self.end_loop();
         out.push(Stmt { kind: StmtKind::While { condition, body: stmts }, span });
         !endless || broken
@@ -221,6 +222,9 @@ impl<'a> Body<'_, 'a> {
         self.moved_at_leave(is_break);
         if is_break && let Some(open) = self.frame().loops.last_mut() {
             open.broken = true;
+        }
+        if !is_break {
+            self.generation_at_continue(span, out);
         }
         out.push(Stmt { kind: if is_break { StmtKind::Break } else { StmtKind::Continue }, span });
     }

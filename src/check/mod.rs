@@ -14,6 +14,7 @@ mod cast;
 mod comprehension;
 mod construct;
 mod convert;
+mod cycle;
 mod decls;
 mod expr;
 mod externs;

@@ -89,6 +89,7 @@ impl<'a> Body<'_, 'a> {
             let result = self.combine(left, op, op_span, value);
             let target = self.local_type(local);
             let result = self.convert(result, target, op_span);
+            let local = self.written(local);
             out.push(assign(local, result));
             return;
         }
@@ -391,6 +392,7 @@ impl<'a> Body<'_, 'a> {
         }
         let target = self.local_type(local);
         let value = self.convert(value, target, op_span);
+        let local = self.written(local);
         out.push(assign(local, value));
     }
 

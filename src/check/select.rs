@@ -147,6 +147,9 @@ impl<'a> Body<'_, 'a> {
                             *value = self.to_temp(taken, out);
                         }
                         ExternArg::Out(local) => {
+                            if self.is_write_buffer(*local) {
+                                self.unsupported(span, "cycle variables that a foreign case writes");
+                            }
                             let copy = self.temp(self.local_type(*local), span);
                             out.push(assign(copy, self.local_expr(*local, span)));
                             rebound.push((*local, copy));

@@ -51,6 +51,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(crate) fn stmts(&mut self, stmts: &'a [ast::Stmt], out: &mut ir::Block) -> bool {
+        self.declare_cycle_variables(stmts);
         let mut falls = true;
         for (index, stmt) in stmts.iter().enumerate() {
             falls &= self.stmt(stmt, out);
@@ -129,7 +130,9 @@ impl<'a> Body<'_, 'a> {
         out: &mut ir::Block,
     ) {
         let written = ty.map(|ty| self.lower_type(ty));
-        let known = if is_const { None } else { self.rebindable(name.name).map(|local| self.local_type(local)) };
+        let variable = if is_const { None } else { self.rebindable(name.name) };
+        let in_cycle = variable.is_some_and(|variable| self.is_cycle_variable(variable));
+        let known = variable.map(|local| self.local_type(local));
         if let (Some(written), Some(known)) = (written, known)
             && !self.unify(written, known)
         {
@@ -139,7 +142,8 @@ impl<'a> Body<'_, 'a> {
             self.right_side(value, Some(written), out);
             return;
         }
-        let target = written.or(known);
+        // The first binding of a cycle variable says its type.
+        let target = written.or(known.filter(|known| !(in_cycle && self.is_open(*known))));
         let (value, moved) = {
             let moved = match value {
                 RightSide::Expr(ast::Expr { kind: Ast::Name(source), span }) if moves => {
@@ -155,8 +159,8 @@ impl<'a> Body<'_, 'a> {
             Some(target) => {
                 let span = value.span;
                 match known {
-                    Some(_) => self.convert(value, target, span),
-                    None => self.convert_or_cell(value, target, span),
+                    Some(_) if !in_cycle || written.is_none() => self.convert(value, target, span),
+                    _ => self.convert_or_cell(value, target, span),
                 }
             }
             None => value,
