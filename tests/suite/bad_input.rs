@@ -129,6 +129,38 @@ fn externs_that_differ_from_the_manifest_show_both() {
     }
 }
 
+/// A package tool of the test's own answers, so that it matters neither what is installed nor whether one is.
+#[cfg(unix)]
+#[test]
+fn system_dependencies_that_are_missing_or_too_old() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let install = "[ffi.system.install]\ndebian = \"libnope-dev\"\n";
+    with_c(
+        &sandbox,
+        &format!("{UNIT}[ffi.system]\nheaders = [\"nope/nope.h\"]\n{install}"),
+        "int f(int x) { return x; }\n",
+        EXTERN,
+    );
+    let run = sandbox.coexc(&["build", "main.coex"]);
+    refused(&run, 3, "E1111", "Missing system dependency for library 'lib'");
+    assert!(run.stderr.contains("\nRequired header not found: nope/nope.h\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("sudo apt install libnope-dev"), "{}", run.stderr);
+
+    let script = "#!/bin/sh\ncase $1 in --modversion) echo 1.2 ;; *) exit 1 ;; esac\n";
+    let tool = sandbox.write("pkg-config", script);
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("permissions");
+    with_c(
+        &sandbox,
+        &format!("{UNIT}[ffi.system]\npkg_config = [\"nope >= 3.0\"]\n{install}"),
+        "int f(int x) { return x; }\n",
+        EXTERN,
+    );
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_coexc"));
+    let run = ran(command.args(["build", "main.coex"]).env("PKG_CONFIG", &tool));
+    refused(&run, 3, "E1407", "package 'nope' has version 1.2, >= 3.0 is needed");
+}
+
 /// Needs a file system of its own; where none may be mounted, there is nothing to fill.
 #[test]
 fn a_full_disk_under_the_cache() {

@@ -1,16 +1,19 @@
 //! Programs as test cases.
 //!
 //! `tests/fail/**/*.coex`: each line that a diagnostic names says so in a comment, `# error: [E0204]` or
-//! `# warning: [W0601]`; nothing else may be reported. `tests/run/**/*.coex`: the output of the program at -O0 and -O2 is
-//! the text in the `.stdout` file beside it, its exit status the number in `.status` (0 without one). A `.panic` file holds
-//! what the panic says and its line and column, as in `division by zero at 3:7`. Each program runs once more with a collector
-//! that moves objects at every chance and checks the heap.
+//! `# warning: [W0601]`, with the message after it where that matters; nothing else may be reported, and nothing twice.
+//! `tests/run/**/*.coex`: the output of the program at -O0 and -O2 is the text in the `.stdout` file beside it, its exit
+//! status the number in `.status` (0 without one); warnings stand in comments as above. A `.panic` file holds what the panic
+//! says and its line and column, as in `division by zero at 3:7`. Each program runs once more with a collector that moves
+//! objects at every chance and checks the heap.
 //! `COEX_FILTER=match` runs only the paths that contain the word; `COEX_BLESS=1` writes `.stdout` and `.status` anew.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::sandbox::{Ran, Sandbox, ran};
 
@@ -41,17 +44,51 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-type Found = BTreeSet<(usize, String)>;
+/// What a comment expects or the compiler reported: line (0 outside the case), code, and where a comment gives them, the
+/// column and the message.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Report {
+    line: usize,
+    code: String,
+    column: Option<usize>,
+    message: Option<String>,
+}
 
-/// Lines and codes that the comments of a case name.
-fn expected(text: &str) -> Found {
-    let mut expected = Found::new();
+impl Report {
+    fn is(&self, reported: &Report) -> bool {
+        let message = match (&self.message, &reported.message) {
+            (Some(wanted), Some(message)) => match wanted.strip_suffix('…') {
+                Some(start) => message.starts_with(start),
+                None => message == wanted,
+            },
+            _ => true,
+        };
+        let column = self.column.is_none() || self.column == reported.column;
+        message && column && (self.line, &self.code) == (reported.line, &reported.code)
+    }
+}
+
+/// What the comments of a case name: `# error: [E0204]`, with a column `[E0204:7]`, with the message after the bracket, of
+/// which `…` may stand for the end; `# error elsewhere: [E1114]` for one without a place in the case.
+fn expected(text: &str) -> Vec<Report> {
+    let mut expected = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        for mark in ["# error: [", "# warning: ["] {
+        for (mark, line_number) in [
+            ("# error: [", index + 1),
+            ("# warning: [", index + 1),
+            ("# error elsewhere: [", 0),
+            ("# warning elsewhere: [", 0),
+        ] {
             for piece in line.split(mark).skip(1) {
-                let codes = piece.split(" # ").next().unwrap_or(piece);
-                for code in codes.split(['[', ']', ' ']).filter(|code| code.len() == 5) {
-                    expected.insert((index + 1, code.to_owned()));
+                let piece = piece.split(" # ").next().unwrap_or(piece);
+                let (codes, message) = piece.split_once(']').unwrap_or((piece, ""));
+                for code in codes.split(' ') {
+                    let (code, column) = match code.split_once(':') {
+                        Some((code, column)) => (code, column.parse().ok()),
+                        None => (code, None),
+                    };
+                    let message = Some(message.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
+                    expected.push(Report { line: line_number, code: code.to_owned(), column, message });
                 }
             }
         }
@@ -59,55 +96,124 @@ fn expected(text: &str) -> Found {
     expected
 }
 
-/// Lines and codes that the compiler reported.
-fn reported(stderr: &str) -> Found {
-    let mut found = Found::new();
-    let mut code: Option<String> = None;
+/// What the compiler reported while it read the file of this name.
+fn reported(stderr: &str, name: &str) -> Vec<Report> {
+    let mut found: Vec<Report> = Vec::new();
+    let mut placed = true;
     for line in stderr.lines() {
-        if line.starts_with("error[") || line.starts_with("warning[") {
-            if let Some(placeless) = code.take() {
-                found.insert((0, placeless));
+        if let Some((kind, message)) = line.split_once("]: ")
+            && let Some(("error" | "warning", code)) = kind.split_once('[')
+        {
+            let (code, message) = (code.to_owned(), Some(message.to_owned()));
+            found.push(Report { line: 0, code, column: None, message });
+            placed = false;
+        } else if let Some(place) = line.strip_prefix("  --> ").filter(|_| !placed) {
+            placed = true;
+            let mut parts = place.rsplitn(3, ':').map(str::to_owned);
+            let (column, line, file) = (parts.next(), parts.next(), parts.next());
+            if let (Some(report), true) = (found.last_mut(), file.as_deref() == Some(name)) {
+                report.line = line.and_then(|text| text.parse().ok()).unwrap_or(0);
+                report.column = column.and_then(|text| text.parse().ok());
             }
-            code = line.split(['[', ']']).nth(1).map(str::to_owned);
-        } else if let (Some(place), Some(known)) = (line.trim_start().strip_prefix("--> "), code.take()) {
-            let number = place.rsplit(':').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
-            found.insert((number, known));
         }
     }
-    found.extend(code.map(|placeless| (0, placeless)));
     found
+}
+
+/// What is missing of the expected and what was reported beyond it.
+fn compare(mut expected: Vec<Report>, reported: Vec<Report>) -> Result<(), String> {
+    // Those that say most choose first.
+    expected.sort_by_key(|wanted| (wanted.message.is_none(), wanted.column.is_none()));
+    let mut extra = reported;
+    let mut missing = Vec::new();
+    for wanted in expected {
+        match extra.iter().position(|report| wanted.is(report)) {
+            Some(index) => drop(extra.remove(index)),
+            None => missing.push(wanted),
+        }
+    }
+    if missing.is_empty() && extra.is_empty() {
+        return Ok(());
+    }
+    Err(format!("\n  missing {missing:?}\n  extra {extra:?}"))
+}
+
+fn lossy(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// Runs the cases on as many threads as there are processors, and gives the faults found.
+fn each_case(cases: &[PathBuf], check: impl Fn(&Sandbox, &Path) -> Result<(), String> + Sync) -> Vec<String> {
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let sandbox = Sandbox::new();
+                while let Some(path) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(fault) = check(&sandbox, path) {
+                        wrong.lock().expect("no case panics").push(format!("{}: {fault}", path.display()));
+                    }
+                }
+            });
+        }
+    });
+    wrong.into_inner().expect("no case panics")
 }
 
 #[test]
 fn faults_are_reported_where_they_are() {
-    let sandbox = Sandbox::new();
-    let mut wrong = Vec::new();
-    for path in programs("fail") {
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let name = path.to_string_lossy().into_owned();
+    let wrong = each_case(&programs("fail"), |sandbox, path| {
+        let name = path.to_string_lossy();
         let ran = sandbox.coexc(&["check", "--color=never", &name]);
-        let (expected, reported) = (expected(&text), reported(&ran.stderr));
-        if expected != reported || !matches!(ran.status, 0 | 1) {
-            let missing: Vec<_> = expected.difference(&reported).collect();
-            let extra: Vec<_> = reported.difference(&expected).collect();
-            wrong.push(format!("{name}: status {}, missing {missing:?}, extra {extra:?}", ran.status));
-        }
-    }
+        compare(expected(&lossy(path)), reported(&ran.stderr, &name))?;
+        let status = i32::from(ran.stderr.contains("error["));
+        if ran.status != status { Err(format!("status {}", ran.status)) } else { Ok(()) }
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn programs_print_what_they_should() {
-    let sandbox = Sandbox::new();
-    let mut wrong = Vec::new();
-    for path in programs("run") {
+    let wrong = each_case(&programs("run"), |sandbox, path| {
         for level in ["-O0", "-O2"] {
-            if let Err(fault) = run_case(&sandbox, &path, level) {
-                wrong.push(format!("{} {level}: {fault}", path.display()));
+            run_case(sandbox, path, level).map_err(|fault| format!("{level}: {fault}"))?;
+        }
+        Ok(())
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each code that the compiler can report has a program that shows it; those of libraries with C and of the machine
+/// have a test of the suite that names them.
+#[test]
+fn every_code_has_a_program_that_shows_it() {
+    let mut shown = BTreeSet::new();
+    for path in programs("fail").iter().chain(&programs("run")) {
+        shown.extend(expected(&lossy(path)).into_iter().map(|report| report.code));
+    }
+    let (used, tested) = (text_of_sources("src"), text_of_sources("tests/suite"));
+    let missing: Vec<&str> = (coexc::diagnostics::codes::ALL.iter())
+        .map(|code| code.as_str())
+        .filter(|code| used.contains(&format!("Code::{code}")) && !shown.contains(*code))
+        .filter(|code| !(code[1..].starts_with("11") || code.starts_with("E14")) || !tested.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no program of tests/fail shows {missing:?}");
+}
+
+fn text_of_sources(directory: &str) -> String {
+    fn gather(directory: &Path, text: &mut String) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                gather(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&lossy(&path));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let mut text = String::new();
+    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join(directory), &mut text);
+    text
 }
 
 fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
@@ -117,6 +223,7 @@ fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
     if built.status != 0 {
         return Err(format!("does not build: {}", built.stderr));
     }
+    compare(expected(&lossy(path)), reported(&built.stderr, &source))?;
     let output: Ran = ran(&mut Command::new(&program));
     check_output(path, &output)?;
     let stressed = ran(Command::new(&program).env("COEX_GC_STRESS", "1").env("COEX_GC_VERIFY", "1"));
