@@ -29,6 +29,7 @@ pub(crate) mod sched;
 pub mod set;
 pub mod signals;
 pub mod slot;
+pub(crate) mod space;
 pub mod start;
 pub mod string;
 pub(crate) mod sync;

@@ -4,7 +4,7 @@
 //! touched that the program does not need. Deliberately not here: flushing of C streams at a normal end, which returning
 //! from C's `main` does.
 
-use core::ffi::{c_char, c_void};
+use core::ffi::c_char;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
@@ -14,6 +14,7 @@ use crate::sched::fiber::FullFiber;
 use crate::sched::stacks::Depth;
 use crate::sched::thread::{self, After};
 use crate::sched::{run, worker};
+use crate::space::{self, Wish};
 use crate::{arch, ffi, gc, panic, signals};
 
 /// Reserved for the main task's stack, of which the system backs what is touched.
@@ -108,25 +109,17 @@ unsafe extern "C" fn run_main(fiber: *mut Fiber) -> ! {
 
 /// A stack with unmapped pages below it: lowest usable address and one past the highest.
 fn map_stack() -> Option<(*mut u8, *mut u8)> {
-    let mut bytes = STACK_BYTES;
-    while bytes >= STACK_BYTES_MIN {
-        // SAFETY: a fresh private mapping; only its own lowest pages are protected.
-        unsafe {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-            let low = libc::mmap(null_mut::<c_void>(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-            if low != libc::MAP_FAILED {
-                if libc::mprotect(low, GUARD_BYTES, libc::PROT_NONE) != 0 {
-                    return None;
-                }
-                // A huge page would cost every program more than all else at its start.
-                libc::madvise(low, bytes, libc::MADV_NOHUGEPAGE);
-                let low = low.cast::<u8>();
-                return Some((low.add(GUARD_BYTES), low.add(bytes)));
-            }
+    let wish = Wish { bytes: STACK_BYTES, bytes_min: STACK_BYTES_MIN, share: 4, flags: libc::MAP_STACK, hint: 0 };
+    let (low, bytes) = space::reserve(&wish, |bytes| bytes)?;
+    // SAFETY: of our own mapping, only the lowest pages are protected.
+    unsafe {
+        if libc::mprotect(low as *mut _, GUARD_BYTES, libc::PROT_NONE) != 0 {
+            return None;
         }
-        bytes /= 2;
+        // A huge page would cost every program more than all else at its start.
+        libc::madvise(low as *mut _, bytes, libc::MADV_NOHUGEPAGE);
     }
-    None
+    Some(((low + GUARD_BYTES) as *mut u8, (low + bytes) as *mut u8))
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use super::limits;
 use super::lock::{Held, Lock};
+use crate::space::{self, Wish};
 
 pub(crate) const UNIT_SHIFT: usize = 14;
 pub(crate) const UNIT_BYTES: usize = 1 << UNIT_SHIFT;
 const RESERVE_BYTES: usize = 64 << 30;
-const RESERVE_BYTES_MIN: usize = 64 << 20;
+const RESERVE_BYTES_MIN: usize = 16 << 20;
 const CACHE: usize = 256;
 /// Free runs up to this many units have a list per length.
 const BINS: usize = 32;
@@ -140,26 +141,19 @@ impl Units {
 
     /// Under the lock of the pool.
     fn reserve(&self) -> bool {
-        let mut bytes = RESERVE_BYTES;
-        while bytes >= RESERVE_BYTES_MIN {
-            let table = (bytes >> UNIT_SHIFT) * size_of::<Unit>();
-            // SAFETY: a fresh private mapping.
-            unsafe {
-                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-                let all = bytes + table + UNIT_BYTES;
-                let base = libc::mmap(null_mut(), all, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-                if base != libc::MAP_FAILED {
-                    let base = (base as usize + UNIT_BYTES - 1) & !(UNIT_BYTES - 1);
-                    self.base.store(base, Ordering::Relaxed);
-                    self.table.store((base + bytes) as *mut Unit, Ordering::Relaxed);
-                    self.bytes.store(bytes, Ordering::Release);
-                    return true;
-                }
-            }
-            bytes /= 2;
-        }
-        false
+        let wish = Wish { bytes: RESERVE_BYTES, bytes_min: RESERVE_BYTES_MIN, share: 4, flags: 0, hint: 0 };
+        let Some((start, bytes)) = space::reserve(&wish, mapped_bytes) else { return false };
+        let base = start.next_multiple_of(UNIT_BYTES);
+        self.base.store(base, Ordering::Relaxed);
+        self.table.store((base + bytes) as *mut Unit, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Release);
+        true
     }
+}
+
+/// Units, their table, and what alignment may cost.
+fn mapped_bytes(bytes: usize) -> usize {
+    bytes + (bytes >> UNIT_SHIFT) * size_of::<Unit>() + UNIT_BYTES
 }
 
 impl Pool {

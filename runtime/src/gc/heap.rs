@@ -21,6 +21,7 @@ use core::ptr::null_mut;
 use super::object::{self, Plan, Types};
 use super::stress;
 use crate::abi::TypeInfo;
+use crate::space::{self, Wish};
 
 pub(crate) const BLOCK_SHIFT: usize = 15;
 pub(crate) const BLOCK_BYTES: usize = 1 << BLOCK_SHIFT;
@@ -30,7 +31,6 @@ pub(crate) const LINES: usize = BLOCK_BYTES / LINE_BYTES;
 /// Words of a bit table per block, one bit for 8 bytes.
 pub(crate) const BIT_WORDS: usize = BLOCK_BYTES / 8 / 64;
 
-/// Tried first; halved until the system agrees.
 const RESERVE_BYTES: usize = 64 << 30;
 const RESERVE_BYTES_MIN: usize = 64 << 20;
 const ALIGNMENT: usize = 2 << 20;
@@ -197,27 +197,22 @@ impl Heap {
 
     /// Reserves address space. False when the system refuses even a small heap.
     pub(crate) fn reserve(&mut self) -> bool {
-        let mut bytes = RESERVE_BYTES;
-        while bytes >= RESERVE_BYTES_MIN {
-            let blocks = bytes >> BLOCK_SHIFT;
-            let tables = 2 * (bytes / 64) + blocks * size_of::<Block>() + blocks + bytes / 2;
-            if let Some(base) = map(bytes + tables + ALIGNMENT) {
-                let base = (base + ALIGNMENT - 1) & !(ALIGNMENT - 1);
-                // SAFETY: advice on our own reservation.
-                unsafe { libc::madvise(base as *mut _, HUGE_PAGES_FROM, libc::MADV_NOHUGEPAGE) };
-                self.base = base;
-                self.bytes = bytes;
-                self.starts = (base + bytes) as *mut u64;
-                self.marks = (base + bytes + bytes / 64) as *mut u64;
-                self.blocks = (base + bytes + bytes / 32) as *mut Block;
-                self.states = (base + bytes + bytes / 32 + blocks * size_of::<Block>()) as *mut u8;
-                self.mark_stack = (self.states as usize + blocks) as *mut usize;
-                self.limit = blocks.min(UNCHECKED_BYTES >> BLOCK_SHIFT);
-                return true;
-            }
-            bytes /= 2;
-        }
-        false
+        let wish =
+            Wish { bytes: RESERVE_BYTES, bytes_min: RESERVE_BYTES_MIN, share: 2, flags: 0, hint: random_address() };
+        let Some((start, bytes)) = space::reserve(&wish, mapped_bytes) else { return false };
+        let blocks = bytes >> BLOCK_SHIFT;
+        let base = start.next_multiple_of(ALIGNMENT);
+        // SAFETY: advice on our own reservation.
+        unsafe { libc::madvise(base as *mut _, HUGE_PAGES_FROM, libc::MADV_NOHUGEPAGE) };
+        self.base = base;
+        self.bytes = bytes;
+        self.starts = (base + bytes) as *mut u64;
+        self.marks = (base + bytes + bytes / 64) as *mut u64;
+        self.blocks = (base + bytes + bytes / 32) as *mut Block;
+        self.states = (base + bytes + bytes / 32 + blocks * size_of::<Block>()) as *mut u8;
+        self.mark_stack = (self.states as usize + blocks) as *mut usize;
+        self.limit = blocks.min(UNCHECKED_BYTES >> BLOCK_SHIFT);
+        true
     }
 
     #[cfg(test)]
@@ -505,16 +500,19 @@ impl Heap {
     }
 }
 
-/// A private mapping at a random high address, so that integers rarely look like references.
-fn map(bytes: usize) -> Option<usize> {
-    // SAFETY: AT_RANDOM is the address of 16 random bytes; the mapping is fresh.
+/// The heap, its tables, and what alignment may cost.
+fn mapped_bytes(bytes: usize) -> usize {
+    let blocks = bytes >> BLOCK_SHIFT;
+    bytes + 2 * (bytes / 64) + blocks * size_of::<Block>() + blocks + bytes / 2 + ALIGNMENT
+}
+
+/// High, so that integers rarely look like references.
+fn random_address() -> usize {
+    // SAFETY: AT_RANDOM is the address of 16 random bytes.
     unsafe {
         let random = libc::getauxval(libc::AT_RANDOM) as *const u64;
         let random = if random.is_null() { 0 } else { random.read_unaligned() as usize };
-        let hint = 0x2000_0000_0000 + ((random & 0xF_FFFF) << 21);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let base = libc::mmap(hint as *mut _, bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-        (base != libc::MAP_FAILED).then_some(base as usize)
+        0x2000_0000_0000 + ((random & 0xF_FFFF) << 21)
     }
 }
 

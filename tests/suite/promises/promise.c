@@ -80,7 +80,41 @@ void scribble(void) {
     for (int64_t i = 0; i < kept_len; i++) kept[i] = 0xEE;
 }
 
+/* ------------------------------------------------------------------ transitions */
+
+static int64_t sum_of(const uint8_t *data, int64_t len) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < len; i++) sum += data[i];
+    return sum;
+}
+
+/* Nobody can see what is called here: each call leaves Coex and comes back. */
+static int64_t (*volatile hidden_sum)(const uint8_t *, int64_t) = sum_of;
+
+int64_t visit(const uint8_t *data, int64_t len) { return hidden_sum(data, len); }
+
+const char *describe(int64_t number) {
+    static char text[32];
+    snprintf(text, sizeof text, "number %lld", (long long)number);
+    return text;
+}
+
 /* ------------------------------------------------------------------ time */
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+typedef struct { int64_t first, second; } pair;
+
+/* Twice the number, after about so many nanoseconds. */
+pair slow_pair(int64_t number, int64_t nanoseconds) {
+    int64_t end = now_ns() + nanoseconds;
+    while (now_ns() < end) sink++;
+    return (pair){number, number};
+}
 
 int64_t spin_for(int64_t milliseconds) {
     struct timespec begin, now;
