@@ -8,7 +8,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Checked when a program starts, and part of every cache key.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 // ---------------------------------------------------------------------------------------------------------------
 // Objects
@@ -343,6 +343,14 @@ pub mod ffi_failure {
     pub const CRASHED: u32 = 2;
 }
 
+/// `Fiber::entered`: above 0 the library whose instance is installed, plus 1.
+pub mod entered {
+    /// Ask `InstanceEnter`.
+    pub const NOTHING: u32 = 0;
+    /// No instance, for functions of the program.
+    pub const PROGRAM: u32 = u32::MAX;
+}
+
 /// One per stack; its address is in r13 (x20) in all Coex code.
 #[repr(C)]
 pub struct Fiber {
@@ -351,29 +359,33 @@ pub struct Fiber {
     pub limit: *mut u8,
     /// Not 0: somebody wants something; look in the slow path.
     pub poll: AtomicU32,
-    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call, those of program externs
-    /// included, before it looks at any result: after a crash the thunk returns zeros.
+    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call of a library, before it looks at
+    /// any result: after a crash the thunk returns zeros. Behind `poll`, so that one look serves for both.
     pub ffi_failed: u32,
     /// Innermost activation that may have children.
     pub scope: *mut Scope,
     /// Stack pointer of the task stack while the fiber does not run Coex code.
     pub sp: *mut u8,
     /// The OS thread's system stack, to run C on. The word there is the address of the thread's [`ThreadSlots`], so that
-    /// the thunk finds them after a call that was abandoned, when the fiber is another thread's.
+    /// a call that ends by a jump finds them after it was abandoned, when the fiber is another thread's.
     pub sys: *mut u8,
-    /// Recursion panics below this address.
-    pub stack_limit: *mut u8,
+    /// [`entered`]: what this thread has installed. The instance is that of the fiber's root, lives, and is in its slot; whoever
+    /// changes one of these, or the thread, writes NOTHING.
+    pub entered: u32,
+    pub reserved: u32,
     pub thread: *mut ThreadSlots,
     pub root: *mut Root,
     /// Reserved: slots of live references at foreign calls.
     pub ffi_roots: *mut *mut u8,
     /// The earliest deadline of the open `within` statements, as `task::deadline` writes it; 0 for none.
     pub deadline: AtomicU64,
+    /// Recursion panics below this address.
+    pub stack_limit: *mut u8,
     /// Highest address of the task stack: the conservative scan ends here.
     pub stack_base: *mut u8,
     /// Not 0: prints of this fiber may be unwritten; foreign calls that use stdio flush then.
     pub print_pending: u64,
-    /// Place of the current foreign call, for faults in it.
+    /// Place of the current foreign call, for faults in it. Calls that can only fail behind the call do not write it.
     pub ffi_site: *const Site,
     /// Innermost place where a cancellation may end: a `within` or the start of a task.
     pub landing: *mut Landing,
@@ -686,6 +698,7 @@ pub mod offset {
     pub const FIBER_SP: usize = offset_of!(Fiber, sp);
     pub const FIBER_SYS: usize = offset_of!(Fiber, sys);
     pub const FIBER_STACK_CHECK: usize = offset_of!(Fiber, stack_check);
+    pub const FIBER_ENTERED: usize = offset_of!(Fiber, entered);
     pub const FIBER_THREAD: usize = offset_of!(Fiber, thread);
     pub const FIBER_ROOT: usize = offset_of!(Fiber, root);
     pub const FIBER_PRINT_PENDING: usize = offset_of!(Fiber, print_pending);
@@ -712,7 +725,7 @@ const _: () = {
     assert!(offset_of!(Fiber, ffi_failed) == 20);
     assert!(offset_of!(Fiber, sp) == 32);
     assert!(offset_of!(Fiber, sys) == 40);
-    assert!(offset_of!(Fiber, stack_limit) == 48);
+    assert!(offset_of!(Fiber, entered) == 48);
     assert!(offset_of!(Fiber, thread) == 56);
     assert!(offset_of!(Fiber, root) == 64);
     assert!(offset_of!(Root, instances) == 16);

@@ -166,6 +166,8 @@ runtime_functions! {
     InstanceGet "coex_instance_get" (Fiber, Int, Site) -> Ref;
     /// Index of the library; null when resources are exhausted.
     InstanceTryGet "coex_instance_try_get" (Fiber, Int) -> Ref;
+    /// Index of the library, or below 0 for functions of the program: installs the instance, see `abi::entered`.
+    InstanceEnter "coex_instance_enter" (Fiber, Int, Site) -> Nothing;
     /// Index of a library with `thread_safe = false`: waits for its turn, which ends with the call that follows at once.
     LibraryLock "coex_library_lock" (Fiber, Int) -> Nothing;
     /// Instance, bytes: memory for argument copies, freed by `ArenaReset`; aligned to 16.

@@ -3,6 +3,7 @@
 //! In: the program. Out: which functions may call themselves again (they check the stack), which are lambdas (they take
 //! their closure), which end soon (loops around them look for polls less often). Deliberately not here: inlining, reachability.
 
+use super::foreign::Pace;
 use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, Stmt, StmtKind};
 
 pub(super) struct CallGraph {
@@ -12,6 +13,8 @@ pub(super) struct CallGraph {
     bounded: Vec<bool>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
+    /// By `ExternId`.
+    paces: Vec<Pace>,
     /// Expressions in each function, and how many of them are calls.
     weights: Vec<Weight>,
 }
@@ -28,7 +31,7 @@ const MANY_CALLS: u32 = 300;
 const TINY: u32 = 16;
 
 impl CallGraph {
-    pub(super) fn new(program: &Program) -> CallGraph {
+    pub(super) fn new(program: &Program, paces: Vec<Pace>) -> CallGraph {
         let count = program.functions.len();
         let mut edges = Edges {
             calls: vec![Vec::new(); count + 1],
@@ -40,7 +43,7 @@ impl CallGraph {
         };
         for (index, function) in program.functions.iter().enumerate() {
             edges.current = index;
-            visit_block(&function.body, &mut |node| edges.note(node));
+            visit_block(&function.body, &mut |node| edges.note(node, &paces));
         }
         for calls in &mut edges.calls {
             calls.sort_unstable();
@@ -49,7 +52,8 @@ impl CallGraph {
         let recursive = in_cycles(&edges.calls);
         let bounded = bounded(&edges, &recursive);
         let deep = deep(&edges.calls, &recursive);
-        CallGraph { recursive, deep, bounded, branching: edges.branching, lambda: edges.lambda, weights: edges.weights }
+        let Edges { branching, lambda, weights, .. } = edges;
+        CallGraph { recursive, deep, bounded, branching, lambda, paces, weights }
     }
 
     /// The function lies on a cycle of calls.
@@ -73,10 +77,11 @@ impl CallGraph {
         let mut bounded = true;
         visit_block(block, &mut |node| match node {
             Node::Loop => bounded = false,
+            Node::Continue => {}
             Node::Expr(expr) => match &expr.kind {
                 ExprKind::Call { func, .. } => bounded &= self.bounded[func.0 as usize],
+                ExprKind::CallExtern { callee, .. } => bounded &= self.paces[callee.0 as usize] == Pace::Short,
                 ExprKind::CallValue { .. }
-                | ExprKind::CallExtern { .. }
                 | ExprKind::Spawn { .. }
                 | ExprKind::SpawnValue { .. }
                 | ExprKind::Join(_)
@@ -85,6 +90,35 @@ impl CallGraph {
             },
         });
         bounded
+    }
+
+    /// Each round through these statements ends a foreign call, which looks for polls, or leaves the loop.
+    pub(super) fn polls(&self, block: &Block) -> bool {
+        for stmt in block {
+            let polls = match &stmt.kind {
+                StmtKind::Assign { value, .. } | StmtKind::Expr(value) => self.always_polls(value),
+                StmtKind::Scope(body) => self.polls(body),
+                _ => false,
+            };
+            if polls || has_continue(stmt) {
+                return polls;
+            }
+        }
+        false
+    }
+
+    /// The value is not known without such a call.
+    fn always_polls(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::CallExtern { callee, .. } => self.paces[callee.0 as usize] == Pace::Polls,
+            ExprKind::Arithmetic { left, right, .. }
+            | ExprKind::Bits { left, right, .. }
+            | ExprKind::Compare { left, right, .. } => self.always_polls(left) || self.always_polls(right),
+            ExprKind::Convert { operand, .. } | ExprKind::Negate(operand) | ExprKind::Math { operand, .. } => {
+                self.always_polls(operand)
+            }
+            _ => false,
+        }
     }
 
     /// LLVM would inline every function that is called once, however large its caller grows, and then take minutes.
@@ -103,17 +137,17 @@ struct Edges {
     calls: Vec<Vec<usize>>,
     branching: Vec<bool>,
     lambda: Vec<bool>,
-    /// The function has a loop, or calls C.
+    /// The function has a loop, or calls C that may last.
     loops: Vec<bool>,
     weights: Vec<Weight>,
     current: usize,
 }
 
 impl Edges {
-    fn note(&mut self, node: Node<'_>) {
+    fn note(&mut self, node: Node<'_>, paces: &[Pace]) {
         let through_value = self.calls.len() - 1;
         let Node::Expr(expr) = node else {
-            self.loops[self.current] = true;
+            self.loops[self.current] |= matches!(node, Node::Loop);
             return;
         };
         let weight = &mut self.weights[self.current];
@@ -124,7 +158,10 @@ impl Edges {
             ExprKind::Arithmetic { left, right, .. } => {
                 self.branching[self.current] |= self.calls_itself(left) && self.calls_itself(right);
             }
-            ExprKind::CallExtern { .. } | ExprKind::Join(_) => self.loops[self.current] = true,
+            ExprKind::CallExtern { callee, .. } => {
+                self.loops[self.current] |= paces[callee.0 as usize] != Pace::Short;
+            }
+            ExprKind::Join(_) => self.loops[self.current] = true,
             ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
             // A waiting task may run its child on its own stack.
             ExprKind::Spawn { func, .. } => self.calls[self.current].push(func.0 as usize),
@@ -225,10 +262,18 @@ fn in_cycles(edges: &[Vec<usize>]) -> Vec<bool> {
     cyclic
 }
 
+/// A `continue` in the statement may belong to the loop around it.
+fn has_continue(stmt: &Stmt) -> bool {
+    let mut found = false;
+    visit_stmt(stmt, &mut |node| found |= matches!(node, Node::Continue));
+    found
+}
+
 /// What a walk meets.
 enum Node<'n> {
     Expr(&'n Expr),
     Loop,
+    Continue,
 }
 
 fn visit_block(block: &Block, visit: &mut impl FnMut(Node<'_>)) {
@@ -267,7 +312,8 @@ fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(Node<'_>)) {
             visit_block(body, visit);
         }
         StmtKind::Scope(body) => visit_block(body, visit),
-        StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
+        StmtKind::Continue => visit(Node::Continue),
+        StmtKind::Return(None) | StmtKind::Break => {}
     }
 }
 

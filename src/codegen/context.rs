@@ -8,7 +8,7 @@ use super::call_graph::CallGraph;
 use super::debug_info::DebugInfo;
 use super::emit::{Emit, Scalars, Value};
 use super::layout::{Form, Layout, Layouts, Presence};
-use super::{CodegenOptions, LibraryBinding, OptLevel, descriptors, literals, types_table};
+use super::{CodegenOptions, LibraryBinding, OptLevel, descriptors, foreign, literals, types_table};
 use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
@@ -85,6 +85,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
         options: &'a CodegenOptions,
     ) -> Codegen<'a, 'ctx> {
         let module = context.create_module("program");
+        let paces: Vec<_> = bindings.iter().map(|binding| foreign::pace(binding, natives, options.opt)).collect();
         let mut codegen = Codegen {
             context,
             module,
@@ -94,7 +95,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             natives,
             bindings,
             options,
-            graph: CallGraph::new(program),
+            graph: CallGraph::new(program, paces),
             debug: None,
             attributes: Attributes::new(context),
             rows: RefCell::default(),

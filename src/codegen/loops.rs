@@ -13,6 +13,7 @@ use crate::types::{Type, TypeId};
 use coex_runtime::abi::{ArrayObject, ListObject, MapIter, offset};
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
+use inkwell::types::IntType;
 use inkwell::values::{BasicValue, IntValue, PointerValue};
 use std::mem::{offset_of, size_of};
 
@@ -39,7 +40,9 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.at(round);
         let next = self.new_block();
         self.body_of_loop(body, next, exit);
-        self.poll();
+        if !self.codegen.graph.polls(body) {
+            self.poll();
+        }
         self.emit.jump(head);
         self.emit.at(exit);
     }
@@ -54,20 +57,25 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     pub(super) fn poll(&mut self) {
-        let word = self.emit.load(self.emit.types.i32, self.emit.offset(self.fiber, offset::FIBER_POLL as u64));
-        if let Some(load) = word.as_instruction_value() {
-            // Another thread writes it: the load must stay in the loop.
-            if load.set_atomic_ordering(inkwell::AtomicOrdering::Monotonic).is_err() {
-                crate::bug!("a load cannot be atomic");
-            }
-        }
+        let word = self.read_shared(self.emit.types.i32, offset::FIBER_POLL);
         let (slow, on) = (self.new_block(), self.new_block());
-        let wanted = self.emit.is_not_zero(word.into_int_value());
+        let wanted = self.emit.is_not_zero(word);
         self.emit.branch(wanted, slow, on);
         self.emit.at(slow);
         self.runtime_call(RuntimeFunction::PollSlow, &[self.fiber.into()]);
         self.emit.jump(on);
         self.emit.at(on);
+    }
+
+    /// A word of the fiber that another thread writes: the load must stay in the loop.
+    pub(super) fn read_shared(&self, ty: IntType<'ctx>, at: usize) -> IntValue<'ctx> {
+        let word = self.emit.load(ty, self.emit.offset(self.fiber, at as u64));
+        if let Some(load) = word.as_instruction_value()
+            && load.set_atomic_ordering(inkwell::AtomicOrdering::Monotonic).is_err()
+        {
+            crate::bug!("a load cannot be atomic");
+        }
+        word.into_int_value()
     }
 
     fn fake_use(&self, value: PointerValue<'ctx>) {
@@ -167,7 +175,8 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.store(index_slot, self.emit.types.int(0));
         let exit = self.new_block();
         if !self.codegen.graph.is_bounded(body) {
-            self.rounds(index_slot, count, body, enter, Back { end: exit, exit, poll: true });
+            let poll = !self.codegen.graph.polls(body);
+            self.rounds(index_slot, count, body, enter, Back { end: exit, exit, poll });
             return self.emit.at(exit);
         }
         let (chunk, chunk_end) = (self.new_block(), self.new_block());

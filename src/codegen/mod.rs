@@ -95,6 +95,8 @@ pub struct LibraryBinding {
     pub uses_stdio: bool,
     /// Its calls take turns.
     pub is_serial: bool,
+    /// One instance for the process: what fails in its C code ends the program.
+    pub is_shared: bool,
     /// Its C code can read `errno`, which is then the instance's own.
     pub uses_errno: bool,
     /// Bitcode of its functions that are leaves; empty if there are none.

@@ -38,12 +38,13 @@ pub(super) fn declare<'ctx>(codegen: &Codegen<'_, 'ctx>, function: RuntimeFuncti
     };
     let declared = codegen.module.add_function(function.symbol(), signature, None);
     let attributes = &codegen.attributes;
+    use RuntimeFunction::{AllocSlow, InstanceEnter, InstanceGet, PollSlow, StackSlow};
     declared.add_attribute(AttributeLoc::Function, attributes.nounwind);
     if function.returns() == Returns::Never {
         declared.add_attribute(AttributeLoc::Function, attributes.noreturn);
     }
     if function.returns() == Returns::Never
-        || matches!(function, RuntimeFunction::AllocSlow | RuntimeFunction::PollSlow | RuntimeFunction::StackSlow)
+        || matches!(function, AllocSlow | PollSlow | StackSlow | InstanceGet | InstanceEnter)
     {
         declared.add_attribute(AttributeLoc::Function, attributes.cold);
     }

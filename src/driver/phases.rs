@@ -59,6 +59,7 @@ pub(super) fn codegen(
         descriptor_symbol: native.descriptor_symbol.clone(),
         uses_stdio: native.uses_stdio,
         is_serial: native.is_serial,
+        is_shared: native.is_shared,
         // Functions that print may print its text.
         uses_errno: native.uses_stdio || native.report.symbols.contains_key("__errno_location"),
         // Without its bitcode a leaf is called like any other function.

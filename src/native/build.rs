@@ -38,15 +38,13 @@ pub fn build_library(
     let plan = Plan::new(toolchain, sources, options, system);
     let mut notes = Vec::new();
     let mut reason = match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => return Ok(NativeLibrary { is_serial: sources.is_serial(), ..*library }),
+        Recalled::Hit(library) => return Ok(declared(*library, sources)),
         Recalled::Miss(reason) => reason,
     };
     let _lock = cache.lock(&plan.key)?;
     // Somebody else may have made it while we waited. Damage was noted the first time.
     match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => {
-            return Ok(NativeLibrary { notes, is_serial: sources.is_serial(), ..*library });
-        }
+        Recalled::Hit(library) => return Ok(NativeLibrary { notes, ..declared(*library, sources) }),
         Recalled::Miss(again) => reason = reason.or(again),
     }
     let reason = match reason {
@@ -100,7 +98,7 @@ impl Plan {
         let mut symbols = sources.symbols.clone();
         symbols.sort();
         symbols.dedup();
-        let tier = sources.units.iter().map(|unit| unit.isolation).max().unwrap_or_default();
+        let tier = sources.tier();
         let limits = strictest_limits(sources);
         let include_dirs = toolchain.include_dirs.iter().map(|path| path.display().to_string());
         let mut files: std::collections::BTreeMap<String, &[u8]> =
@@ -199,6 +197,12 @@ enum Recalled {
     Hit(Box<NativeLibrary>),
     /// With the reason, when it is known already.
     Miss(Option<String>),
+}
+
+/// What is read from the manifest anew, since other libraries with the same C code share the entry.
+fn declared(library: NativeLibrary, sources: &LibrarySources<'_>) -> NativeLibrary {
+    let is_shared = sources.tier() == IsolationTier::Shared;
+    NativeLibrary { is_serial: sources.is_serial(), is_shared, ..library }
 }
 
 fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalled, NativeError> {
@@ -301,6 +305,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
         link_args: plan.system.link_args.clone(),
         uses_stdio: output.uses_stdio,
         is_serial: sources.is_serial(),
+        is_shared: sources.tier() == IsolationTier::Shared,
         report: IsolationReport {
             tier: tier.to_owned(),
             members: output.members.clone(),

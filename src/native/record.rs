@@ -48,6 +48,7 @@ pub(super) fn read(meta: &str, object: &Path, leaves: Option<&Path>) -> Option<(
         descriptor_symbol: reader.text()?,
         uses_stdio: reader.flag()?,
         is_serial: false,
+        is_shared: false,
         link_args: reader.list(Reader::text)?,
         functions: reader.list(read_function)?.into_iter().collect(),
         report: read_report(&mut reader)?,
@@ -215,6 +216,7 @@ mod tests {
             link_args: vec!["-lz".to_owned()],
             uses_stdio: true,
             is_serial: false,
+            is_shared: false,
             report: IsolationReport {
                 tier: "instance".to_owned(),
                 members: vec![MemberReport { name: "m".to_owned(), size: 4, file: String::new(), line: 0 }],

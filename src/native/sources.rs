@@ -28,6 +28,11 @@ impl LibrarySources<'_> {
     pub(super) fn is_serial(&self) -> bool {
         self.system.as_ref().is_some_and(|system| system.thread_safe == Some(false))
     }
+
+    /// The weakest isolation of its units.
+    pub(super) fn tier(&self) -> IsolationTier {
+        self.units.iter().map(|unit| unit.isolation).max().unwrap_or_default()
+    }
 }
 
 /// One `[ffi.NAME]` table.
@@ -153,6 +158,8 @@ pub struct NativeLibrary {
     pub uses_stdio: bool,
     /// `thread_safe = false`: its calls take turns.
     pub is_serial: bool,
+    /// One instance for the process.
+    pub is_shared: bool,
     pub report: IsolationReport,
     /// Headers of the system that were read, and paths where one was looked for in vain.
     pub system_headers: SystemHeaders,

@@ -231,6 +231,16 @@ fn crashes_are_errors_of_their_calls() {
 }
 
 #[test]
+fn calls_in_loops_find_their_own_state() {
+    let sandbox = built("loops");
+    let expected = ["1000", "[true, true, true, true, true, true]", "16", "left", "true", "41", "true", "2000"];
+    for stress in ["0", "7"] {
+        let run = ran(program(&sandbox).env("COEX_GC_STRESS", stress).env("COEX_GC_VERIFY", "1"));
+        assert_eq!(lines(run), expected);
+    }
+}
+
+#[test]
 fn calls_that_must_take_turns_do() {
     let sandbox = Sandbox::new();
     sandbox.write(

@@ -14,7 +14,7 @@ pub(crate) use x86_64::{TRUSTED_CLOCK, full_fence, installed_base, ticks};
 use crate::abi::{Fiber, Landing, ThreadSlots};
 
 unsafe extern "C" {
-    /// Calls C: target in r10, fiber in r13, the C arguments in their registers. See `design` of the call protocol in
+    /// Calls C: target in r12, fiber in r13, the C arguments in their registers. See `design` of the call protocol in
     /// `x86_64.rs`. Not callable from Rust; programs and `coex_call_foreign` use it.
     pub fn coex_foreign_thunk();
     /// glibc's `asprintf` in the installed instance.

@@ -1,8 +1,9 @@
 //! x86-64, System V psABI (<https://gitlab.com/x86-psABIs/x86-64-ABI>).
 //!
-//! Facts relied on: arguments in rdi rsi rdx rcx r8 r9 and xmm0-7; results in rax rdx xmm0 xmm1; r10 is the static chain,
-//! which C never uses; rbx rbp r12-r15 belong to the caller; rsp is 16-byte aligned before every `call`; the thread
-//! pointer is fs:0 and local-exec thread-locals lie at negative offsets from it.
+//! Facts relied on: arguments in rdi rsi rdx rcx r8 r9 and xmm0-7; results in rax rdx xmm0 xmm1; rbx rbp r12-r15
+//! belong to the caller; rsp is 16-byte aligned before every `call`; the thread pointer is fs:0 and local-exec thread-locals
+//! lie at negative offsets from it. LLVM's `preserve_none` takes arguments in r12 r13 r14 r15 and then in C's registers, yields
+//! results as C does, and preserves rbp alone.
 //!
 //! In: `abi` offsets. Out: the functions declared in `arch`.
 
@@ -65,22 +66,25 @@ pub(crate) fn full_fence() {
 }
 
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
-//   rbp, r13, r15, r14, r12, rbx, where to go on
-// whether it is in C, waits, or was never started; `coex_switch_to` loads it, and rax, rdx, xmm0, xmm1 from `fiber.returned`.
+//   rbp, where to go on
+// whether it is in C, waits, or was never started; `coex_switch_to` loads it, and rax, rdx, xmm0, xmm1 from
+// `fiber.returned`, and r13.
 //
-// The foreign call (steps 4 to 8 of the protocol):
+// The foreign call (steps 4 to 8 of the protocol). Compiled code calls the thunk by LLVM's convention `preserve_none`: the
+// target in r12, the fiber in r13, then the arguments where C wants them; of all registers it expects only rbp back. So it
+// has itself put what it still needs on the stack, where the collector finds it, and a call that never returns to here
+// (`coex_foreign_unwind`) has nothing to restore.
 //   task stack                      system stack
-//   push callee-saved, r13
-//   fiber.sp = rbp = rsp
-//   rsp = fiber.sys          ->     thread = [rsp]; thread.state = FOREIGN
-//                                   call C
-//                                   thread = [rsp]; thread.state = MANAGED; thread.poll != 0 -> slow path
-//   rsp = rbp                <-
-//   pop rbp, ret
-// The pushed registers are for the collector, which scans them, and for calls that never return to here
-// (`coex_foreign_unwind`). C preserves them, so a call that does return takes nothing from memory but rbp: reloading them
-// would put two memory accesses in a row into every loop around a call. The `call` and `ret` of C pair up, and so do those
-// of the thunk. State and poll are the thread's, not the fiber's: after an abandoned call the fiber runs elsewhere.
+//   push rbp
+//   fiber.sp = rbx = rsp
+//   rsp = fiber.sys          ->     r14 = thread; thread.state = FOREIGN
+//                                   call C, which preserves rbp, rbx, r13 and r14
+//                                   thread.state = MANAGED; thread.poll != 0 -> slow path
+//   rsp = rbx                <-
+//   drop rbp, ret
+// Neither rsp nor rbp is loaded from memory: loops around calls would wait for that in each round. The `call` and `ret` of C
+// pair up, and so do those of the thunk. State and poll are the thread's, not the fiber's: after an abandoned call the fiber
+// runs elsewhere.
 global_asm!(
     r#"
     .text
@@ -88,26 +92,18 @@ global_asm!(
     .type coex_foreign_thunk,@function
     .p2align 5
 coex_foreign_thunk:
-    push rbx
-    push r12
-    push r14
-    push r15
-    push r13
     push rbp
     mov qword ptr [r13 + {sp}], rsp
-    mov rbp, rsp
+    mov rbx, rsp
+    mov r14, qword ptr [r13 + {thread}]
     mov rsp, qword ptr [r13 + {sys}]
-    mov r11, qword ptr [rsp]
-    mov dword ptr [r11 + {state}], {foreign}
-    call r10
-    mov rcx, qword ptr [rsp]
-    mov dword ptr [rcx + {state}], {managed}
-    cmp dword ptr [rcx + {poll}], 0
+    mov dword ptr [r14 + {state}], {foreign}
+    call r12
+    mov dword ptr [r14 + {state}], {managed}
+    cmp dword ptr [r14 + {poll}], 0
     jne 2f
 1:
-    mov rsp, rbp
-    pop rbp
-    add rsp, 40
+    lea rsp, [rbx + 8]
     ret
 2:
     sub rsp, 48
@@ -115,7 +111,7 @@ coex_foreign_thunk:
     mov qword ptr [rsp + 8], rdx
     movups xmmword ptr [rsp + 16], xmm0
     movups xmmword ptr [rsp + 32], xmm1
-    mov rdi, rcx
+    mov rdi, r14
     mov rsi, rsp
     call {returned}
     mov rax, qword ptr [rsp]
@@ -131,19 +127,16 @@ coex_foreign_thunk:
 coex_foreign_unwind:
     cld
     mov rsp, qword ptr [rdi + {sys}]
-    mov rcx, qword ptr [rsp]
-    mov dword ptr [rcx + {state}], {managed}
+    mov r14, qword ptr [rsp]
+    mov dword ptr [r14 + {state}], {managed}
     xor eax, eax
     xor edx, edx
     pxor xmm0, xmm0
     pxor xmm1, xmm1
     mov r13, rdi
-    mov rbp, qword ptr [rdi + {sp}]
-    mov rbx, qword ptr [rbp + 40]
-    mov r12, qword ptr [rbp + 32]
-    mov r14, qword ptr [rbp + 24]
-    mov r15, qword ptr [rbp + 16]
-    cmp dword ptr [rcx + {poll}], 0
+    mov rbx, qword ptr [rdi + {sp}]
+    mov rbp, qword ptr [rbx]
+    cmp dword ptr [r14 + {poll}], 0
     jne 2b
     jmp 1b
     .size coex_foreign_unwind, .-coex_foreign_unwind
@@ -165,13 +158,9 @@ coex_switch_to:
     mov rdx, qword ptr [rdi + {regs} + 8]
     movups xmm0, xmmword ptr [rdi + {regs} + 16]
     movups xmm1, xmmword ptr [rdi + {regs} + 32]
+    mov r13, rdi
     mov rsp, qword ptr [rdi + {sp}]
     pop rbp
-    pop r13
-    pop r15
-    pop r14
-    pop r12
-    pop rbx
     pop rcx
     jmp rcx
     .size coex_switch_to, .-coex_switch_to
@@ -185,6 +174,8 @@ coex_leave_fiber:
     push r14
     push r15
     push r13
+    lea rcx, [rip + 4f]
+    push rcx
     push rbp
     mov qword ptr [rdi + {sp}], rsp
     mov rdi, qword ptr [rdi + {sys}]
@@ -201,13 +192,21 @@ coex_to_scheduler:
     pop rbp
     pop rbx
     ret
+4:
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbx
+    pop rcx
+    jmp rcx
     .size coex_leave_fiber, .-coex_leave_fiber
 
     .globl coex_arrived
     .type coex_arrived,@function
     .p2align 4
 coex_arrived:
-    sub rsp, 56
+    sub rsp, 48
     mov qword ptr [rsp], rax
     mov qword ptr [rsp + 8], rdx
     movups xmmword ptr [rsp + 16], xmm0
@@ -218,13 +217,8 @@ coex_arrived:
     mov rdx, qword ptr [rsp + 8]
     movups xmm0, xmmword ptr [rsp + 16]
     movups xmm1, xmmword ptr [rsp + 32]
-    add rsp, 56
+    add rsp, 48
     pop rbp
-    pop r13
-    pop r15
-    pop r14
-    pop r12
-    pop rbx
     pop rcx
     jmp rcx
     .size coex_arrived, .-coex_arrived
@@ -234,7 +228,7 @@ coex_arrived:
     .p2align 4
 coex_fiber_start:
     mov rdi, r13
-    call rbx
+    call rbp
     ud2
     .size coex_fiber_start, .-coex_fiber_start
 
@@ -291,6 +285,7 @@ coex_call_task:
 "#,
     sp = const offset::FIBER_SP,
     sys = const offset::FIBER_SYS,
+    thread = const offset::FIBER_THREAD,
     regs = const offset::FIBER_RETURNED,
     landing_sp = const offset::LANDING_SP,
     state = const offset::THREAD_STATE,
@@ -332,13 +327,25 @@ coex_call_entry:
     .type coex_call_foreign,@function
     .p2align 4
 coex_call_foreign:
+    push rbx
+    push rbp
+    push r12
     push r13
+    push r14
+    push r15
+    sub rsp, 8
     mov r13, rdi
-    mov r10, rsi
+    mov r12, rsi
     mov rdi, rdx
     mov rsi, rcx
     call coex_foreign_thunk
+    add rsp, 8
+    pop r15
+    pop r14
     pop r13
+    pop r12
+    pop rbp
+    pop rbx
     ret
     .size coex_call_foreign, .-coex_call_foreign
 

@@ -153,8 +153,8 @@ pub(crate) unsafe fn hand_over(thread: *mut ThreadSlots, results: *mut u64) -> !
         if let Some(side) = side::of(fiber) {
             side.errno = *(*thread).errno;
             // One more frame, which takes errno to the next thread.
-            let frame = (*fiber).sp.cast::<u64>().sub(7);
-            let words = [0, fiber as u64, 0, 0, 0, 0, arch::coex_arrived as *const () as u64];
+            let frame = (*fiber).sp.cast::<u64>().sub(2);
+            let words = [0, arch::coex_arrived as *const () as u64];
             frame.copy_from_nonoverlapping(words.as_ptr(), words.len());
             (*fiber).sp = frame.cast();
         }
@@ -281,10 +281,10 @@ pub(crate) unsafe fn entry_stack(thread: *mut ThreadSlots) -> usize {
 /// # Safety
 /// The fiber lies as `coex_foreign_thunk` leaves it, and is the caller's.
 pub(crate) unsafe fn divert(fiber: *mut Fiber, body: unsafe extern "C" fn(*mut Fiber) -> !) {
-    // SAFETY: the frame's words are rbp, r13, r15, r14, r12, rbx and the return address.
+    // SAFETY: the frame's words are rbp and the return address.
     unsafe {
         let frame = (*fiber).sp.cast::<u64>();
-        *frame.add(5) = body as *const () as u64;
-        *frame.add(6) = arch::coex_fiber_start as *const () as u64;
+        *frame = body as *const () as u64;
+        *frame.add(1) = arch::coex_fiber_start as *const () as u64;
     }
 }

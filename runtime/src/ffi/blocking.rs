@@ -7,7 +7,7 @@
 use core::ptr::null_mut;
 
 use super::{claim, side};
-use crate::abi::Fiber;
+use crate::abi::{Fiber, entered};
 use crate::arch;
 use crate::program;
 
@@ -44,6 +44,7 @@ pub(crate) unsafe fn run<T, F: FnOnce() -> T>(fiber: *mut Fiber, act: F) -> T {
         side.is_own_call = true;
         let request = Box::into_raw(Box::new(Request { act: Some(act), result: None::<T> }));
         *(*(*fiber).thread).base = null_mut();
+        (*fiber).entered = entered::NOTHING;
         arch::coex_call_foreign(fiber, perform::<F, T> as *const u8, request as usize, 0);
         if let Some(side) = side::of(fiber) {
             side.is_own_call = false;

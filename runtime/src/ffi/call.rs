@@ -5,7 +5,7 @@
 
 use super::instance::FullInstance;
 use super::serial;
-use crate::abi::{Fiber, library_flags};
+use crate::abi::{Fiber, entered, library_flags};
 use crate::arch;
 
 /// Calls `target(first, second)` with the instance installed; null for a function of the program.
@@ -27,6 +27,7 @@ pub(crate) unsafe fn in_instance(
             serial::coex_library_lock(fiber, i64::from((*instance).library_index));
         }
         let thread = (*fiber).thread;
+        (*fiber).entered = entered::NOTHING;
         if !instance.is_null() {
             *(*thread).base = (*instance).public.base;
             *(*thread).errno = (*instance).public.errno;

@@ -9,7 +9,7 @@ use super::instance::{self, FullInstance};
 use super::limits::{self, Exhausted};
 use super::lock::Lock;
 use super::{call, side};
-use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, library_flags};
+use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, entered, library_flags};
 use crate::arch;
 use crate::program;
 
@@ -48,6 +48,7 @@ pub unsafe extern "C" fn coex_root_enter(fiber: *mut Fiber, root: *mut Root, lib
         (*root).library_count = library_count as u64;
         slot(root, 0).write_bytes(0, library_count as usize);
         (*fiber).root = root;
+        (*fiber).entered = entered::NOTHING;
     }
 }
 
@@ -66,6 +67,7 @@ pub unsafe extern "C" fn coex_root_leave(fiber: *mut Fiber) {
         }
         side::reap(fiber);
         (*fiber).root = (*root).parent;
+        (*fiber).entered = entered::NOTHING;
     }
 }
 
@@ -123,6 +125,7 @@ pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
             let root = (*fiber).root;
             destroy_instances(fiber, root);
             (*fiber).root = (*root).parent;
+            (*fiber).entered = entered::NOTHING;
         }
         side::reap(fiber);
         super::handles::release_program_handles(fiber);
@@ -240,6 +243,29 @@ pub unsafe extern "C" fn coex_instance_get(fiber: *mut Fiber, index: i64, site: 
             }
             Err(reason) => limits::raise(fiber, library(index as usize), reason, site),
         }
+    }
+}
+
+/// Installs the instance of a library on this thread, for the call that follows; below 0 none, for functions of the program.
+/// What [`coex_instance_get`] says of failures holds here too.
+///
+/// # Safety
+/// As [`coex_instance_get`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_instance_enter(fiber: *mut Fiber, index: i64, site: *const Site) {
+    // SAFETY: forwarded; the thread's slots are valid while the fiber runs.
+    unsafe {
+        if index < 0 {
+            *(*(*fiber).thread).base = null_mut();
+            (*fiber).entered = entered::PROGRAM;
+            return;
+        }
+        let mut instance = *slot((*fiber).root, index as usize);
+        if instance.is_null() {
+            instance = coex_instance_get(fiber, index, site);
+        }
+        *(*(*fiber).thread).base = (*instance).base;
+        (*fiber).entered = index as u32 + 1;
     }
 }
 

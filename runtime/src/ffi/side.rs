@@ -16,7 +16,7 @@ use super::instance::{self, FullInstance};
 use super::limits;
 use super::process::Changed;
 use super::serial;
-use crate::abi::{Fiber, Root, ThreadSlots};
+use crate::abi::{Fiber, Root, ThreadSlots, entered};
 use crate::program;
 use crate::sched::thread::poll;
 
@@ -177,6 +177,8 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
     // SAFETY: the fiber is this thread's again.
     unsafe {
         let fiber = (*thread).fiber;
+        // C may have installed another instance, or this one is dead.
+        (*fiber).entered = entered::NOTHING;
         let notes = &mut *notes();
         notes.changed.undo();
         notes.owned = None;

@@ -13,7 +13,7 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::stacks::{Depth, GUARD_BYTES, RESERVE_BYTES};
-use crate::abi::{Fiber, Site};
+use crate::abi::{Fiber, Site, entered};
 use crate::arch;
 use crate::task::record::FullTask;
 
@@ -97,11 +97,13 @@ impl FullFiber {
                 scope: null_mut(),
                 sp: null_mut(),
                 sys: null_mut(),
-                stack_limit: null_mut(),
+                entered: entered::NOTHING,
+                reserved: 0,
                 thread: null_mut(),
                 root: null_mut(),
                 ffi_roots: null_mut(),
                 deadline: AtomicU64::new(0),
+                stack_limit: null_mut(),
                 stack_base: null_mut(),
                 print_pending: 0,
                 ffi_site: null(),
@@ -164,9 +166,9 @@ impl FullFiber {
         // SAFETY: the caller's promise; the order of the words is that of `coex_switch_to`.
         unsafe {
             let top = ((*this).public.stack_base as usize & !15) as *mut u64;
-            let frame = top.sub(9);
+            let frame = top.sub(4);
             let start = arch::coex_fiber_start as *const () as u64;
-            let words = [0, this as u64, 0, 0, 0, body as *const () as u64, start, 0];
+            let words = [body as *const () as u64, start, 0, 0];
             frame.copy_from_nonoverlapping(words.as_ptr(), words.len());
             (*this).public.sp = frame.cast();
         }

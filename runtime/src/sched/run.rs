@@ -12,7 +12,7 @@ use super::stacks::{self, Depth};
 use super::thread::{self, After, Thread, poll};
 use super::worker::Worker;
 use super::{idle, wait, world};
-use crate::abi::{Fiber, state};
+use crate::abi::{Fiber, entered, state};
 use crate::program::PROCESS;
 use crate::task::{self, record::FullTask};
 use crate::{arch, panic};
@@ -95,6 +95,7 @@ pub(crate) unsafe fn switch(thread: *mut Thread, worker: *mut Worker, fiber: *mu
     unsafe {
         let public = &raw mut (*fiber).public;
         (*public).thread = thread.cast();
+        (*public).entered = entered::NOTHING;
         thread::set_fiber(&raw mut (*thread).slots, public);
         (*worker).switches.store((*worker).switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         become_managed(thread);

@@ -10,7 +10,7 @@ use super::landing::{self, FullLanding, Kind};
 use super::record::{self, FullTask, bits};
 use super::scope::{self, FullScope};
 use super::{deadline, failure, join, range};
-use crate::abi::{Fiber, LANDED, Site, task_state};
+use crate::abi::{Fiber, LANDED, Site, entered, task_state};
 use crate::program::PROCESS;
 use crate::sched::fiber::{FullFiber, full};
 use crate::sched::thread::After;
@@ -166,6 +166,8 @@ pub(crate) unsafe fn end_scopes(fiber: *mut Fiber, outer: *mut FullScope) {
             scope = (*scope).parent;
         }
         (*fiber).scope = outer.cast();
+        // Calls beside a `select` use the instances of this fiber's root, and may have lost them.
+        (*fiber).entered = entered::NOTHING;
     }
 }
 

@@ -9,7 +9,7 @@ use core::sync::atomic::Ordering;
 
 use super::landing::{self, FullLanding, Kind};
 use super::record::{FullTask, bits};
-use crate::abi::{Fiber, task_state};
+use crate::abi::{Fiber, entered, task_state};
 use crate::arch;
 use crate::sched::fiber::full;
 use crate::sched::thread::{self, After};
@@ -26,6 +26,7 @@ pub(crate) unsafe extern "C" fn fiber_main(fiber: *mut Fiber) -> ! {
             (*fiber).scope = null_mut();
             (*fiber).landing = null_mut();
             (*fiber).root = (*task).root;
+            (*fiber).entered = entered::NOTHING;
             (*fiber).deadline.store(0, Ordering::Relaxed);
             (*fiber).poll.store(0, Ordering::Relaxed);
             // A swap: either this fiber sees that the task was cancelled, or the canceller sees the fiber.
@@ -57,6 +58,7 @@ pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) -> u32 {
         let root = (*fiber).root;
         if !(*task).root.is_null() {
             (*fiber).root = (*task).root;
+            (*fiber).entered = entered::NOTHING;
         }
         let mut frame = MaybeUninit::<FullLanding>::uninit();
         let landing = frame.as_mut_ptr();
@@ -66,7 +68,10 @@ pub(crate) unsafe fn run(fiber: *mut Fiber, task: *mut FullTask) -> u32 {
         if !landed {
             landing::close(fiber, landing);
         }
-        (*fiber).root = root;
+        if (*fiber).root != root {
+            (*fiber).root = root;
+            (*fiber).entered = entered::NOTHING;
+        }
         (*this).task = outer;
         if !landed {
             return task_state::DONE;

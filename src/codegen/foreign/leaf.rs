@@ -5,28 +5,36 @@
 //! (`native::pass`), linking the leaves' bitcode (`embedded`).
 
 use super::Foreign;
-use crate::bind::{ParamPlan, ResultPlan, SuccessPlan};
-use crate::codegen::OptLevel;
+use crate::bind::{Binding, ParamPlan, ResultPlan, SuccessPlan};
 use crate::codegen::emit::Value;
+use crate::codegen::{LibraryBinding, OptLevel};
 use crate::native::{CLeaf, CType, leaf_symbol};
 use coex_runtime::abi::offset;
 use inkwell::types::{BasicType, BasicTypeEnum};
 
+/// The function is a leaf and everything that crosses is a number.
+pub(super) fn of(binding: &Binding, natives: &[LibraryBinding], opt: OptLevel) -> Option<CLeaf> {
+    let leaf = binding.leaf.filter(|_| opt != OptLevel::Debug)?;
+    let is_there = !natives[binding.library?.0 as usize].leaves.is_empty();
+    (is_there && has_only_numbers(binding)).then_some(leaf)
+}
+
+pub(super) fn has_only_numbers(binding: &Binding) -> bool {
+    let is_number =
+        |plan: &ParamPlan| matches!(plan, ParamPlan::Int { .. } | ParamPlan::Bool { .. } | ParamPlan::Float { .. });
+    let plain_result = matches!(
+        &binding.result,
+        ResultPlan::Plain(
+            SuccessPlan::Int { .. } | SuccessPlan::Bool { .. } | SuccessPlan::Float { .. } | SuccessPlan::Nothing
+        )
+    );
+    plain_result && binding.params.iter().all(is_number)
+}
+
 impl<'ctx> Foreign<'_, 'ctx> {
-    /// The function is a leaf and everything that crosses is a number.
     pub(super) fn leaf(&self) -> Option<CLeaf> {
         let codegen = self.body.codegen;
-        let leaf = self.binding.leaf.filter(|_| codegen.options.opt != OptLevel::Debug)?;
-        let is_number =
-            |plan: &ParamPlan| matches!(plan, ParamPlan::Int { .. } | ParamPlan::Bool { .. } | ParamPlan::Float { .. });
-        let plain_result = matches!(
-            &self.binding.result,
-            ResultPlan::Plain(
-                SuccessPlan::Int { .. } | SuccessPlan::Bool { .. } | SuccessPlan::Float { .. } | SuccessPlan::Nothing
-            )
-        );
-        let is_there = !codegen.natives[self.binding.library?.0 as usize].leaves.is_empty();
-        (is_there && plain_result && self.binding.params.iter().all(is_number)).then_some(leaf)
+        of(self.binding, codegen.natives, codegen.options.opt)
     }
 
     pub(super) fn run_leaf(&mut self, leaf: CLeaf) {

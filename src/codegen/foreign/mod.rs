@@ -4,9 +4,9 @@
 //! `extern.NAME(fiber, value arguments in order, addresses of out variables' slots in order, site) -> result`, and the
 //! plans of `bind`. Out: their bodies, in the steps of the call protocol:
 //!
-//! 1. the library's instance of this root, made at its first call
+//! 1. the library's instance of this root, made at its first call; calls with numbers alone leave it to step 3
 //! 2. arguments as C values; buffers and strings are copies in the instance's arena
-//! 3. base and errno of the instance are installed, the print buffer is written if C may write too
+//! 3. base and errno of the instance are installed unless they are, the print buffer is written if C may write too
 //! 4. the thunk switches to the system stack, calls C and comes back
 //! 5. errno is kept, results are copied out, the arena is reset; the base stays for the next call
 //!
@@ -20,10 +20,11 @@ mod protocol;
 mod results;
 mod structs;
 
-use super::OptLevel;
+use super::abi;
 use super::context::Codegen;
 use super::emit::Value;
 use super::function::{Body, parameter};
+use super::{LibraryBinding, OptLevel};
 use crate::bind::{Binding, ParamPlan, ResultPlan, SuccessPlan};
 use crate::ir::{Extern, ExternId, Function, RuntimeFunction};
 use crate::types::FunctionKind;
@@ -45,6 +46,33 @@ impl<'ctx, T: Into<Value<'ctx>>> From<T> for CValue<'ctx> {
     }
 }
 
+/// How a call gets on with the loop around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It ends soon, and is no call at all.
+    Short,
+    /// It may last, and looks for polls at its end.
+    Polls,
+    /// It may last.
+    Unknown,
+}
+
+pub(super) fn pace(binding: &Binding, natives: &[LibraryBinding], opt: OptLevel) -> Pace {
+    match () {
+        () if leaf::of(binding, natives, opt).is_some() => Pace::Short,
+        () if is_plain(binding) => Pace::Polls,
+        () => Pace::Unknown,
+    }
+}
+
+/// Nothing but numbers crosses, in registers.
+fn is_plain(binding: &Binding) -> bool {
+    let floats = binding.params.iter().filter(|plan| matches!(plan, ParamPlan::Float { .. })).count();
+    leaf::has_only_numbers(binding)
+        && floats <= abi::FLOAT_REGISTERS
+        && binding.params.len() - floats <= abi::INTEGER_REGISTERS
+}
+
 /// Gives every mentioned extern its body.
 pub(super) fn define(codegen: &Codegen<'_, '_>) {
     let mentioned: Vec<_> = codegen.externs.borrow().clone();
@@ -63,6 +91,7 @@ fn define_one<'ctx>(codegen: &Codegen<'_, 'ctx>, id: ExternId, func: FunctionVal
         external,
         binding,
         site: parameter(func, count - 1).into_pointer_value(),
+        is_plain: is_plain(binding),
         instance: codegen.types.ptr.const_null(),
         arena_used: Cell::new(false),
     };
@@ -96,7 +125,9 @@ struct Foreign<'a, 'ctx> {
     binding: &'a Binding,
     /// Place of the call, for panics.
     site: PointerValue<'ctx>,
-    /// Null for externs of the program.
+    /// Nothing but numbers crosses, in registers.
+    is_plain: bool,
+    /// Null for externs of the program, and for plain calls that need no more than its base.
     instance: PointerValue<'ctx>,
     /// Arguments were copied, so the arena must be reset.
     arena_used: Cell<bool>,
@@ -107,7 +138,10 @@ impl<'ctx> Foreign<'_, 'ctx> {
         if let Some(leaf) = self.leaf() {
             return self.run_leaf(leaf);
         }
-        self.find_instance();
+        // Made before the library's turn begins: constructors take a turn of their own.
+        if !self.is_plain || self.uses_errno() || self.is_serial() {
+            self.find_instance();
+        }
         let mark = self.arena_mark();
         let arguments = self.arguments();
         self.flush_prints();
@@ -139,6 +173,15 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     fn is_library(&self) -> bool {
         self.binding.library.is_some()
+    }
+
+    fn native(&self) -> Option<&LibraryBinding> {
+        self.binding.library.map(|library| &self.body.codegen.natives[library.0 as usize])
+    }
+
+    /// Calls of the library take turns.
+    fn is_serial(&self) -> bool {
+        self.native().is_some_and(|native| native.is_serial)
     }
 
     /// Panics of this function name the place of the call, which is a parameter.

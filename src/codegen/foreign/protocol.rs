@@ -6,10 +6,10 @@
 use super::{CValue, Foreign};
 use crate::bind::ResultPlan;
 use crate::codegen::abi;
-use crate::codegen::emit::{Value, built};
+use crate::codegen::emit::{Value, built, poison};
 use crate::ir::{ErrorRule, RuntimeFunction};
 use crate::native::CType;
-use coex_runtime::abi::offset;
+use coex_runtime::abi::{entered, offset};
 use inkwell::IntPredicate;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
@@ -17,6 +17,9 @@ use inkwell::values::{FunctionValue, IntValue, PointerValue};
 
 /// Room for a result at the start of a block: two registers.
 const RESULT_BYTES: u64 = 16;
+
+/// LLVM's number of the calling convention.
+const PRESERVE_NONE: u32 = 21;
 
 impl<'ctx> Foreign<'_, 'ctx> {
     /// `root.instances[library]`, made by the runtime at the first call.
@@ -39,9 +42,9 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.instance = instance;
     }
 
-    /// The arena's cursor before the call; null for externs of the program.
+    /// The arena's cursor before the call; null where there is no instance.
     pub(super) fn arena_mark(&self) -> PointerValue<'ctx> {
-        if !self.is_library() {
+        if !self.is_library() || self.is_plain {
             return self.body.emit.types.ptr.const_null();
         }
         self.body.emit.load_ptr(self.body.emit.offset(self.instance, offset::INSTANCE_ARENA_CURSOR as u64))
@@ -64,8 +67,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
 
     /// What `print` has buffered comes before what C writes.
     pub(super) fn flush_prints(&self) {
-        let library = self.binding.library.map(|library| &self.body.codegen.natives[library.0 as usize]);
-        if library.is_some_and(|library| !library.uses_stdio) {
+        if self.native().is_some_and(|native| !native.uses_stdio) {
             return;
         }
         let emit = &self.body.emit;
@@ -78,32 +80,44 @@ impl<'ctx> Foreign<'_, 'ctx> {
         emit.at(none);
     }
 
-    /// Base and errno of the instance; the thread's addresses come from the fiber, since a fiber may change threads.
+    /// Base and errno of the instance.
     ///
-    /// Both stay in place afterwards, and are written only when they differ: a store that the next call reads back
-    /// would cost more than the call. Functions of the program find no base, so that a fault is known to be theirs.
+    /// Both stay in place afterwards. The fiber knows what is installed on its thread, so that most calls find it done.
+    /// Functions of the program find no base, so that a fault is known to be theirs.
     pub(super) fn enter(&self) {
-        let emit = &self.body.emit;
-        emit.store(self.fiber_field(offset::FIBER_FFI_SITE), self.site);
-        if let Some(library) = self.binding.library
-            && self.body.codegen.natives[library.0 as usize].is_serial
-        {
-            let index = emit.types.int(i64::from(library.0));
-            self.body.runtime_call(RuntimeFunction::LibraryLock, &[self.body.fiber.into(), index.into()]);
+        let (emit, types) = (&self.body.emit, self.body.emit.types);
+        // All other failures of a plain call come to light behind it.
+        let is_private = self.native().is_some_and(|native| !native.is_serial && !native.is_shared);
+        if !self.is_plain || !is_private {
+            emit.store(self.fiber_field(offset::FIBER_FFI_SITE), self.site);
         }
-        let thread = emit.load_ptr(self.fiber_field(offset::FIBER_THREAD));
-        let base = emit.load_ptr(emit.offset(thread, offset::THREAD_BASE as u64));
-        let mut own_base = emit.types.ptr.const_null();
-        if self.is_library() {
-            own_base = emit.load_ptr(emit.offset(self.instance, offset::INSTANCE_BASE as u64));
+        let index = self.binding.library.map(|library| i64::from(library.0));
+        if let Some(index) = index.filter(|_| self.is_serial()) {
+            self.body.runtime_call(RuntimeFunction::LibraryLock, &[self.body.fiber.into(), types.int(index).into()]);
         }
-        let is_installed = emit.same_address(emit.load_ptr(base), own_base);
-        self.unless(is_installed, || {
-            emit.store(base, own_base);
+        let wanted = self.binding.library.map_or(entered::PROGRAM, |library| library.0 + 1);
+        let found = emit.load(types.i32, self.fiber_field(offset::FIBER_ENTERED)).into_int_value();
+        self.unless(emit.compare(IntPredicate::EQ, found, types.word32(wanted)), || {
+            let index = types.int(index.unwrap_or(-1));
+            let args = [self.body.fiber.into(), index.into(), self.site.into()];
+            self.body.runtime_call(RuntimeFunction::InstanceEnter, &args);
         });
         if self.uses_errno() {
             self.copy_errno(self.instance_errno(), self.thread_errno());
         }
+    }
+
+    /// The end of a plain call: it may have failed, and somebody may want the fiber to look. One look serves for both, and
+    /// for the loop around the call.
+    pub(super) fn look(&self) {
+        let emit = &self.body.emit;
+        let both = self.body.read_shared(emit.types.i64, offset::FIBER_POLL);
+        self.unless(emit.is_zero(both), || {
+            if self.is_library() {
+                self.panic_when(self.has_failed(), RuntimeFunction::PanicFfiFailure, &[]);
+            }
+            self.body.runtime_call(RuntimeFunction::PollSlow, &[self.body.fiber.into()]);
+        });
     }
 
     pub(super) fn keep_errno(&self) {
@@ -113,10 +127,9 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     /// A library that cannot read `errno` may leave anything there: others find their own.
-    fn uses_errno(&self) -> bool {
-        let native = self.binding.library.map(|library| &self.body.codegen.natives[library.0 as usize]);
+    pub(super) fn uses_errno(&self) -> bool {
         let asks = matches!(self.binding.result, ResultPlan::Fallible { rule: ErrorRule::Errno | ErrorRule::Null, .. });
-        native.is_some_and(|native| native.uses_errno || asks)
+        self.native().is_some_and(|native| native.uses_errno || asks)
     }
 
     fn copy_errno(&self, from: PointerValue<'ctx>, to: PointerValue<'ctx>) {
@@ -214,7 +227,8 @@ impl<'ctx> Foreign<'_, 'ctx> {
         }
     }
 
-    /// Fiber in its register, target in the static-chain register, C arguments where C wants them.
+    /// The convention `preserve_none` has four registers in front of those for C's arguments: target, fiber, two unused. No
+    /// register is expected back, so that the thunk need not save what is not in use.
     fn through_thunk(
         &self,
         target: FunctionValue<'ctx>,
@@ -223,20 +237,25 @@ impl<'ctx> Foreign<'_, 'ctx> {
     ) -> Option<Value<'ctx>> {
         let codegen = self.body.codegen;
         let types = self.body.emit.types;
-        let thunk = codegen
-            .module
-            .get_function("coex_foreign_thunk")
-            .unwrap_or_else(|| codegen.module.add_function("coex_foreign_thunk", types.void.fn_type(&[], false), None));
-        let mut operands: Vec<CValue<'ctx>> =
-            vec![self.body.fiber.into(), target.as_global_value().as_pointer_value().into()];
+        let thunk = codegen.module.get_function("coex_foreign_thunk").unwrap_or_else(|| {
+            let thunk = codegen.module.add_function("coex_foreign_thunk", types.void.fn_type(&[], false), None);
+            thunk.set_call_conventions(PRESERVE_NONE);
+            thunk
+        });
+        let unused = poison(types.i64.into());
+        let mut operands: Vec<CValue<'ctx>> = vec![
+            target.as_global_value().as_pointer_value().into(),
+            self.body.fiber.into(),
+            unused.into(),
+            unused.into(),
+        ];
         operands.extend_from_slice(values);
         let ty = self.function_type(result, &operands);
         let operands: Vec<_> = operands.into_iter().map(|operand| operand.value.into()).collect();
         let thunk = thunk.as_global_value().as_pointer_value();
         let call = built(self.body.emit.builder.build_indirect_call(ty, thunk, &operands, ""));
-        let nest = codegen.context.create_enum_attribute(Attribute::get_named_enum_kind_id("nest"), 0);
-        call.add_attribute(AttributeLoc::Param(1), nest);
-        codegen.mark_call(call).try_as_basic_value().basic()
+        call.set_call_convention(PRESERVE_NONE);
+        call.try_as_basic_value().basic()
     }
 
     /// Arguments on the stack would stay on the task's: they travel in a block, and a shim on the system stack makes

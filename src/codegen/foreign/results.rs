@@ -23,18 +23,19 @@ const EXHAUSTED_CODE: i64 = 100;
 impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn result(&mut self, c: Option<Value<'ctx>>) -> Option<Value<'ctx>> {
         let binding = self.binding;
-        let failed = self.has_failed();
         match &binding.result {
             ResultPlan::Plain(success) => {
-                if self.is_library() {
-                    self.panic_when(failed, RuntimeFunction::PanicFfiFailure, &[]);
+                if self.is_plain {
+                    self.look();
+                } else if self.is_library() {
+                    self.panic_when(self.has_failed(), RuntimeFunction::PanicFfiFailure, &[]);
                 }
                 let ty = self.external.result?;
                 Some(self.success(success, ty, c))
             }
             ResultPlan::Fallible { rule, success, failure } => {
                 let Some(ty) = self.external.result else { crate::bug!("a fallible extern without result") };
-                Some(self.fallible(ty, *rule, success, failure, failed, c))
+                Some(self.fallible(ty, *rule, success, failure, c))
             }
         }
     }
@@ -60,7 +61,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
     }
 
     /// `coex_ffi_fail` was called.
-    fn has_failed(&self) -> IntValue<'ctx> {
+    pub(super) fn has_failed(&self) -> IntValue<'ctx> {
         let emit = &self.body.emit;
         let flag = emit.load(emit.types.i32, self.fiber_field(offset::FIBER_FFI_FAILED)).into_int_value();
         emit.is_not_zero(flag)
@@ -191,7 +192,6 @@ impl<'ctx> Foreign<'_, 'ctx> {
         rule: ErrorRule,
         success: &SuccessPlan,
         failure: &Failure,
-        failed: IntValue<'ctx>,
         c: Option<Value<'ctx>>,
     ) -> Value<'ctx> {
         let Type::Result(value_ty, _) = *self.body.codegen.program.types.get(ty) else {
@@ -199,7 +199,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         };
         let (said, unsaid) = (self.body.new_block(), self.body.new_block());
         let (bad, good, end) = (self.body.new_block(), self.body.new_block(), self.body.new_block());
-        self.body.emit.branch(failed, said, unsaid);
+        self.body.emit.branch(self.has_failed(), said, unsaid);
 
         // The C code said so itself.
         self.body.emit.at(said);

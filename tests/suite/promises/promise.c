@@ -17,6 +17,12 @@ static volatile int64_t sink;
 
 int64_t count(void) { return ++counter; }
 
+/* The same, but no leaf. */
+int64_t tally(void) {
+    __asm__ volatile("");
+    return ++counter;
+}
+
 /* ------------------------------------------------------------------ heap */
 
 /* Allocates and never frees. */
