@@ -23,8 +23,13 @@ mod deque;
 use deque::Deque;
 
 fn explore(body: impl Fn() + Sync + Send + 'static) {
+    explore_to(3, body);
+}
+
+/// `switches`: how often a thread may have to make room in the middle of its work.
+fn explore_to(switches: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(switches);
     builder.check(body);
 }
 
@@ -262,4 +267,130 @@ fn without_the_count_a_later_call_is_taken_for_the_first() {
     explore(|| {
         race(false);
     });
+}
+
+// ------------------------------------------------------------------------------------------ handing a fiber over
+
+const NONE: u64 = 0;
+const RETAKEN: u64 = 1;
+const HELD: u64 = 3;
+
+/// A thread in a long call, which may lose its worker and then its fiber.
+struct LongCall {
+    state: AtomicU32,
+    poll: AtomicU32,
+    claim: AtomicU64,
+    has_worker: AtomicU32,
+    fiber: UnsafeCell<u32>,
+}
+
+impl LongCall {
+    fn go_on(&self) {
+        // SAFETY: that nobody else has the fiber is what the model shows.
+        self.fiber.with_mut(|fiber| unsafe { *fiber += 1 });
+    }
+
+    /// `ffi::claim::hold`
+    fn hold(&self) -> Option<u64> {
+        let seen = self.claim.load(Ordering::Acquire);
+        if seen & KIND == ABANDONED {
+            return None;
+        }
+        self.poll.fetch_or(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.state.load(Ordering::SeqCst) != FOREIGN {
+            return None;
+        }
+        let held = seen | HELD;
+        self.claim.compare_exchange(seen, held, Ordering::AcqRel, Ordering::Relaxed).ok().map(|_| seen & KIND)
+    }
+
+    /// `ffi::claim::release`
+    fn release(&self, kind: u64) {
+        let held = self.claim.load(Ordering::Relaxed);
+        self.claim.store(held & !KIND | kind, Ordering::Release);
+    }
+
+    /// `sched::watcher::settle_call`: others wait for the worker, or nobody waits for the call any more.
+    fn settle(&self, is_over: bool) {
+        let Some(kind) = self.hold() else { return };
+        if !is_over && kind != NONE {
+            return self.release(kind);
+        }
+        if kind == NONE {
+            assert_eq!(self.has_worker.swap(0, Ordering::AcqRel), 1, "the worker of a call that is no call");
+        }
+        if is_over {
+            self.go_on();
+        }
+        self.release(if is_over { ABANDONED } else { RETAKEN });
+    }
+
+    /// `ffi::claim::finish`
+    fn finish(&self) -> u64 {
+        let mut seen = self.claim.load(Ordering::Acquire);
+        loop {
+            match seen & KIND {
+                ABANDONED => return ABANDONED,
+                HELD => {
+                    thread::yield_now();
+                    seen = self.claim.load(Ordering::Acquire);
+                }
+                kind => {
+                    let next = (seen & !KIND) + STEP;
+                    match self.claim.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                        Ok(_) => return kind,
+                        Err(now) => seen = now,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call returns while the watcher takes first its worker, then its fiber. `between`: the state of a thread that hands
+/// its fiber over.
+fn hand_over(between: u32) {
+    let call = Arc::new(LongCall {
+        state: AtomicU32::new(FOREIGN),
+        poll: AtomicU32::new(0),
+        claim: AtomicU64::new(NONE),
+        has_worker: AtomicU32::new(1),
+        fiber: UnsafeCell::new(0),
+    });
+    let watcher = {
+        let call = Arc::clone(&call);
+        thread::spawn(move || {
+            call.settle(false);
+            call.settle(true);
+        })
+    };
+    call.state.store(MANAGED, Ordering::Release);
+    fence(Ordering::SeqCst);
+    let kind = if call.poll.load(Ordering::SeqCst) == 0 { NONE } else { call.finish() };
+    match kind {
+        NONE => {
+            assert_eq!(call.has_worker.load(Ordering::Acquire), 1);
+            call.go_on();
+        }
+        RETAKEN => {
+            call.state.store(between, Ordering::Release);
+            call.go_on();
+        }
+        _ => {}
+    }
+    watcher.join().unwrap();
+    // SAFETY: both threads are through.
+    call.fiber.with(|fiber| assert_eq!(unsafe { *fiber }, 1));
+}
+
+#[test]
+fn a_fiber_that_is_handed_over_is_not_abandoned() {
+    explore_to(4, || hand_over(PARKED));
+}
+
+#[test]
+#[should_panic(expected = "")]
+fn a_call_that_seems_to_run_while_it_hands_over_is() {
+    explore_to(4, || hand_over(FOREIGN));
 }

@@ -18,7 +18,7 @@ const SHIMS: &str = "\
     drand48 lrand48 mrand48 erand48 nrand48 jrand48 srand48 seed48 lcong48 hcreate hdestroy hsearch \
     getenv secure_getenv setenv unsetenv putenv clearenv setlocale uselocale \
     signal sigaction pthread_sigmask sigprocmask fesetround fesetenv feupdateenv feholdexcept feenableexcept \
-    fedisableexcept chdir fchdir chroot umask setuid seteuid setreuid setresuid setgid setegid setregid setresgid \
+    fedisableexcept longjmp siglongjmp chdir fchdir chroot umask setuid seteuid setreuid setresuid setgid setegid setregid setresgid \
     setgroups setsid setpgid setrlimit setpriority sigaltstack setitimer timer_create alarm";
 
 /// The same for functions that open and close: the instance knows what is open.
@@ -36,6 +36,8 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("mkstemp64", "mkstemp"),
     ("setrlimit64", "setrlimit"),
     ("tmpfile64", "tmpfile"),
+    ("_longjmp", "longjmp"),
+    ("__longjmp_chk", "longjmp"),
     ("__open_2", "open"),
     ("__open64_2", "open64"),
 ];
@@ -68,7 +70,7 @@ const PURE: &str = "\
     expm1 fabs floor fma fmax fmin fmod frexp hypot ldexp log log10 log1p log2 logb lrint llrint lround \
     llround modf nan nearbyint nextafter pow remainder rint round scalbn scalbln sin sinh sqrt tan tanh tgamma \
     trunc acosf asinf atanf atan2f ceilf cosf expf fabsf floorf fmodf logf log2f powf roundf sinf sqrtf tanf \
-    truncf setjmp _setjmp __sigsetjmp longjmp _longjmp siglongjmp __longjmp_chk __memcpy_chk __memmove_chk \
+    truncf setjmp _setjmp __sigsetjmp __memcpy_chk __memmove_chk \
     __memset_chk __strcpy_chk __strncpy_chk __strcat_chk __strncat_chk __stpcpy_chk __errno_location rand_r \
     time clock gettimeofday clock_gettime difftime gmtime_r localtime_r mktime timegm strftime getpid \
     getpagesize sysconf ffs ffsl ffsll wcslen wmemcpy wmemset btowc wctob strcoll strxfrm";

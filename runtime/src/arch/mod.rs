@@ -9,7 +9,7 @@ mod x86_64;
 compile_error!("the Coex runtime supports x86-64 Linux only, so far");
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{TRUSTED_CLOCK, full_fence, installed_base, ticks};
+pub(crate) use x86_64::{TRUSTED_CLOCK, full_fence, installed_base, saved_stack_pointer, ticks};
 
 use crate::abi::{Fiber, Landing, ThreadSlots};
 

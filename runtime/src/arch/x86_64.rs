@@ -48,6 +48,26 @@ pub(crate) fn installed_base() -> *mut u8 {
     base
 }
 
+/// The stack pointer in a `jmp_buf` of glibc: the seventh word, which `setjmp` has mixed with the thread's guard (fs:0x30)
+/// and rotated.
+///
+/// # Safety
+/// `setjmp` has filled the buffer.
+pub(crate) unsafe fn saved_stack_pointer(buffer: *const usize) -> usize {
+    let mut word: usize;
+    // SAFETY: the caller's promise; the guard is a word of every thread.
+    unsafe {
+        word = *buffer.add(6);
+        core::arch::asm!(
+            "ror {word}, 17",
+            "xor {word}, qword ptr fs:[0x30]",
+            word = inout(reg) word,
+            options(nostack, readonly)
+        );
+    }
+    word
+}
+
 /// The name of the kernel's clock source that reads the same counter as [`ticks`].
 pub(crate) const TRUSTED_CLOCK: &str = "tsc";
 

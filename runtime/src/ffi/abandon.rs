@@ -267,6 +267,18 @@ unsafe fn remove(stuck: *mut Stuck) {
     }
 }
 
+/// Where the system stack of this thread was when its call began: C code is below.
+///
+/// # Safety
+/// This thread's slots, in a foreign call and in a section.
+pub(crate) unsafe fn system_stack(thread: *mut ThreadSlots) -> *mut u8 {
+    // SAFETY: the caller's promise; the watcher waits for the section before it gives the fiber away.
+    unsafe {
+        let fiber = threads::fiber_on(thread);
+        if fiber.is_null() { (*own(thread)).sys } else { (*fiber).sys }
+    }
+}
+
 /// The stack pointer with which a handler lets [`stopped`] begin: that of a function just called, above all that C has used.
 ///
 /// # Safety

@@ -25,6 +25,7 @@ pub mod hidden;
 #[cfg(test)]
 mod hidden_tests;
 pub(crate) mod instance;
+pub mod jumps;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub mod process;

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,6 +185,33 @@ static int overflow(int depth) {
     return overflow(depth + 1) + frame[0];
 }
 
+/* Beyond the end of a file. */
+static void bus_error(void) {
+    FILE *file = tmpfile();
+    volatile char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+    memory[0] = 1;
+}
+
+static jmp_buf gone;
+static int mark(int depth) {
+    volatile char frame[512];
+    frame[0] = (char)depth;
+    return depth ? mark(depth - 1) + frame[0] : setjmp(gone);
+}
+
+/* To a function that has returned. */
+static void jump_out(void) {
+    mark(10);
+    longjmp(gone, 1);
+}
+
+/* To one that has not. */
+int64_t jump_back(int64_t number) {
+    jmp_buf here;
+    if (setjmp(here)) return number;
+    longjmp(here, 1);
+}
+
 int64_t crash(int64_t kind) {
     volatile int zero = 0;
     switch (kind) {
@@ -195,6 +224,8 @@ int64_t crash(int64_t kind) {
     case 6: sink = overflow(0); break;
     case 7: raise(SIGSEGV); break;
     case 8: ((void (*)(void))(uintptr_t)16)(); break;
+    case 9: bus_error(); break;
+    case 10: jump_out(); break;
     }
     return counter++;
 }
