@@ -1,7 +1,8 @@
 # make demo    build the compiler, build and run a program that uses a library with C sources
 # make test    all tests
 # make bench   measure against the tools one would otherwise use
-# make soak    the runtime under sanitizers, then libraries and a mixed load of tasks for MINUTES=60, under stress
+# make soak    the runtime under sanitizers, then for MINUTES=60 what is promised of C code in full size, libraries and
+#              a mixed load of tasks under stress
 #
 # Everything else goes through cargo. What is missing on the machine is installed through apt first.
 

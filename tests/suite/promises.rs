@@ -186,7 +186,7 @@ fn a_thread_in_c_does_not_hold_up_collections() {
 #[test]
 fn coming_back_from_c_waits_for_a_collection() {
     let sandbox = built("litmus");
-    let seconds = sized(2, 600).to_string();
+    let seconds = sized(2, 300).to_string();
     for stress in ["0", "3"] {
         let run = ran(program(&sandbox).arg(&seconds).env("COEX_GC_STRESS", stress).env("COEX_GC_VERIFY", "1"));
         let lines = lines(run);
