@@ -39,6 +39,7 @@ test-upstream:
 	COEXC=target/debug/coexc COEX=target/debug/coex lib-examples/run-tests --upstream
 
 bench: release
+	@.ci/install-tools bench
 	@benches/run
 
 soak: release
