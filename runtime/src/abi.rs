@@ -83,6 +83,15 @@ pub mod type_id {
     pub const MAP: u32 = 5;
     /// Raw bytes: `Elements` of size 1 without references.
     pub const BYTES: u32 = 6;
+    /// `Elements` of [`JsonValue`](super::JsonValue)s.
+    pub const JSON_ELEMENTS: u32 = 7;
+    pub const JSON_OBJECT: u32 = 8;
+    /// `Elements` of [`JsonEntry`](super::JsonEntry)s.
+    pub const JSON_ENTRIES: u32 = 9;
+    /// Static marks, never in the heap.
+    pub const JSON_BOOL: u32 = 10;
+    pub const JSON_INT: u32 = 11;
+    pub const JSON_FLOAT: u32 = 12;
     pub const FIRST_PROGRAM: u32 = 16;
 }
 
@@ -168,6 +177,45 @@ pub struct MapNode {
     pub child_bitmap: u32,
 }
 
+/// The slot of a json value. The type of the object that `part` refers to says what it is:
+///
+/// ```text
+///   null             part is null, word 0
+///   bool, int, float part is the static mark of the kind; word is 0 or 1, the int, the bits of the float
+///   string           part is a StringObject; word is 0 for all of it, else VIEW | first byte << 28 | bytes
+///   array            part is an ArrayObject of such slots, as of an Array<json>; word 0
+///   object           part is a JsonObject; word 0
+/// ```
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct JsonValue {
+    pub word: u64,
+    pub part: *mut u8,
+}
+
+pub const JSON_VIEW: u64 = 1 << 63;
+pub const JSON_VIEW_LEN_BITS: u32 = 28;
+
+/// Members in order. `entries` may have room, and `len` counts those of this value: the owner word of `entries` says how
+/// many are taken.
+#[repr(C)]
+pub struct JsonObject {
+    pub header: u64,
+    pub owner: u64,
+    pub len: i64,
+    /// Null only when `len` is 0.
+    pub entries: *mut Elements,
+    /// Bytes: a hash table of the numbers of the entries, each plus one, as `u32`; null for small objects.
+    pub index: *mut Elements,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct JsonEntry {
+    pub key: *mut StringObject,
+    pub value: JsonValue,
+}
+
 /// Function value: code pointer, then the captures.
 /// The code's parameters: fiber (swiftself), the closure itself, then the arguments.
 #[repr(C)]
@@ -185,6 +233,7 @@ pub struct ClosureObject {
 //   string, list, array, map, set, function, boxed aggregate      8 bytes, a reference
 //   tuple, record of at most INLINE_BYTES    fields in order at natural alignment
 //   larger or recursive tuple, record        reference to an object: header, then the same layout from offset 8
+//   json                           16 bytes, a scalar word and a reference: [`JsonValue`]
 //   enum, Result of at most INLINE_BYTES     word 0: tag (case index); then the reference words; then the scalar words
 //   larger or recursive enum                 reference to an object: header, then the same layout from offset 8
 //   T? where T is a reference      the reference, null for nil
@@ -264,7 +313,7 @@ pub struct FieldDesc {
     pub desc: *const TypeDesc,
     /// From the start of the inline value; of a boxed aggregate from offset 8 of its object.
     pub offset: u32,
-    /// 1 (enum payloads only): the word at `offset` refers to an object with the field's slot at offset 8.
+    /// Not 0 (enum payloads only): the word at `offset` refers to an object of this type with the field's slot at offset 8.
     pub boxed: u32,
 }
 

@@ -351,6 +351,40 @@ runtime_functions! {
     /// Byte position in, code point out, position advanced through the pointer (an i64); -1 at the end.
     StringNext "coex_string_next" (Ref, Pointer) -> Int;
 
+    // ------------------------------------------------------------------ json
+    /// The value as json.
+    JsonFrom "coex_json_from" (Fiber, Value, Type, Site) -> Value;
+    /// Panics when it does not fit.
+    JsonTo "coex_json_to" (Fiber, Value, ResultType, Site) -> Value;
+    /// The result is an optional.
+    JsonToOptional "coex_json_to_optional" (Fiber, Value, ResultType, Site) -> Value;
+    JsonToString "coex_json_to_string" (Fiber, Value) -> Ref;
+    /// The result is a `Result<json, string>`.
+    JsonParse "coex_json_parse" (Fiber, Ref, ResultType) -> Value;
+    JsonText "coex_json_text" (Fiber, Value) -> Ref;
+    JsonPretty "coex_json_pretty" (Fiber, Value, Int) -> Ref;
+    /// Of an array of `(string, json)`.
+    JsonFromMembers "coex_json_from_members" (Fiber, Ref) -> Value;
+    JsonEmpty "coex_json_empty" () -> Value;
+    JsonGet "coex_json_get" (Value, Ref) -> Value;
+    JsonAt "coex_json_at" (Value, Int) -> Value;
+    /// By a key that is json.
+    JsonLookup "coex_json_lookup" (Value, Value) -> Value;
+    /// 0 null, 1 bool, 2 int, 3 float, 4 string, 5 array, 6 object.
+    JsonKind "coex_json_kind" (Value) -> Int;
+    JsonLen "coex_json_len" (Value) -> Int;
+    JsonHas "coex_json_has" (Value, Ref) -> Bool;
+    JsonKeys "coex_json_keys" (Fiber, Value, ResultType) -> Ref;
+    JsonValues "coex_json_values" (Fiber, Value, ResultType) -> Ref;
+    JsonEntries "coex_json_entries" (Fiber, Value, ResultType) -> Ref;
+    /// What a loop walks over, as an `Array<json>`.
+    JsonItems "coex_json_items" (Fiber, Value) -> Ref;
+    JsonSet "coex_json_set" (Fiber, Value, Ref, Value, Site) -> Value;
+    JsonSetAt "coex_json_set_at" (Fiber, Value, Int, Value, Site) -> Value;
+    JsonAppend "coex_json_append" (Fiber, Value, Value, Site) -> Value;
+    JsonRemove "coex_json_remove" (Fiber, Value, Ref, Site) -> Value;
+    JsonRemoveAt "coex_json_remove_at" (Fiber, Value, Int, Site) -> Value;
+
     // ------------------------------------------------------------------ numbers: number
     /// Panics `negative exponent`.
     IntPow "coex_int_pow" (Fiber, Int, Int, Site) -> Int;

@@ -5,7 +5,7 @@
 //!
 //! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `panic`, `signals`, `ffi` (libraries' instances),
 //! `arch` (assembly), `sched` and `task` (what runs side by side). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
-//! `string`, `list`, `array`, `map`, `set`, `number`, `posix`, `atomic`. A failure of the runtime itself aborts; nothing unwinds.
+//! `string`, `list`, `array`, `map`, `set`, `json`, `number`, `posix`, `atomic`. A failure of the runtime itself aborts; nothing unwinds.
 
 #![allow(clippy::missing_safety_doc, reason = "the contracts stand in the heads of the modules")]
 
@@ -19,6 +19,7 @@ pub mod exports;
 pub mod ffi;
 pub mod gc;
 pub mod io;
+pub mod json;
 pub mod list;
 pub mod map;
 pub mod number;

@@ -242,6 +242,18 @@ pub unsafe fn write_ok(desc: *const TypeDesc, payload: u64, out: *mut u8) {
     write_case(desc, 0, out).cast::<u64>().write_unaligned(payload);
 }
 
+/// `Ok` with the payload in a slot.
+pub unsafe fn write_ok_value(fiber: *mut Fiber, desc: *const TypeDesc, payload: *const u8, out: *mut u8) {
+    let field = (*(*desc).cases).fields;
+    let size = (*(*field).desc).size as usize;
+    if (*field).boxed == 0 {
+        return copy(size, payload, write_case(desc, 0, out));
+    }
+    let object = allocate(fiber, BOX_OFFSET + size, header((*field).boxed, 0));
+    copy(size, payload, object.add(BOX_OFFSET));
+    write_reference(write_case(desc, 0, out), object);
+}
+
 /// `Err` with a text.
 pub unsafe fn write_err(fiber: *mut Fiber, desc: *const TypeDesc, text: &str, out: *mut u8) {
     let text = crate::string::from_bytes(fiber, text.as_bytes());

@@ -49,6 +49,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) shared_checks: Vec<(TypeId, Span)>,
     /// Variables of cycles, for E0607 likewise.
     pub(crate) cycle_checks: Vec<(TypeId, crate::ast::Ident)>,
+    /// Values that become json, for E0901 likewise.
+    pub(crate) json_checks: Vec<(TypeId, Span)>,
     /// Type arguments of user types, for E0810 once they are known.
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.

@@ -37,6 +37,16 @@ impl<'a> Body<'_, 'a> {
         if from == to {
             return value;
         }
+        if source == Type::Json {
+            let kept = value.ty;
+            return match self.from_json(value, to, span) {
+                Some(cast) => cast,
+                None => self.no_cast(&Expr { kind: ExprKind::Zero, ty: kept, span }, to, span),
+            };
+        }
+        if wanted == Type::Json {
+            return self.convert(value, to, span);
+        }
         if let Type::Optional(inner) = wanted {
             return self.cast_optional(value, from, inner, to, span);
         }

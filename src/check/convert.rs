@@ -39,6 +39,11 @@ impl<'a> Body<'_, 'a> {
             self.report(diagnostic);
             return;
         }
+        if let (Type::Json, Some(ty)) = (self.shape(target).clone(), value.ty) {
+            self.no_json(ty, span);
+            self.silence(ty);
+            return;
+        }
         let (expected, found) = match value.ty {
             Some(_) if matches!(value.kind, ExprKind::Nil) => (self.type_name(target), "nil".to_owned()),
             Some(ty) => self.type_names(target, ty),
@@ -86,6 +91,8 @@ impl<'a> Body<'_, 'a> {
             }
             (Type::Variable(_), _) | (_, Type::Variable(_)) => self.same(value, to),
             (Type::Optional(_), Type::Optional(_)) => self.same(value, to),
+            (Type::Param(_), Type::Json) if self.generic => Ok(value),
+            (_, Type::Json) => self.to_json(value),
             (Type::Optional(_), Type::Handle(_)) if matches!(value.kind, ExprKind::Nil) => {
                 Ok(make(ExprKind::Nil, to, span))
             }

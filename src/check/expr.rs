@@ -65,10 +65,7 @@ impl<'a> Body<'_, 'a> {
             Ast::List(items) => self.list(items, span, expected),
             Ast::Set(items) => self.set(items, span, expected),
             Ast::Map(entries) => self.map(entries, span, expected),
-            Ast::Json(entries) => {
-                entries.iter().for_each(|(_, value)| drop(self.expr(value, None)));
-                self.unsupported(span, "json")
-            }
+            Ast::Json(entries) => self.json_object(entries, span),
             Ast::EmptyBraces => self.empty_braces(span, expected),
             Ast::ListComprehension { element, clauses } => self.list_comprehension(element, clauses, span, expected),
             Ast::SetComprehension { element, clauses } => self.set_comprehension(element, clauses, span, expected),
@@ -105,10 +102,7 @@ impl<'a> Body<'_, 'a> {
             Ast::Cast { operand, ty } => self.cast(operand, ty, span),
             Ast::PrimitiveCall { ty, arg } if is_atomic(ty) => self.new_cell(ty, arg, span),
             Ast::PrimitiveCall { ty, arg } => self.cast(arg, ty, span),
-            Ast::JsonCall { args, .. } => {
-                args.iter().for_each(|arg| drop(self.expr(&arg.value, None)));
-                self.unsupported(span, "json")
-            }
+            Ast::JsonCall { name, args } => self.json_static(*name, args, span, expected),
             Ast::Lambda(lambda) => self.lambda(lambda, span),
             Ast::LlvmIr(_) => {
                 if self.in_formula() {

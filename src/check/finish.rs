@@ -25,6 +25,7 @@ impl Body<'_, '_> {
         self.finish_send_checks();
         self.finish_shared_checks();
         self.finish_cycle_checks();
+        self.finish_json_checks();
         for (decl, args, span) in std::mem::take(&mut self.bound_checks) {
             let args: Vec<TypeId> = args.into_iter().map(|arg| self.resolve(arg)).collect();
             if args.iter().all(|arg| self.c.is_concrete(*arg)) {

@@ -150,6 +150,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         send_checks: Vec::new(),
         shared_checks: Vec::new(),
         cycle_checks: Vec::new(),
+        json_checks: Vec::new(),
         bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
     }

@@ -31,6 +31,7 @@ impl<'a> Body<'_, 'a> {
             _ => types::INT,
         };
         let index = match indices {
+            [index] if matches!(self.shape(ty), Type::Json) => (self.consumed(index, None), index.span),
             [index] => {
                 let value = self.consumed(index, Some(key));
                 (value, index.span)
@@ -52,6 +53,7 @@ impl<'a> Body<'_, 'a> {
             Type::Array(element) => (RuntimeFunction::ArrayGet, types::INT, element),
             Type::String => (RuntimeFunction::StringGet, types::INT, types::INT),
             Type::Map(key, value) => (RuntimeFunction::MapIndex, key, value),
+            Type::Json => return self.json_element(base, (index, at), span),
             Type::Variable(_) => return self.still_open(&base, base.span),
             _ => return self.not_indexable(ty, base.span, span),
         };

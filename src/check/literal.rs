@@ -50,6 +50,9 @@ impl<'a> Body<'_, 'a> {
 
     pub(crate) fn list(&mut self, items: &'a [ast::Expr], span: Span, expected: Option<TypeId>) -> Expr {
         let expected = self.expected_shape(expected);
+        if matches!(expected, Some(Type::Json)) {
+            return self.json_array(items, span);
+        }
         let element = match expected {
             Some(Type::List(element) | Type::Array(element) | Type::Set(element)) => Some(element),
             _ => None,
@@ -130,6 +133,11 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(crate) fn map(&mut self, entries: &'a [(ast::Expr, ast::Expr)], span: Span, expected: Option<TypeId>) -> Expr {
+        if self.expects_json(expected)
+            && let Some(object) = self.quoted_object(entries, span)
+        {
+            return object;
+        }
         let wanted = match self.expected_shape(expected) {
             Some(Type::Map(key, value)) if !self.is_open(key) && !self.is_open(value) => Some((key, value)),
             _ => None,
@@ -167,7 +175,7 @@ impl<'a> Body<'_, 'a> {
                 make(ExprKind::MapLiteral(Vec::new()), ty, span)
             }
             Some(Type::Unknown) => unknown(span),
-            _ => self.unsupported(span, "json"),
+            _ => self.json_empty(span),
         }
     }
 }

@@ -6,9 +6,9 @@
 use super::body::{Body, make};
 use crate::ast::{self, Binder, ExprKind as Ast};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{self, Expr, ExprKind, Iteration, LocalId, Stmt, StmtKind};
+use crate::ir::{self, Expr, ExprKind, Iteration, LocalId, RuntimeFunction, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
-use crate::types::{self, Type, TypeId};
+use crate::types::{self, TupleItem, Type, TypeId};
 
 /// An iterable, elaborated; the locals of its items wait for a binder.
 pub(crate) enum Walk {
@@ -64,6 +64,7 @@ impl<'a> Body<'_, 'a> {
                 Binder::Nested(parts, _) if parts.len() == 2 => Walk::Entries { map: value, key, value: entry },
                 _ => Walk::Items { value, item: key },
             },
+            Type::Json => self.json_walk(value, binder),
             Type::Channel(item) => {
                 self.effect_in_formula("a channel", iterable.span);
                 Walk::Channel { channel: value, item }
@@ -160,6 +161,24 @@ impl<'a> Body<'_, 'a> {
         self.end_loop();
         self.leave_block(mark);
         out.push(Stmt { kind: StmtKind::For { iteration, body }, span });
+    }
+
+    /// Elements of an array, keys of an object; two names take keys and values.
+    fn json_walk(&mut self, value: Expr, binder: &Binder) -> Walk {
+        let span = value.span;
+        let runtime = |function, ty| make(ExprKind::Runtime { function, args: vec![value] }, ty, span);
+        match binder {
+            Binder::Nested(parts, _) if parts.len() == 2 => {
+                let items = [types::STRING, types::JSON].map(|ty| TupleItem { name: None, ty });
+                let item = self.c.types.intern(Type::Tuple(items.into()));
+                let list = self.c.types.list(item);
+                Walk::Items { value: runtime(RuntimeFunction::JsonEntries, list), item }
+            }
+            _ => {
+                let array = self.c.types.array(types::JSON);
+                Walk::Items { value: runtime(RuntimeFunction::JsonItems, array), item: types::JSON }
+            }
+        }
     }
 
     fn items(&mut self, value: Expr, local: LocalId) -> Iteration {

@@ -51,6 +51,7 @@ impl<'a> Body<'_, 'a> {
                 }
                 None => self.no_field(ty, name),
             },
+            Type::Json => self.json_member(base, name, span),
             Type::Result(..) => match builtins::result_field(name.name.as_str()) {
                 Some(method) => {
                     let written = Written { args: &[], type_args: &[], name_span: name.span, span, expected: None };

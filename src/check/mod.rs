@@ -28,6 +28,7 @@ mod hints;
 mod imports;
 mod index;
 mod instances;
+mod json;
 mod lambda;
 mod literal;
 mod loops;

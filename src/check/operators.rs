@@ -259,6 +259,11 @@ impl<'a> Body<'_, 'a> {
             self.unify_nil(&right, &left);
             return presence(right);
         }
+        if (nil(&right) && l == Type::Json) || (nil(&left) && r == Type::Json) {
+            let left = Box::new(self.convert(left, types::JSON, op_span));
+            let right = Box::new(self.convert(right, types::JSON, op_span));
+            return make(ExprKind::Equal { left, right, negate }, types::BOOL, span);
+        }
         if self.silent(&[&l, &r], span).is_some() {
             self.silence_beside(&l, &right);
             self.silence_beside(&r, &left);

@@ -4,6 +4,7 @@
 //! Deliberately not here: reading places (`members`, `index`).
 
 use super::body::{Body, assign, copy, make, unknown};
+use super::json::{KeyKind, json_call};
 use crate::ast::{self, BinaryOp, ExprKind as Ast, Ident, RightSide};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, Expr, ExprKind, LocalId, RuntimeFunction};
@@ -34,6 +35,8 @@ enum Access {
     Element(RuntimeFunction, Expr, TypeId),
     /// List, Array, string.
     Range(RuntimeFunction, Expr, Expr),
+    /// Member or element of json.
+    Json(KeyKind, Expr),
     /// `set` or `setrange` of a user type.
     Protocol(DeclId, &'static str, Vec<(Expr, Span)>),
 }
@@ -222,6 +225,10 @@ impl<'a> Body<'_, 'a> {
             return None;
         }
         let (access, span) = match step {
+            Step::Field(name) if shape == Type::Json => {
+                let key = make(ExprKind::Str(name.name.to_string()), types::STRING, name.span);
+                (Access::Json(KeyKind::Name, key), name.span)
+            }
             Step::Field(name) => {
                 let read = self.field(readable(&base), *name, name.span);
                 let ExprKind::Field { index, .. } = read.kind else {
@@ -279,6 +286,14 @@ impl<'a> Body<'_, 'a> {
                 return None;
             }
             return Some((Access::Protocol(decl, "set", args), at));
+        }
+        if let (Type::Json, [index]) = (shape, indices) {
+            let index_value = self.consumed(index, None);
+            let (kind, mut key) = self.json_key(index_value, at);
+            if again || kind == KeyKind::Json {
+                key = self.to_temp(key, out);
+            }
+            return Some((Access::Json(kind, key), at));
         }
         let (function, key, element) = match *shape {
             Type::List(element) => (RuntimeFunction::ListSet, types::INT, element),
@@ -351,6 +366,7 @@ impl<'a> Body<'_, 'a> {
         let last = levels.last()?;
         match &last.access {
             Access::Field(_, ty) | Access::Element(_, _, ty) => Some(*ty),
+            Access::Json(..) => Some(types::JSON),
             Access::Range(..) => last.base.ty,
             Access::Protocol(..) => None,
         }
@@ -362,6 +378,7 @@ impl<'a> Body<'_, 'a> {
         match &level.access {
             Access::Field(index, ty) => make(ExprKind::Field { base: Box::new(base), index: *index }, *ty, span),
             Access::Element(_, key, _) => self.element(base, (copy(key), span), span),
+            Access::Json(_, key) => self.json_element(base, (copy_key(key), span), span),
             Access::Range(function, start, end) => {
                 let function = match function {
                     RuntimeFunction::ListSetSlice => RuntimeFunction::ListSlice,
@@ -406,6 +423,22 @@ impl<'a> Body<'_, 'a> {
             Access::Element(function, key, _) => {
                 make(ExprKind::Runtime { function, args: vec![base, key, value] }, ty, span)
             }
+            Access::Json(kind, key) => {
+                let (function, key) = match kind {
+                    KeyKind::Name => (RuntimeFunction::JsonSet, key),
+                    KeyKind::Index => (RuntimeFunction::JsonSetAt, key),
+                    // A json key names a member.
+                    KeyKind::Json => {
+                        let text = make(
+                            ExprKind::Runtime { function: RuntimeFunction::JsonToString, args: vec![key] },
+                            types::STRING,
+                            span,
+                        );
+                        (RuntimeFunction::JsonSet, text)
+                    }
+                };
+                json_call(function, vec![base, key, value], op_span)
+            }
             Access::Range(function, start, end) => {
                 make(ExprKind::Runtime { function, args: vec![base, start, end, value] }, ty, span)
             }
@@ -431,6 +464,14 @@ impl<'a> Body<'_, 'a> {
             Some(optional) => make(ExprKind::Some(Box::new(changed)), optional, span),
             None => changed,
         })
+    }
+}
+
+/// A key that is written in the program or stored in a temporary.
+fn copy_key(key: &Expr) -> Expr {
+    match &key.kind {
+        ExprKind::Str(text) => Expr { kind: ExprKind::Str(text.clone()), ..*key },
+        _ => copy(key),
     }
 }
 

@@ -29,7 +29,7 @@ impl Checker<'_> {
             TypeExprKind::String => types::STRING,
             TypeExprKind::Byte => types::BYTE,
             TypeExprKind::Char => types::CHAR,
-            TypeExprKind::Json => self.unsupported_type(ty, "json"),
+            TypeExprKind::Json => types::JSON,
             TypeExprKind::AtomicInt => self.types.intern(Type::Atomic(AtomicKind::Int)),
             TypeExprKind::AtomicFloat => self.types.intern(Type::Atomic(AtomicKind::Float)),
             TypeExprKind::AtomicBool => self.types.intern(Type::Atomic(AtomicKind::Bool)),
@@ -59,11 +59,6 @@ impl Checker<'_> {
             }
             TypeExprKind::Named { module: None, name, args } => self.lower_named_type(ty, *name, args, scope, env),
         }
-    }
-
-    fn unsupported_type(&mut self, ty: &TypeExpr, what: &str) -> TypeId {
-        self.unsupported(ty.span, what);
-        types::UNKNOWN
     }
 
     fn lower_member_type(

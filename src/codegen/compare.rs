@@ -83,7 +83,7 @@ impl<'ctx> Body<'_, 'ctx> {
             Form::Words(words) => words.references == 0 && words.scalars == 0,
             // The value part of nil is zero, so equal flags and equal values say it all.
             Form::Optional { inner, presence: Presence::Flag } => self.is_inline_comparable(*inner),
-            Form::Optional { .. } | Form::Reference => false,
+            Form::Optional { .. } | Form::Reference | Form::Json => false,
         }
     }
 

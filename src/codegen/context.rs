@@ -150,6 +150,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             Form::Bool | Form::Byte => types.i8.into(),
             Form::Char => types.i32.into(),
             Form::Reference | Form::Optional { presence: Presence::Null, .. } => types.ptr.into(),
+            Form::Json => self.context.struct_type(&[types.i64.into(), types.ptr.into()], false).into(),
             Form::Fields(places) => {
                 let members: Vec<_> = places.iter().map(|place| self.slot_type(place.ty)).collect();
                 self.context.struct_type(&members, false).into()

@@ -139,7 +139,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
     fn describe_fields(&self, ty: TypeId) -> Vec<Value<'ctx>> {
         let Form::Fields(places) = &self.layout(ty).form else { return Vec::new() };
         let describe = |(index, place): (usize, &FieldPlace)| {
-            self.describe_field(&self.field_name(ty, index), place.ty, place.offset, false)
+            self.describe_field(&self.field_name(ty, index), place.ty, place.offset, type_id::NONE)
         };
         places.iter().enumerate().map(describe).collect()
     }
@@ -153,12 +153,12 @@ impl<'ctx> Codegen<'_, 'ctx> {
         }
     }
 
-    fn describe_field(&self, name: &str, ty: TypeId, offset: u32, boxed: bool) -> Value<'ctx> {
+    fn describe_field(&self, name: &str, ty: TypeId, offset: u32, boxed: u32) -> Value<'ctx> {
         let members = [
             self.text_constant(name).into(),
             self.descriptor(ty).into(),
             self.types.word32(offset).into(),
-            self.types.word32(boxed.into()).into(),
+            self.types.word32(boxed).into(),
         ];
         self.context.const_struct(&members, false).into()
     }
@@ -174,7 +174,10 @@ impl<'ctx> Codegen<'_, 'ctx> {
         let fields: Vec<_> = places
             .iter()
             .zip(&names.fields)
-            .map(|(place, name)| self.describe_field(name, place.ty, place.word * 8, place.boxed))
+            .map(|(place, name)| {
+                let boxed = if place.boxed { self.row(RowKey::Box(place.ty)) } else { type_id::NONE };
+                self.describe_field(name, place.ty, place.word * 8, boxed)
+            })
             .collect();
         let members = [
             self.text_constant(&names.case).into(),

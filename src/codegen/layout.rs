@@ -6,8 +6,9 @@
 use crate::bug;
 use crate::ir::{Definition, Program};
 use crate::types::{Type, TypeId};
-use coex_runtime::abi::INLINE_BYTES;
+use coex_runtime::abi::{INLINE_BYTES, JsonValue};
 use std::cell::{OnceCell, RefCell};
+use std::mem::{offset_of, size_of};
 
 /// Size, alignment and reference offsets of a piece of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) enum Form {
     Char,
     /// string, collections, functions: always a reference.
     Reference,
+    /// A scalar word and a reference: `abi::JsonValue`.
+    Json,
     /// Tuple and record.
     Fields(Vec<FieldPlace>),
     Words(EnumWords),
@@ -172,10 +175,14 @@ impl Layouts {
             | Type::Map(..)
             | Type::Set(_)
             | Type::Function { .. }
-            | Type::Json
             | Type::Channel(_)
             | Type::Atomic(_)
             | Type::AtomicRef(_) => Layout::reference(Form::Reference),
+            Type::Json => {
+                let pointers = vec![offset_of!(JsonValue, part) as u32];
+                let slot = Extent { size: size_of::<JsonValue>() as u32, align: 8, pointers };
+                Layout::members(slot, false, Form::Json)
+            }
             Type::Optional(inner) => self.optional(program, *inner),
             Type::Tuple(items) => {
                 let items: Vec<TypeId> = items.iter().map(|item| item.ty).collect();

@@ -128,7 +128,8 @@ impl<'ctx> Codegen<'_, 'ctx> {
             Type::Optional(_) | Type::Int | Type::Float | Type::Bool | Type::Byte | Type::Char => {
                 zero(self.value_type(ty))
             }
-            Type::Handle(_) | Type::Posix => zero(self.value_type(ty)),
+            // json null is zero.
+            Type::Handle(_) | Type::Posix | Type::Json => zero(self.value_type(ty)),
             Type::Tuple(_) | Type::User { .. } => self.zero_members(ty, layout),
             _ => bug!("{} has no zero value", self.type_name(ty)),
         }

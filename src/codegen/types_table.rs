@@ -9,8 +9,8 @@ use crate::bug;
 use crate::ir::FuncId;
 use crate::types::{Type, TypeId};
 use coex_runtime::abi::{
-    ArrayObject, AtomicObject, ChannelObject, ListObject, MapObject, Shape, StringObject, map_entry_size,
-    map_value_offset, type_id,
+    ArrayObject, AtomicObject, ChannelObject, JsonEntry, JsonObject, JsonValue, ListObject, MapObject, Shape,
+    StringObject, map_entry_size, map_value_offset, type_id,
 };
 use inkwell::types::StructType;
 use inkwell::values::{BasicValue, PointerValue};
@@ -175,6 +175,22 @@ fn builtin_row(id: u32) -> Row {
         }
         type_id::MAP => Row::fixed(size_of::<MapObject>() as u32, vec![offset_of!(MapObject, root) as u32], "Map"),
         type_id::BYTES => Row::elements(1, Vec::new(), "bytes"),
+        type_id::JSON_ELEMENTS => {
+            Row::elements(size_of::<JsonValue>() as u32, vec![offset_of!(JsonValue, part) as u32], "[json]")
+        }
+        type_id::JSON_OBJECT => Row::fixed(
+            size_of::<JsonObject>() as u32,
+            vec![offset_of!(JsonObject, entries) as u32, offset_of!(JsonObject, index) as u32],
+            "json object",
+        ),
+        type_id::JSON_ENTRIES => Row::elements(
+            size_of::<JsonEntry>() as u32,
+            vec![
+                offset_of!(JsonEntry, key) as u32,
+                (offset_of!(JsonEntry, value) + offset_of!(JsonValue, part)) as u32,
+            ],
+            "json members",
+        ),
         _ => Row::fixed(coex_runtime::abi::MIN_OBJECT_BYTES as u32, Vec::new(), "unused"),
     }
 }

@@ -83,5 +83,6 @@ fn converts(function: RuntimeFunction) -> bool {
             | RuntimeFunction::ArrayToSet
             | RuntimeFunction::SetToList
             | RuntimeFunction::SetToArray
+            | RuntimeFunction::JsonFrom
     )
 }

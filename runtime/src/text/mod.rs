@@ -6,7 +6,7 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
 use crate::abi::{
-    ArrayObject, Fiber, FieldDesc, Kind, ListObject, MapIter, MapObject, Site, StringObject, Text, TypeDesc,
+    ArrayObject, Fiber, FieldDesc, JsonValue, Kind, ListObject, MapIter, MapObject, Site, StringObject, Text, TypeDesc,
 };
 use crate::list;
 use crate::map::iter;
@@ -87,8 +87,9 @@ unsafe fn simple(buffer: &mut Vec<u8>, slot: *const u8, desc: *const TypeDesc, s
         Kind::Float => write_float(buffer, slot.cast::<f64>().read_unaligned(), style),
         Kind::Bool => buffer.extend_from_slice(if *slot != 0 { b"true" } else { b"false" }),
         Kind::String => buffer.extend_from_slice(crate::string::bytes(reference(slot).cast::<StringObject>())),
-        Kind::Function | Kind::Handle | Kind::Posix | Kind::Json | Kind::Channel | Kind::Atomic | Kind::Matrix => {
-            // Checked programs cannot print these (E1301); json and matrices have functions of their own.
+        Kind::Json => crate::json::write::write_plain(buffer, JsonValue::read(slot)),
+        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic | Kind::Matrix => {
+            // Checked programs cannot print these (E1301); matrices have functions of their own.
             buffer.push(b'<');
             buffer.extend_from_slice(bytes_of((*desc).name));
             buffer.push(b'>');

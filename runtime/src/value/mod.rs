@@ -12,7 +12,7 @@ pub mod hash;
 pub use canonical::{SlotBuffer, canonical_key};
 pub use hash::hash;
 
-use crate::abi::{ArrayObject, FieldDesc, Kind, ListObject, MapNode, MapObject, TypeDesc};
+use crate::abi::{ArrayObject, FieldDesc, JsonValue, Kind, ListObject, MapNode, MapObject, TypeDesc};
 use crate::list;
 use crate::map::layout::{Layout, child, child_count, entry, entry_count};
 use crate::slot::{argument, optional_value, reference};
@@ -114,8 +114,11 @@ unsafe fn simple(left: *const u8, right: *const u8, desc: *const TypeDesc, relat
         }
         Kind::Bool | Kind::Byte => order::<u8>(left, right),
         Kind::Char => order::<u32>(left, right),
-        // By identity. Json and matrices have their own functions.
-        Kind::Function | Kind::Handle | Kind::Posix | Kind::Json | Kind::Channel | Kind::Atomic | Kind::Matrix => {
+        // Neither a key nor ordered.
+        Kind::Json if crate::json::equal::equal(JsonValue::read(left), JsonValue::read(right)) => Ordering::Equal,
+        Kind::Json => Ordering::Less,
+        // By identity. Matrices have their own functions.
+        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic | Kind::Matrix => {
             order::<u64>(left, right)
         }
         _ => return None,

@@ -9,6 +9,7 @@ mod atomic;
 pub mod build;
 mod channel;
 mod functions;
+mod json;
 mod list;
 mod map;
 mod number;
@@ -119,6 +120,7 @@ fn rows(table: &TypeTable, receiver: TypeId) -> &'static [Method] {
         Type::Bool => number::BOOL,
         Type::Optional(_) => option::OPTIONAL,
         Type::Result(..) => option::RESULT,
+        Type::Json => json::METHODS,
         Type::Posix => statics::POSIX,
         Type::Channel(_) => channel::METHODS,
         Type::Atomic(AtomicKind::Int) => atomic::INT,
@@ -209,6 +211,7 @@ mod tests {
             Type::Bool,
             Type::Optional(types::INT),
             Type::Result(types::INT, types::STRING),
+            Type::Json,
             Type::Posix,
             Type::Channel(types::INT),
             Type::Atomic(AtomicKind::Int),

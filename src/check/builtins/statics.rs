@@ -37,10 +37,11 @@ pub(super) const POSIX: &[Method] = &[
     plain("close", &[], "Result<bool, string>", RuntimeFunction::PosixClose).effect(),
 ];
 
-/// `owner.name(…)` for a built-in owner: `String`, `posix`, `time`.
+/// `owner.name(…)` for a built-in owner: `String`, `json`, `posix`, `time`.
 pub fn static_member(owner: &str, name: &str) -> Option<&'static Method> {
     let rows = match owner {
         "String" | "string" => STRING,
+        "json" => super::json::STATIC,
         "posix" => POSIX_STATIC,
         "time" => TIME,
         _ => return None,

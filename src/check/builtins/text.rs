@@ -146,6 +146,7 @@ impl Reader<'_> {
             ("byte", []) => return types::BYTE,
             ("char", []) => return types::CHAR,
             ("string", []) => return types::STRING,
+            ("json", []) => return types::JSON,
             ("posix", []) => return types::POSIX,
             ("List", [t]) => Type::List(*t),
             ("Array", [t]) => Type::Array(*t),
