@@ -57,6 +57,7 @@ impl<'a> Body<'_, 'a> {
             _ if is_nil => {}
             _ if is_result => diagnostic = diagnostic.help("write .unwrap() for the value of a Result"),
             (types::INT, types::FLOAT) => diagnostic = diagnostic.help("write int(…) to truncate"),
+            (_, types::JSON) => diagnostic = diagnostic.help(format!("write 'as {expected}' to read it from json")),
             (types::STRING, _) => diagnostic = diagnostic.help("write str(…) for its text"),
             (types::INT, types::STRING) => diagnostic = diagnostic.help("write .int() to read a number"),
             _ => {}

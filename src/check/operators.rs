@@ -320,7 +320,10 @@ impl<'a> Body<'_, 'a> {
                 return Expr { kind: ExprKind::Zero, ty: fallback.ty.and(Some(types::UNKNOWN)), span };
             }
         };
-        let fallback = self.expr(right, Some(ty));
+        let mut fallback = self.expr(right, Some(ty));
+        if self.expects_json(Some(inner)) && !self.expects_json(fallback.ty) {
+            fallback = self.convert(fallback, types::JSON, right.span);
+        }
         let fallback_ty = fallback.ty.unwrap_or(types::UNKNOWN);
         let optional = matches!(self.shape(fallback_ty), Type::Optional(_));
         let mut out = Vec::new();
