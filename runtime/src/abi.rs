@@ -81,7 +81,7 @@ pub mod type_id {
     pub const ARRAY: u32 = 4;
     /// Root object of a Map or a Set.
     pub const MAP: u32 = 5;
-    /// Raw bytes: `Elements` of size 1 without references.
+    /// Raw bytes: `Elements` of size 1 without references. Fresh ones hold anything.
     pub const BYTES: u32 = 6;
     /// `Elements` of [`JsonValue`](super::JsonValue)s.
     pub const JSON_ELEMENTS: u32 = 7;
@@ -110,6 +110,7 @@ pub struct Elements {
 #[repr(C)]
 pub struct StringObject {
     pub header: u64,
+    /// Edit token of the variable that may lengthen the text in place; another number but 0 marks a result of `+`.
     pub owner: u64,
     /// Length in bytes.
     pub len: i64,
@@ -134,6 +135,8 @@ pub struct ListObject {
 }
 
 pub const LIST_FANOUT: usize = 32;
+/// Bits of the `owner` of a list's leaf that count the slots taken; the edit token is above them.
+pub const LEAF_TAKEN_BITS: u32 = 10;
 pub const LIST_LEAF_BYTES: usize = 512;
 
 /// Elements in a full leaf for an element of `size` bytes: the largest power of two that fits, between 4 and 512.

@@ -296,7 +296,7 @@ runtime_functions! {
     /// Address of the next entry (the value follows the key at `map_value_offset`), or null. Type is the Map's or Set's.
     MapIterNext "coex_map_iter_next" (Pointer, Pointer) -> Ref;
 
-    // ------------------------------------------------------------------ changes in place: slot, list, array, map, set
+    // ------------------------------------------------------------------ changes in place: slot, list, array, map, set, string
     /// A number that was never given before; not 0. See the pass `edit_tokens`.
     EditToken "coex_edit_token" () -> Int;
     /// As the functions without `Owned`; parts that carry the token (last argument) are changed in place.
@@ -308,6 +308,10 @@ runtime_functions! {
     MapRemoveOwned "coex_map_remove_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
     SetAddOwned "coex_set_add_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
     SetRemoveOwned "coex_set_remove_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    /// The right one is never changed.
+    ListConcatOwned "coex_list_concat_owned" (Fiber, Ref, Ref, Int, Type) -> Ref;
+    ArrayConcatOwned "coex_array_concat_owned" (Fiber, Ref, Ref, Int, Type) -> Ref;
+    StringConcatOwned "coex_string_concat_owned" (Fiber, Ref, Ref, Int) -> Ref;
 
     // ------------------------------------------------------------------ string: string
     StringLen "coex_string_len" (Ref) -> Int;

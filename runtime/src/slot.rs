@@ -117,7 +117,8 @@ const TOKENS: u64 = 1024;
 /// go on in another thread, and must not keep the address of this one's numbers.
 #[inline(never)]
 pub fn fresh_token() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // 1 marks strings, see `string::JOINED`.
+    static NEXT: AtomicU64 = AtomicU64::new(2);
     thread_local! {
         static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
     }

@@ -56,6 +56,10 @@ pub struct Common {
     #[arg(short = 'g')]
     pub debug_info: bool,
 
+    /// Change collections by copying, always: for tests, since no program can tell the difference.
+    #[arg(long)]
+    pub no_edit_tokens: bool,
+
     /// Stop after a stage: parse, resolve, check, native, passes, codegen or link.
     #[arg(long, value_name = "STAGE")]
     pub stop_after: Option<StageName>,

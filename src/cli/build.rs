@@ -12,6 +12,7 @@ use super::{emit, exit, isolation};
 use crate::diagnostics::json;
 use crate::diagnostics::render::Paint;
 use crate::driver::output_cache::Replay;
+use crate::driver::session::Updates;
 use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
 use crate::link;
 
@@ -47,6 +48,9 @@ pub(super) fn session(file: &Path, output: PathBuf, common: &Common) -> Session 
     session.search.options.clone_from(&common.library_dirs);
     session.opt_level = opt_level(common.opt_level);
     session.debug_info = common.debug_info;
+    if common.no_edit_tokens {
+        session.updates = Updates::Copied;
+    }
     session.stop_after = common.stop_after.map(stage);
     session.printing = switch(common.printing, common.no_printing);
     session.debugging = switch(common.debugging, common.no_debugging);

@@ -65,8 +65,14 @@ pub fn key(session: &Session) -> Key {
     let directory = std::env::current_dir().unwrap_or_default();
     fields.push(directory.as_os_str().as_bytes().to_vec());
     fields.push(session.root.as_os_str().as_bytes().to_vec());
-    let switches =
-        format!("{} {} {:?} {:?}", session.opt_level.as_str(), session.debug_info, session.printing, session.debugging);
+    let switches = format!(
+        "{} {} {:?} {:?} {:?}",
+        session.opt_level.as_str(),
+        session.debug_info,
+        session.updates,
+        session.printing,
+        session.debugging
+    );
     fields.push(switches.into_bytes());
     let search = &session.search;
     for list in [&search.options, &search.environment] {

@@ -32,8 +32,8 @@ pub(super) fn check(sources: Sources, session: &Session, diagnostics: &mut Diagn
     check::check_program(&sources, &options, diagnostics)
 }
 
-pub(super) fn passes(program: Program) -> Program {
-    passes::run(program)
+pub(super) fn passes(program: Program, session: &Session) -> Program {
+    passes::run(program, session.updates)
 }
 
 /// Compares every extern with its C function and plans its calls.

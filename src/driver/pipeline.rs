@@ -144,7 +144,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     record.timings.begin(Stage::Passes);
-    let program = phases::passes(program);
+    let program = phases::passes(program, session);
     if session.emit == Emit::Ir {
         return Ok(Product::Emitted(ir::print::print_program(&program).into()));
     }

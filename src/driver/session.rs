@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::timing::Stage;
 use crate::cxz::search::SearchPaths;
+pub use crate::passes::Updates;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum OptLevel {
@@ -59,6 +60,7 @@ pub struct Session {
     pub stop_after: Option<Stage>,
     pub opt_level: OptLevel,
     pub debug_info: bool,
+    pub updates: Updates,
     pub printing: Switch,
     pub debugging: Switch,
     pub search: SearchPaths,
@@ -79,6 +81,7 @@ impl Session {
             stop_after: None,
             opt_level: OptLevel::O2,
             debug_info: false,
+            updates: Updates::InPlace,
             printing: Switch::Program,
             debugging: Switch::Program,
             search: search_paths(),

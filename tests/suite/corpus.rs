@@ -216,6 +216,31 @@ fn text_of_sources(directory: &str) -> String {
     text
 }
 
+/// The same programs with collections that are always copied: whoever sees a change in place sees a difference here.
+#[test]
+fn changes_in_place_make_no_difference() {
+    let sandbox = Sandbox::new();
+    let mut wrong = Vec::new();
+    for path in programs("run").into_iter().filter(|path| {
+        let path = path.to_string_lossy();
+        ["03_types", "05_expressions", "06_statements", "09_collections", "16_memory"]
+            .iter()
+            .any(|part| path.contains(part))
+    }) {
+        let program = sandbox.path("program");
+        let (source, output) = (path.to_string_lossy(), program.to_string_lossy());
+        let built = sandbox.coexc(&["build", "--no-edit-tokens", "--color=never", "-o", &output, &source]);
+        let checked = match built.status {
+            0 => check_output(&path, &ran(&mut Command::new(&program))),
+            _ => Err(format!("does not build: {}", built.stderr)),
+        };
+        if let Err(fault) = checked {
+            wrong.push(format!("{}: {fault}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
     let program = sandbox.path("program");
     let source = path.to_string_lossy();

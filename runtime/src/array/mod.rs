@@ -205,19 +205,32 @@ pub unsafe extern "C" fn coex_array_append_owned(
     token: i64,
     ty: *const TypeDesc,
 ) -> *mut ArrayObject {
-    let (element, base) = (argument(ty, 0), (*array).base);
+    extended_owned(fiber, array, value, 1, argument(ty, 0), token as u64)
+}
+
+/// As [`extended`]; an array that carries the token becomes the longer one, and a new buffer carries it.
+unsafe fn extended_owned(
+    fiber: *mut Fiber,
+    array: *mut ArrayObject,
+    values: *const u8,
+    count: usize,
+    element: *const TypeDesc,
+    token: u64,
+) -> *mut ArrayObject {
+    let base = (*array).base;
     let size = (*element).size as usize;
-    if token != 0 && (*array).owner == token as u64 && !base.is_null() && (*base).owner < aux(base.cast()) as u64 {
+    let owned = token != 0 && (*array).owner == token && !base.is_null();
+    if owned && (*base).owner as usize + count <= aux(base.cast()) as usize {
         // The buffer is this array's alone, so it begins with it and ends at the last slot taken.
         gc::barrier(fiber, base);
-        copy(size, value, (*array).data.add((*array).len as usize * size));
-        (*base).owner += 1;
-        (*array).len += 1;
+        ptr::copy_nonoverlapping(values, (*array).data.add((*array).len as usize * size), count * size);
+        (*base).owner += count as u64;
+        (*array).len += count as i64;
         return array;
     }
-    let longer = extended(fiber, array, value, 1, element);
+    let longer = extended(fiber, array, values, count, element);
     if (*longer).base != base {
-        (*longer).owner = token as u64;
+        (*longer).owner = token;
     }
     longer
 }
@@ -236,6 +249,27 @@ pub unsafe extern "C" fn coex_array_concat(
         return left;
     }
     let joined = extended(fiber, left, (*right).data, (*right).len as usize, argument(ty, 0));
+    keep(right);
+    joined
+}
+
+/// `left` becomes the joined array if it carries the token.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_array_concat_owned(
+    fiber: *mut Fiber,
+    left: *mut ArrayObject,
+    right: *mut ArrayObject,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ArrayObject {
+    if (*left).len == 0 {
+        return right;
+    }
+    if (*right).len == 0 {
+        return left;
+    }
+    let (values, count) = ((*right).data, (*right).len as usize);
+    let joined = extended_owned(fiber, left, values, count, argument(ty, 0), token as u64);
     keep(right);
     joined
 }

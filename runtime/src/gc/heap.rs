@@ -20,7 +20,7 @@ use core::ptr::null_mut;
 
 use super::object::{self, Plan, Types};
 use super::stress;
-use crate::abi::TypeInfo;
+use crate::abi::{TypeInfo, type_id};
 use crate::space::{self, Wish};
 
 pub(crate) const BLOCK_SHIFT: usize = 15;
@@ -442,15 +442,16 @@ impl Heap {
         wanted <= self.limit
     }
 
-    /// A zeroed object that fills whole blocks.
-    pub(crate) fn take_large(&mut self, size: usize) -> Option<usize> {
+    /// An object that fills whole blocks. Texts and bytes hold anything, others are zero.
+    pub(crate) fn take_large(&mut self, size: usize, header: u64) -> Option<usize> {
+        let is_text = matches!(object::type_of(header), type_id::STRING | type_id::BYTES);
         let count = size.checked_add(BLOCK_BYTES - 1)? >> BLOCK_SHIFT;
         if count > self.bytes >> BLOCK_SHIFT {
             return None;
         }
         let first = self.find_free_blocks(count)?;
         for block in first..first + count {
-            if self.state(block) == block_state::FREE_DIRTY {
+            if self.state(block) == block_state::FREE_DIRTY && !is_text {
                 // SAFETY: a free block.
                 unsafe { (self.address(block) as *mut u8).write_bytes(0, BLOCK_BYTES) };
             }

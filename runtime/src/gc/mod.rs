@@ -124,7 +124,7 @@ pub(crate) unsafe fn allocate_slowly(fiber: *mut Fiber, size: usize, header: u64
             collect(fiber, wanted);
         }
         for wanted in [Some(Wanted::Young), Some(Wanted::Full), None] {
-            if let Some(object) = try_allocate(fiber, size, wanted == Some(Wanted::Young)) {
+            if let Some(object) = try_allocate(fiber, size, header, wanted == Some(Wanted::Young)) {
                 (object as *mut u64).write(header);
                 return object as *mut u8;
             }
@@ -137,7 +137,7 @@ pub(crate) unsafe fn allocate_slowly(fiber: *mut Fiber, size: usize, header: u64
 }
 
 /// None: the heap is full, or, when `within_budget`, a collection is due.
-unsafe fn try_allocate(fiber: *mut Fiber, size: usize, within_budget: bool) -> Option<usize> {
+unsafe fn try_allocate(fiber: *mut Fiber, size: usize, header: u64, within_budget: bool) -> Option<usize> {
     let heap = &mut *heap();
     if heap.base == 0 && !heap.reserve() {
         return None;
@@ -147,7 +147,7 @@ unsafe fn try_allocate(fiber: *mut Fiber, size: usize, within_budget: bool) -> O
         return None;
     }
     if size > LARGE_OBJECT_BYTES as usize {
-        return heap.take_large(size);
+        return heap.take_large(size, header);
     }
     // SAFETY: cursor and limit of the fiber bound its run.
     unsafe {

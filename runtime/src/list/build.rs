@@ -4,7 +4,10 @@
 //! tree; inner nodes that the builder made itself carry its token and are changed in place.
 //! A `Builder` must live on the stack, where the collector sees its references.
 
-use super::{FANOUT_BITS, children, empty, for_each_run, leaf_bits, new_elements, new_list, slots, tail_offset};
+use super::{
+    FANOUT_BITS, children, empty, for_each_run, leaf_bits, leaf_token, mark_leaf, new_elements, new_list, slots,
+    tail_offset,
+};
 use crate::abi::{ELEMENTS_OFFSET, Elements, Fiber, LIST_FANOUT, ListObject, Site, TypeDesc, header, type_id};
 use crate::gc;
 use crate::slot::{allocate, argument, copy, fail, fresh_token};
@@ -107,6 +110,8 @@ pub struct Builder {
     size: usize,
     bits: u32,
     token: u64,
+    /// The token that leaves carry; 0 but for changes in place.
+    leaf_token: u64,
     tree: Tree,
     tail: *mut Elements,
     len: usize,
@@ -121,6 +126,7 @@ impl Builder {
             size: (*element).size as usize,
             bits: leaf_bits((*element).size as usize),
             token: 0,
+            leaf_token: 0,
             tree: Tree { root: ptr::null_mut(), depth: 0 },
             tail: ptr::null_mut(),
             len: 0,
@@ -137,6 +143,27 @@ impl Builder {
             builder.tail = (*list).tail;
             builder.grow_tail(taken, 1 << builder.bits);
         }
+        builder
+    }
+
+    /// As [`Builder::resume`], but what carries the token is changed in place: the tail too, if it is the list's alone.
+    pub(super) unsafe fn resume_owned(
+        fiber: *mut Fiber,
+        list: *const ListObject,
+        element: *const TypeDesc,
+        token: u64,
+    ) -> Builder {
+        let owned = (*list).len > 0 && (*list).owner == token && leaf_token((*list).tail) == token;
+        let mut builder = match owned {
+            true => Builder::new(fiber, element),
+            false => Builder::resume(fiber, list, element),
+        };
+        if owned {
+            builder.tree = Tree { root: (*list).root, depth: (*list).depth };
+            builder.len = (*list).len as usize;
+            builder.tail = (*list).tail;
+        }
+        (builder.token, builder.leaf_token) = (token, token);
         builder
     }
 
@@ -161,7 +188,7 @@ impl Builder {
             if self.token == 0 {
                 self.token = fresh_token();
             }
-            (*self.tail).owner = full as u64;
+            mark_leaf(self.tail, full, self.leaf_token);
             let count = (self.len >> self.bits) - 1;
             self.tree.push(self.fiber, count, self.tail, self.token);
             let tail = new_elements(self.fiber, self.element, full, 0);
@@ -191,6 +218,8 @@ impl Builder {
         while count > 0 {
             let run = self.reserve(count).min(count);
             let taken = if self.taken() == 1 << self.bits { 0 } else { self.taken() };
+            // It may have been there before the builder.
+            gc::barrier(self.fiber, self.tail);
             ptr::copy_nonoverlapping(values, slots(self.tail).add(taken * self.size), run * self.size);
             self.len += run;
             values = values.add(run * self.size);
@@ -203,11 +232,17 @@ impl Builder {
         for_each_run(list, self.size, start, end, |run, count| self.extend(run, count));
     }
 
+    /// What a list of the result consists of.
+    pub(super) unsafe fn into_parts(self) -> (usize, Tree, *mut Elements) {
+        mark_leaf(self.tail, self.taken(), self.leaf_token);
+        (self.len, self.tree, self.tail)
+    }
+
     pub unsafe fn finish(self) -> *mut ListObject {
         if self.len == 0 {
             return empty();
         }
-        (*self.tail).owner = self.taken() as u64;
+        mark_leaf(self.tail, self.taken(), self.leaf_token);
         new_list(self.fiber, self.len, self.tree.depth, self.tree.root, self.tail)
     }
 }

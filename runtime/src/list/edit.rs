@@ -259,6 +259,28 @@ pub unsafe extern "C" fn coex_list_concat(
     builder.finish()
 }
 
+/// `left` becomes the joined list if it carries the token.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_concat_owned(
+    fiber: *mut Fiber,
+    left: *mut ListObject,
+    right: *mut ListObject,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    if (*left).len == 0 {
+        return right;
+    }
+    if (*right).len == 0 {
+        return left;
+    }
+    let mut builder = Builder::resume_owned(fiber, left, argument(ty, 0), token as u64);
+    builder.extend_list(right, 0, (*right).len as usize);
+    keep(right);
+    let (len, tree, tail) = builder.into_parts();
+    with_parts(fiber, left, len, tree, tail, token as u64)
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_list_slice(
     fiber: *mut Fiber,

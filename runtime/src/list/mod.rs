@@ -26,8 +26,8 @@ pub use search::position_in_run;
 pub use sort::sorted;
 
 use crate::abi::{
-    ELEMENTS_OFFSET, Elements, Fiber, HEADER_OLD, LIST_FANOUT, ListObject, Site, TypeDesc, header, list_leaf_len,
-    type_id,
+    ELEMENTS_OFFSET, Elements, Fiber, HEADER_OLD, LEAF_TAKEN_BITS, LIST_FANOUT, ListObject, Site, TypeDesc, header,
+    list_leaf_len, type_id,
 };
 use crate::slot::{allocate, argument, check_size, copy, fail_index, resolve_index};
 use core::ptr;
@@ -71,23 +71,20 @@ pub unsafe fn slots(elements: *const Elements) -> *mut u8 {
     elements.cast::<u8>().add(ELEMENTS_OFFSET as usize).cast_mut()
 }
 
-/// Bits of a leaf's `owner` that count the slots taken; the token is above them.
-const TAKEN_BITS: u32 = 10;
-
 /// How many slots of a leaf with this `owner` are taken.
 #[inline]
 pub(super) fn taken_of(owner: u64) -> usize {
-    owner as usize & ((1 << TAKEN_BITS) - 1)
+    owner as usize & ((1 << LEAF_TAKEN_BITS) - 1)
 }
 
 #[inline]
 pub(super) unsafe fn leaf_token(leaf: *const Elements) -> u64 {
-    (*leaf).owner >> TAKEN_BITS
+    (*leaf).owner >> LEAF_TAKEN_BITS
 }
 
 #[inline]
 pub(super) unsafe fn mark_leaf(leaf: *mut Elements, taken: usize, token: u64) {
-    (*leaf).owner = token << TAKEN_BITS | taken as u64;
+    (*leaf).owner = token << LEAF_TAKEN_BITS | taken as u64;
 }
 
 /// The child references of an inner node.

@@ -175,7 +175,8 @@ pub unsafe fn compare(left: *const StringObject, right: *const StringObject) -> 
     bytes(left).cmp(bytes(right))
 }
 
-/// The `owner` of a string that a concatenation made. Joining more to such a one is taken as the sign of a loop.
+/// The `owner` of a string that a concatenation made without a token. Joining more to such a one, or to one with a token,
+/// is taken as the sign of a loop.
 const JOINED: u64 = 1;
 /// Shorter results are copied anew each time.
 const ROOM_FROM: usize = 128;
@@ -183,6 +184,16 @@ const ROOM_FROM: usize = 128;
 /// `left + right`. Results of repeated concatenation lie in a buffer with room behind them; as with the tails of lists,
 /// the string that ends at the last byte taken may take the next ones. So `s = s + t` in a loop is linear in all.
 pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut StringObject) -> *mut StringObject {
+    joined(fiber, left, right, JOINED)
+}
+
+/// As [`concat`]; the result carries `owner`. A string with a token has the end of its buffer for itself: it is lengthened.
+unsafe fn joined(
+    fiber: *mut Fiber,
+    left: *mut StringObject,
+    right: *mut StringObject,
+    owner: u64,
+) -> *mut StringObject {
     if (*left).len == 0 {
         return right;
     }
@@ -195,21 +206,29 @@ pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut Str
     if !base.is_null() && type_id_of(base.cast()) == type_id::BYTES {
         let end = (*left).data as usize - slots(base) as usize + left_len;
         let fits = end + right_len <= aux(base.cast()) as usize;
+        if fits && owner != JOINED && (*left).owner == owner && (*base).owner == end as u64 {
+            ptr::copy_nonoverlapping((*right).data, slots(base).add(end), right_len);
+            (*base).owner = (end + right_len) as u64;
+            (*left).len = len as i64;
+            (*left).chars += (*right).chars;
+            return left;
+        }
         if fits && claim(&raw mut (*base).owner, end as u64, (end + right_len) as u64) {
             ptr::copy_nonoverlapping((*right).data, slots(base).add(end), right_len);
-            return joined_view(fiber, base, (*left).data, left, right);
+            return joined_view(fiber, base, (*left).data, left, right, owner);
         }
     }
-    if (*left).owner == JOINED && len >= ROOM_FROM && 2 * len <= u32::MAX as usize {
+    let again = (*left).owner == owner && (owner != JOINED || len >= ROOM_FROM);
+    if again && 2 * len <= u32::MAX as usize {
         let header = header(type_id::BYTES, 2 * len as u32);
         let base = allocate(fiber, ELEMENTS_OFFSET as usize + 2 * len, header).cast::<Elements>();
         (*base).owner = len as u64;
         ptr::copy_nonoverlapping((*left).data, slots(base), left_len);
         ptr::copy_nonoverlapping((*right).data, slots(base).add(left_len), right_len);
-        return joined_view(fiber, base, slots(base), left, right);
+        return joined_view(fiber, base, slots(base), left, right, owner);
     }
     let object = allocate_flat(fiber, len, ((*left).chars + (*right).chars) as usize);
-    (*object).owner = JOINED;
+    (*object).owner = owner;
     let data = (*object).data.cast_mut();
     ptr::copy_nonoverlapping((*left).data, data, left_len);
     ptr::copy_nonoverlapping((*right).data, data.add(left_len), right_len);
@@ -223,11 +242,12 @@ unsafe fn joined_view(
     data: *const u8,
     left: *const StringObject,
     right: *const StringObject,
+    owner: u64,
 ) -> *mut StringObject {
     let header = header(type_id::STRING, 0);
     let (len, chars) = ((*left).len + (*right).len, (*left).chars + (*right).chars);
     let object = allocate(fiber, size_of::<StringObject>(), header).cast::<StringObject>();
-    object.write(StringObject { header, owner: JOINED, len, chars, data, base: base.cast() });
+    object.write(StringObject { header, owner, len, chars, data, base: base.cast() });
     object
 }
 
@@ -264,6 +284,17 @@ pub unsafe extern "C" fn coex_string_concat(
     right: *mut StringObject,
 ) -> *mut StringObject {
     concat(fiber, left, right)
+}
+
+/// `left` becomes the joined text if it carries the token.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_string_concat_owned(
+    fiber: *mut Fiber,
+    left: *mut StringObject,
+    right: *mut StringObject,
+    token: i64,
+) -> *mut StringObject {
+    joined(fiber, left, right, token as u64)
 }
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! Changes in place: a variable with its token against copies taken of it, which must never change.
 
 use super::fixture::{Desc, Random, collection, elements, int, keys, list, list_of, slot};
-use crate::abi::{ArrayObject, Kind, ListObject, MapObject};
+use crate::abi::{ArrayObject, Kind, ListObject, MapObject, StringObject};
 use crate::slot::coex_edit_token;
 use core::ptr::{null, null_mut};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +73,16 @@ fn lists() {
                         ty,
                         null(),
                     );
+                } else if random.below(30) == 0 {
+                    let more: Vec<i64> = (0..random.below(300)).map(|_| random.below(1000) as i64).collect();
+                    let right = list_of(int(), &more);
+                    variable.model.extend(&more);
+                    variable.object =
+                        crate::list::edit::coex_list_concat_owned(null_mut(), variable.object, right, token, ty);
+                    if random.below(3) == 0 {
+                        // The right side may have become the result: it must not change.
+                        variable.copies.push((right, more));
+                    }
                 } else if random.below(50) == 0 && !variable.model.is_empty() {
                     // Not an owned function: the result is another value.
                     variable.object = crate::list::edit::coex_list_pop(null_mut(), variable.object, ty, null());
@@ -114,6 +124,12 @@ fn arrays() {
                     ty,
                     null(),
                 );
+            } else if random.below(60) == 0 && variable.model.len() < 2000 {
+                let more: Vec<i64> = (0..random.below(20)).map(|_| random.below(1000) as i64).collect();
+                let right = crate::array::from_slots(null_mut(), int(), more.as_ptr().cast(), more.len());
+                variable.model.extend(&more);
+                variable.object = crate::array::coex_array_concat_owned(null_mut(), variable.object, right, token, ty);
+                variable.copies.push((right, more));
             } else if random.below(60) == 0 {
                 let (start, end) = (random.below(30) as i64, random.below(200) as i64);
                 let (low, high) = crate::slot::resolve_slice(start, end, variable.model.len() as i64);
@@ -168,5 +184,47 @@ fn maps_and_sets() {
         }
         map.exchange(&mut random, |object| map_entries(object, map_type));
         set.exchange(&mut random, |object| keys::<i64>(object, set_type).into_iter().collect());
+    }
+}
+
+#[test]
+fn strings() {
+    let pieces = ["", "a", "piece ", "é", "…!", "0123456789012345678901234567890123456789"];
+    let mut random = Random(34);
+    let start = super::fixture::new_string("start");
+    let mut variable: Variable<StringObject, String> = Variable::new(start, "start".to_owned());
+    for _ in 0..20_000 {
+        let token = variable.token();
+        // SAFETY: strings.
+        unsafe {
+            if random.below(20) == 0 {
+                // A part of the text, as a view of its buffer; it may become the variable.
+                let (start, end) = (random.below(50) as i64, random.below(200) as i64);
+                let part = crate::string::coex_string_slice(null_mut(), variable.object, start, end);
+                let (low, high) = crate::slot::resolve_slice(start, end, variable.model.chars().count() as i64);
+                let model: String = variable.model.chars().skip(low).take(high - low).collect();
+                variable.token = 0;
+                match random.below(4) {
+                    0 => (variable.object, variable.model) = (part, model),
+                    _ => variable.copies.push((part, model)),
+                }
+            } else if random.below(10) == 0 && !variable.copies.is_empty() {
+                // Somebody else appends to a copy.
+                let copy = random.below(variable.copies.len());
+                let (object, model) = variable.copies[copy].clone();
+                let longer = crate::string::concat(null_mut(), object, super::fixture::new_string("other"));
+                variable.copies.push((longer, model + "other"));
+            } else {
+                let piece = pieces[random.below(pieces.len())];
+                let right = super::fixture::new_string(piece);
+                variable.model.push_str(piece);
+                variable.object = crate::string::coex_string_concat_owned(null_mut(), variable.object, right, token);
+            }
+            assert_eq!((*variable.object).chars as usize, variable.model.chars().count());
+        }
+        variable.exchange(&mut random, |object| super::fixture::rust_string(object).to_owned());
+        if variable.model.len() > 5000 {
+            (variable.object, variable.model, variable.token) = (start, "start".to_owned(), 0);
+        }
     }
 }

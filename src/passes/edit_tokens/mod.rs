@@ -4,11 +4,20 @@
 //! is updated so gets a companion `$edit`: the token that marks the parts made for it, 0 for none. The update takes a
 //! fresh token if there is none, and changes what carries it. Whatever could keep a reference to the collection sets the
 //! token to 0 *before* it happens: then all parts made so far belong to nobody, and the next update copies again what
-//! it changes. Uses that only look ([`only_reads`]) leave the token; every other use counts as one that keeps.
-//! Deliberately not here: updates inside of expressions, nested collections, uses in other functions.
+//! it changes. Uses that only look ([`uses::looked_at`]) leave the token; every other use counts as one that keeps.
+//!
+//! Resets stand before the statement in which something is kept, so an update must be a statement of the same block. The
+//! statements inside of an expression are a block of their own: there only variables that occur nowhere else are
+//! updated in place ([`scopes`]). Deliberately not here: nested collections, uses in other functions.
 
+mod functions;
+mod scopes;
+mod uses;
+
+use self::functions::owned_form;
+use self::uses::{Candidates, Uses, as_local, count, looked_at};
 use crate::ir::visit::{Visitor, expr_parts, stmt_parts};
-use crate::ir::{Block, Expr, ExprKind, ExternArg, Function, Local, LocalId, Program, RuntimeFunction, Stmt, StmtKind};
+use crate::ir::{Block, Expr, ExprKind, Function, Local, LocalId, Program, RuntimeFunction, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
 use crate::types::{BOOL, INT};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,163 +36,26 @@ fn rewrite(function: &mut Function) {
     }
     let mut uses = Uses::default();
     uses.block(&mut function.body);
-    let mut rewriter = Rewriter { tokens: BTreeMap::new(), uses };
-    for local in updated {
+    let mut tokens = BTreeMap::new();
+    for &local in &updated {
         let token = LocalId(function.locals.len() as u32);
         function.locals.push(Local { name: Symbol::new("$edit"), ty: INT });
-        rewriter.tokens.insert(local, token);
+        tokens.insert(local, token);
     }
-    let all: BTreeSet<LocalId> = rewriter.tokens.keys().copied().collect();
-    let mut body = rewriter.resets(&all, function.span);
-    body.append(&mut rewriter.rewrite_block(std::mem::take(&mut function.body)));
-    function.body = body;
+    let rewriter = Rewriter { tokens: &tokens, uses: &uses, scope: updated };
+    function.body = rewriter.rewrite_scope(std::mem::take(&mut function.body), function.span);
 }
 
-/// The function that changes in place what this one copies.
-fn owned_form(function: RuntimeFunction) -> Option<RuntimeFunction> {
-    Some(match function {
-        RuntimeFunction::ListAppend => RuntimeFunction::ListAppendOwned,
-        RuntimeFunction::ListSet => RuntimeFunction::ListSetOwned,
-        RuntimeFunction::ArrayAppend => RuntimeFunction::ArrayAppendOwned,
-        RuntimeFunction::ArraySet => RuntimeFunction::ArraySetOwned,
-        RuntimeFunction::MapSet => RuntimeFunction::MapSetOwned,
-        RuntimeFunction::MapRemove => RuntimeFunction::MapRemoveOwned,
-        RuntimeFunction::SetAdd => RuntimeFunction::SetAddOwned,
-        RuntimeFunction::SetRemove => RuntimeFunction::SetRemoveOwned,
-        _ => return None,
-    })
-}
-
-/// Functions after whose return nothing refers to the collections they were given, or to parts of them. What they yield
-/// of the elements is a copy.
-fn only_reads(function: RuntimeFunction) -> bool {
-    matches!(
-        function,
-        RuntimeFunction::ListLen
-            | RuntimeFunction::ListGet
-            | RuntimeFunction::ListContains
-            | RuntimeFunction::ListIndexOf
-            | RuntimeFunction::ListCount
-            | RuntimeFunction::ListReverse
-            | RuntimeFunction::ListJoin
-            | RuntimeFunction::ListToArray
-            | RuntimeFunction::ListToSet
-            | RuntimeFunction::ArrayLen
-            | RuntimeFunction::ArrayGet
-            | RuntimeFunction::ArrayContains
-            | RuntimeFunction::ArrayIndexOf
-            | RuntimeFunction::ArrayReverse
-            | RuntimeFunction::ArrayJoin
-            | RuntimeFunction::ArrayToList
-            | RuntimeFunction::ArrayToSet
-            | RuntimeFunction::MapLen
-            | RuntimeFunction::MapGet
-            | RuntimeFunction::MapIndex
-            | RuntimeFunction::MapHas
-            | RuntimeFunction::MapKeys
-            | RuntimeFunction::MapValues
-            | RuntimeFunction::SetHas
-            | RuntimeFunction::SetIsSubset
-            | RuntimeFunction::SetToList
-            | RuntimeFunction::SetToArray
-            | RuntimeFunction::Print
-            | RuntimeFunction::Debug
-            | RuntimeFunction::ValueToString
-    )
-}
-
-/// The variable of an update: `x = Set(x, …)`, also nested inside of an expression.
-fn updated_local(stmt: &Stmt) -> Option<LocalId> {
-    let StmtKind::Assign { local, value } = &stmt.kind else { return None };
-    let ExprKind::Runtime { function, args } = &value.kind else { return None };
-    let receiver = args.first().and_then(as_local);
-    (owned_form(*function).is_some() && receiver == Some(*local)).then_some(*local)
-}
-
-fn as_local(expr: &Expr) -> Option<LocalId> {
-    match expr.kind {
-        ExprKind::Local(local) => Some(local),
-        _ => None,
-    }
-}
-
-/// Which variables are updated, and which are bound by something else than an assignment: those are left alone.
-#[derive(Default)]
-struct Candidates {
-    updated: BTreeSet<LocalId>,
-    bound: BTreeSet<LocalId>,
-}
-
-impl Visitor for Candidates {
-    fn stmt(&mut self, stmt: &mut Stmt) {
-        self.updated.extend(updated_local(stmt));
-        if let StmtKind::For { iteration, .. } = &stmt.kind {
-            self.bound.extend(iteration.locals());
-        }
-        stmt_parts(stmt, self);
-    }
-
-    fn expr(&mut self, expr: &mut Expr) {
-        if let ExprKind::CallExtern { args, .. } = &expr.kind {
-            self.bound.extend(args.iter().filter_map(|arg| match arg {
-                ExternArg::Out(local) => Some(*local),
-                ExternArg::Value(_) => None,
-            }));
-        }
-        if let ExprKind::Collect { iteration, .. } = &expr.kind {
-            self.bound.extend(iteration.locals());
-        }
-        if let ExprKind::Select { cases, .. } = &expr.kind {
-            self.bound.extend(cases.iter().filter_map(|case| case.out));
-        }
-        expr_parts(expr, self);
-    }
-}
-
-/// How often each variable is assigned and used, in a function or a part of it.
-#[derive(Default)]
-struct Uses {
-    assigned: BTreeMap<LocalId, usize>,
-    used: BTreeMap<LocalId, usize>,
-    /// Of the uses, those as an argument of a function that only reads.
-    read: BTreeMap<LocalId, usize>,
-}
-
-impl Visitor for Uses {
-    fn stmt(&mut self, stmt: &mut Stmt) {
-        if let StmtKind::Assign { local, .. } = &stmt.kind {
-            *self.assigned.entry(*local).or_default() += 1;
-        }
-        stmt_parts(stmt, self);
-    }
-
-    fn expr(&mut self, expr: &mut Expr) {
-        if let ExprKind::Local(local) = expr.kind {
-            *self.used.entry(local).or_default() += 1;
-        }
-        if let ExprKind::Runtime { function, args } = &expr.kind
-            && only_reads(*function)
-        {
-            for local in args.iter().filter_map(as_local) {
-                *self.read.entry(local).or_default() += 1;
-            }
-        }
-        expr_parts(expr, self);
-    }
-}
-
-fn count(counts: &BTreeMap<LocalId, usize>, local: LocalId) -> usize {
-    counts.get(&local).copied().unwrap_or(0)
-}
-
-struct Rewriter {
+struct Rewriter<'a> {
     /// The token's variable of each variable that is updated.
-    tokens: BTreeMap<LocalId, LocalId>,
+    tokens: &'a BTreeMap<LocalId, LocalId>,
     /// Of the whole function.
-    uses: Uses,
+    uses: &'a Uses,
+    /// The variables that statements of this block update.
+    scope: BTreeSet<LocalId>,
 }
 
-impl Rewriter {
+impl Rewriter<'_> {
     fn rewrite_block(&self, block: Block) -> Block {
         let mut result = Vec::with_capacity(block.len());
         for stmt in block {
@@ -197,7 +69,12 @@ impl Rewriter {
         match &mut stmt.kind {
             StmtKind::Assign { local, value } => {
                 let local = *local;
-                if let Some(token) = self.tokens.get(&local)
+                if let ExprKind::Block { stmts, value: last } = &mut value.kind {
+                    let mut disturbed = self.rewrite_tail(stmts, last);
+                    disturbed.extend(self.scope.get(&local));
+                    stmts.append(&mut self.resets(&disturbed, span));
+                } else if self.scope.contains(&local)
+                    && let Some(token) = self.tokens.get(&local)
                     && let Some(rest) = self.update_parts(local, value)
                 {
                     result.extend(self.resets(&rest, span));
@@ -205,7 +82,7 @@ impl Rewriter {
                     own(value, *token);
                 } else {
                     let mut disturbed = self.disturbed(|finder| finder.expr(value));
-                    disturbed.extend(self.tokens.contains_key(&local).then_some(local));
+                    disturbed.extend(self.scope.get(&local));
                     result.extend(self.resets(&disturbed, span));
                 }
             }
@@ -217,6 +94,11 @@ impl Rewriter {
             }
             StmtKind::Scope(body) => *body = self.rewrite_block(std::mem::take(body)),
             StmtKind::Pend { .. } => crate::bug!("a pending binding after the pass 'tasks'"),
+            StmtKind::Expr(Expr { kind: ExprKind::Block { stmts, value }, .. })
+            | StmtKind::Return(Some(Expr { kind: ExprKind::Block { stmts, value }, .. })) => {
+                let disturbed = self.rewrite_tail(stmts, value);
+                stmts.append(&mut self.resets(&disturbed, span));
+            }
             StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
                 result.extend(self.resets(&self.disturbed(|finder| finder.expr(value)), span));
             }
@@ -250,6 +132,13 @@ impl Rewriter {
             StmtKind::Return(None) | StmtKind::Break | StmtKind::Continue => {}
         }
         result.push(stmt);
+    }
+
+    /// The block that is the whole value of a statement: its own statements are as good as those around it. Yields what its
+    /// value disturbs.
+    fn rewrite_tail(&self, stmts: &mut Block, value: &mut Option<Box<Expr>>) -> BTreeSet<LocalId> {
+        *stmts = self.rewrite_block(std::mem::take(stmts));
+        self.disturbed(|finder| value.iter_mut().for_each(|value| finder.expr(value)))
     }
 
     /// If this is an update of `local` that may be made in place: the other variables that its operands disturb.
@@ -304,13 +193,13 @@ fn own(value: &mut Expr, token: LocalId) {
 
 /// Collects the updated variables that an expression may keep a reference to, or assigns.
 struct Finder<'a> {
-    rewriter: &'a Rewriter,
+    rewriter: &'a Rewriter<'a>,
     found: BTreeSet<LocalId>,
 }
 
 impl Finder<'_> {
     fn add(&mut self, local: LocalId) {
-        if self.rewriter.tokens.contains_key(&local) {
+        if self.rewriter.scope.contains(&local) {
             self.found.insert(local);
         }
     }
@@ -333,11 +222,13 @@ impl Visitor for Finder<'_> {
     }
 
     fn expr(&mut self, expr: &mut Expr) {
+        let mut looked_at = looked_at(expr);
+        if !looked_at.is_empty() {
+            looked_at.retain(|operand| as_local(operand).is_none());
+            return looked_at.into_iter().for_each(|operand| self.expr(operand));
+        }
         match &mut expr.kind {
             ExprKind::Local(local) => self.add(*local),
-            ExprKind::Runtime { function, args } if only_reads(*function) => {
-                args.iter_mut().filter(|arg| as_local(arg).is_none()).for_each(|arg| self.expr(arg));
-            }
             ExprKind::Block { stmts, value } => {
                 let mut inside = Uses::default();
                 inside.block(stmts);
