@@ -9,6 +9,7 @@
 
 use antlr4_runtime::tree::ParsedFile;
 
+use super::rewrite::ASSIGNS;
 use super::token::{FUNCTION_KINDS, KindSet, Token, kind};
 use super::tree::{Fault, parse_tokens};
 
@@ -199,11 +200,11 @@ fn header(tokens: &[Token], start: usize) -> Option<u8> {
     if is_header {
         return Some(first);
     }
-    // `xs = for …`
+    // `xs = for …`, and where no loop may collect, as in `xs += for …`: it has a closer all the same.
     let line = tokens[index..].iter().take_while(|token| !BOUNDARIES.contains(token.kind));
     let mut before = kind::EOF;
     for token in line {
-        if token.kind == kind::FOR && matches!(before, kind::ASSIGN | kind::MOVE) {
+        if token.kind == kind::FOR && ASSIGNS.contains(before) {
             return Some(kind::FOR);
         }
         before = token.kind;

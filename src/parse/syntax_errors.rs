@@ -62,7 +62,12 @@ fn expected(message: &str, before: u8) -> Option<String> {
     if let Some((_, set)) = message.split_once("expecting ") {
         let names: Vec<&str> = set.trim_matches(['{', '}']).split(", ").collect();
         let has = |name: &str| names.contains(&name);
-        let named: Vec<String> = names.iter().filter_map(|name| readable(name)).collect();
+        let mut named: Vec<String> = Vec::new();
+        for name in names.iter().filter_map(|name| readable(name)) {
+            if !named.contains(&name) {
+                named.push(name);
+            }
+        }
         if has("INT") && has("'('") {
             return Some("an expression".to_owned());
         }

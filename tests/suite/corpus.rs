@@ -1,7 +1,8 @@
 //! Programs as test cases.
 //!
 //! `tests/fail/**/*.coex`: each line that a diagnostic names says so in a comment, `# error: [E0204]` or
-//! `# warning: [W0601]`, with the message after it where that matters; nothing else may be reported, and nothing twice.
+//! `# warning: [W0601]`, with the message after it where that matters; nothing else may be reported, and nothing twice. A line
+//! `# help: …` wants that help.
 //! `tests/run/**/*.coex`: the output of the program at -O0 and -O2 is the text in the `.stdout` file beside it, its exit
 //! status the number in `.status` (0 without one); warnings stand in comments as above. A `.panic` file holds what the panic
 //! says and its line and column, as in `division by zero at 3:7`. Each program runs once more with a collector that moves
@@ -166,6 +167,11 @@ fn faults_are_reported_where_they_are() {
         let name = path.to_string_lossy();
         let ran = sandbox.coexc(&["check", "--color=never", &name]);
         compare(expected(&lossy(path)), reported(&ran.stderr, &name))?;
+        for help in lossy(path).lines().filter_map(|line| line.trim().strip_prefix("# help: ")) {
+            if !ran.stderr.contains(&format!("help: {help}\n")) {
+                return Err(format!("no help '{help}' in\n{}", ran.stderr));
+            }
+        }
         let status = i32::from(ran.stderr.contains("error["));
         if ran.status != status { Err(format!("status {}", ran.status)) } else { Ok(()) }
     });

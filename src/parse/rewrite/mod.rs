@@ -178,11 +178,15 @@ impl Rewriter<'_> {
         if token.newline {
             self.newline(index);
         }
-        let kind = self.name_kind(index);
+        let mut kind = self.name_kind(index);
         if kind == kind::VAR {
             let message = "'var' is not used in Coex; write 'x = value'";
             self.diagnostics.push(Diagnostic::new(Code::E0103, self.span(token), message).label("remove this word"));
-            return;
+            if self.raw.get(index + 1).is_some_and(|next| next.kind == kind::IDENT) {
+                return;
+            }
+            // Meant as a name.
+            kind = kind::IDENT;
         }
         self.count_prefix(kind);
         match kind {
@@ -445,7 +449,7 @@ impl Rewriter<'_> {
     }
 }
 
-const ASSIGNS: KindSet = KindSet::new(&[
+pub(super) const ASSIGNS: KindSet = KindSet::new(&[
     kind::ASSIGN,
     kind::MOVE,
     kind::PLUS_ASSIGN,
