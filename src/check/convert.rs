@@ -91,6 +91,10 @@ impl<'a> Body<'_, 'a> {
                 Ok(Expr { ty: Some(types::UNKNOWN), ..value })
             }
             (Type::Variable(_), _) | (_, Type::Variable(_)) => self.same(value, to),
+            (Type::Optional(_), Type::Optional(_)) if matches!(value.kind, ExprKind::Nil) => {
+                self.unify(from, to);
+                Ok(make(ExprKind::Nil, to, span))
+            }
             (Type::Optional(_), Type::Optional(_)) => self.same(value, to),
             (Type::Param(_), Type::Json) if self.generic => Ok(value),
             (_, Type::Json) => self.to_json(value),

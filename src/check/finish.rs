@@ -19,9 +19,7 @@ impl Body<'_, '_> {
         self.default_error_sides();
         self.report_open_locals(&frame.locals, &frame.infos);
         self.report_open_variables();
-        for (ty, span) in std::mem::take(&mut self.key_checks) {
-            self.check_key_type(ty, span);
-        }
+        self.finish_key_checks();
         self.finish_send_checks();
         self.finish_shared_checks();
         self.finish_cycle_checks();
@@ -119,11 +117,18 @@ impl Body<'_, '_> {
         }
     }
 
-    fn check_key_type(&mut self, ty: TypeId, span: Span) {
-        let ty = self.resolve(ty);
-        if self.c.contains(ty, super::properties::Contains::NotKey) {
-            let name = self.type_name(ty);
-            self.error(Code::E0311, span, format!("Type '{name}' cannot be a Map key or Set element"));
+    /// One message a type: an annotation and the literal behind it are one mistake.
+    fn finish_key_checks(&mut self) {
+        let mut checks = std::mem::take(&mut self.key_checks);
+        checks.sort_by_key(|(_, span)| span.start);
+        let mut reported = Vec::new();
+        for (ty, span) in checks {
+            let ty = self.resolve(ty);
+            if self.c.contains(ty, super::properties::Contains::NotKey) && !reported.contains(&ty) {
+                reported.push(ty);
+                let name = self.type_name(ty);
+                self.error(Code::E0311, span, format!("Type '{name}' cannot be a Map key or Set element"));
+            }
         }
     }
 

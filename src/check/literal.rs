@@ -118,18 +118,37 @@ impl<'a> Body<'_, 'a> {
             match self.join(so_far, ty) {
                 Some(joined) => common = Some(joined),
                 None => {
-                    let (first, second) = self.type_names(so_far, ty);
-                    let message = format!("Elements have different types: {first} and {second}");
-                    let diagnostic = Diagnostic::new(Code::E0306, *span, message)
-                        .label(format!("this is {second}"))
-                        .secondary(values[0].1, format!("this is {first}"));
-                    self.report(diagnostic);
+                    self.different_elements((so_far, values[0].1), (ty, *span));
                     return (Vec::new(), types::UNKNOWN);
                 }
             }
         }
         let common = common.unwrap_or(types::UNKNOWN);
-        (values.into_iter().map(|(value, span)| self.convert(value, common, span)).collect(), common)
+        let types: Vec<(TypeId, Span)> =
+            values.iter().map(|(value, span)| (self.shallow(value.ty.unwrap_or(common)), *span)).collect();
+        let mut converted = Vec::new();
+        for (value, span) in values {
+            match self.try_convert(value, common) {
+                Ok(value) => converted.push(value),
+                // An optional number beside a plain one of another type: only a plain value widens.
+                Err(value) => {
+                    let found = self.shallow(value.ty.unwrap_or(common));
+                    let other = *types.iter().find(|(other, _)| *other != found).unwrap_or(&types[0]);
+                    self.different_elements(other, (found, span));
+                    return (Vec::new(), types::UNKNOWN);
+                }
+            }
+        }
+        (converted, common)
+    }
+
+    fn different_elements(&mut self, first: (TypeId, Span), second: (TypeId, Span)) {
+        let (first_name, second_name) = self.type_names(first.0, second.0);
+        let message = format!("Elements have different types: {first_name} and {second_name}");
+        let diagnostic = Diagnostic::new(Code::E0306, second.1, message)
+            .label(format!("this is {second_name}"))
+            .secondary(first.1, format!("this is {first_name}"));
+        self.report(diagnostic);
     }
 
     pub(crate) fn map(&mut self, entries: &'a [(ast::Expr, ast::Expr)], span: Span, expected: Option<TypeId>) -> Expr {

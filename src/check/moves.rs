@@ -20,6 +20,8 @@ pub(crate) struct OpenLoop {
     /// Moved at its `break`s, and at its `continue`s.
     at_break: Moved,
     at_continue: Moved,
+    /// Moved in its body and not assigned behind, on whatever path: the rule does not ask whether the path goes round.
+    in_body: Moved,
 }
 
 impl Body<'_, '_> {
@@ -33,6 +35,10 @@ impl Body<'_, '_> {
     pub(crate) fn move_out(&mut self, name: Ident) {
         if let Some(local) = self.rebindable(name.name) {
             self.moved.push((local, name.span));
+            let depth = self.frame().infos[local.0 as usize].loop_depth as usize;
+            for open in self.frame().loops.iter_mut().skip(depth) {
+                open.in_body.push((local, name.span));
+            }
             for seen in &mut self.frame().withins {
                 seen.push((local, name.span));
             }
@@ -42,6 +48,9 @@ impl Body<'_, '_> {
     /// The variable has a value again.
     pub(crate) fn restore(&mut self, local: LocalId) {
         self.moved.retain(|(moved, _)| *moved != local);
+        for open in &mut self.frame().loops {
+            open.in_body.retain(|(moved, _)| *moved != local);
+        }
     }
 
     /// Another path reaches this point too.
@@ -64,15 +73,23 @@ impl Body<'_, '_> {
         self.merge_moved(open.at_continue);
         // The next round would read what this one moved.
         let depth = self.frame().loops.len() as u32;
-        for (local, span) in self.moved.clone() {
-            let info = &self.frame().infos[local.0 as usize];
-            let before = open.entry.iter().any(|(known, _)| *known == local);
-            if info.loop_depth <= depth && !before {
-                let name = self.frame().locals[local.0 as usize].name;
-                let diagnostic = Diagnostic::new(Code::E0408, span, format!("Use of moved variable '{name}'"))
-                    .label("moved again in the next round of the loop");
-                self.report(diagnostic);
+        let mut found = self.moved.clone();
+        found.retain(|(local, _)| {
+            let before = open.entry.iter().any(|(known, _)| known == local);
+            self.frame().infos[local.0 as usize].loop_depth <= depth && !before
+        });
+        found.extend(open.in_body);
+        found.sort_by_key(|(_, span)| span.start);
+        found.dedup();
+        for (local, span) in found {
+            // An outer loop has nothing to add.
+            for outer in &mut self.frame().loops {
+                outer.in_body.retain(|moved| *moved != (local, span));
             }
+            let name = self.frame().locals[local.0 as usize].name;
+            let diagnostic = Diagnostic::new(Code::E0408, span, format!("Use of moved variable '{name}'"))
+                .label("moved again in the next round of the loop");
+            self.report(diagnostic);
         }
         self.merge_moved(open.entry);
         self.merge_moved(open.at_break);

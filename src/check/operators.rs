@@ -167,7 +167,7 @@ impl<'a> Body<'_, 'a> {
             .secondary(right.span, format!("this is {second}"));
         let text = self.shallow(l) == types::STRING || self.shallow(r) == types::STRING;
         if op == BinaryOp::Add && text {
-            diagnostic = diagnostic.help("write str(…) for the text of a value");
+            diagnostic = diagnostic.help("write String.from(…) or str(…) for the text of a value");
         } else if let (Type::Result(..), _) | (_, Type::Result(..)) = (self.shape(l), self.shape(r)) {
             diagnostic = diagnostic.help("write .unwrap() for the value of a Result");
         }
