@@ -273,6 +273,7 @@ pub enum Kind {
     Json = 17,
     Channel = 18,
     Atomic = 19,
+    /// An array of `args[0]`, row by row.
     Matrix = 20,
 }
 
@@ -298,7 +299,7 @@ pub struct TypeDesc {
     pub name: Text,
     /// Element, key and value, contained types.
     pub args: *const *const TypeDesc,
-    /// Tuple and record fields.
+    /// Tuple and record fields. A matrix has none; its `field_count` is the number of cells in a row.
     pub fields: *const FieldDesc,
     pub field_count: u32,
     pub case_count: u32,

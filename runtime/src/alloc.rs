@@ -1,6 +1,6 @@
 //! Allocation: the slow side of the inline bump allocation, and the entry for the runtime's own objects.
 //!
-//! In: a size and a header word. Out: an object whose other words are zero. Deliberately not here: where memory comes from
+//! In: a size and a header word. Out: an object whose other words are zero, but for large ones without references. Deliberately not here: where memory comes from
 //! (`gc`). Rule A: all fields first, allocate last, store, and only then anything that can collect; since fresh
 //! memory is zero, a violation makes a collection see null references, never stale ones.
 

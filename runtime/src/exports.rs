@@ -267,6 +267,11 @@ runtime_functions! {
     ArrayToList "coex_array_to_list" (Fiber, Ref, Type) -> Ref;
     ArrayToSet "coex_array_to_set" (Fiber, Ref, Type, ResultType) -> Ref;
 
+    /// For the cells of a matrix, which are stored at once, or between safe points if they are null before.
+    MatrixNew "coex_matrix_new" (Fiber, Int, ResultType) -> Ref;
+    /// Before a reference is stored in the elements of this array.
+    MatrixBarrier "coex_matrix_barrier" (Fiber, Ref) -> Nothing;
+
     // ------------------------------------------------------------------ Map and Set: map, set
     /// Keys and values alternately, each in its slot at the entry's layout; number of entries.
     MapFrom "coex_map_from" (Fiber, Pointer, Int, ResultType) -> Ref;

@@ -173,7 +173,8 @@ pub struct MatrixDecl {
 #[derive(Debug)]
 pub enum MatrixItem {
     CellType(TypeExpr),
-    Init(Expr),
+    /// As a formula called `init` without parameters.
+    Init(Function),
     Formula(Function),
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.
     pub(crate) last_call: LastCall,
+    /// Operands directly left of a `??` that is being elaborated.
+    pub(crate) before_coalesce: Vec<Span>,
 }
 
 /// The function itself, or a lambda.

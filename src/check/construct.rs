@@ -44,7 +44,10 @@ impl<'a> Body<'_, 'a> {
     /// `Vec2(1.0, 2.0)`.
     pub(crate) fn construct(&mut self, decl: DeclId, written: Written<'a>) -> Expr {
         let declared = &self.c.decls.types[decl.0 as usize];
-        if declared.ast.is_none() {
+        if declared.matrix.is_some() {
+            let name = declared.name;
+            let message = format!("Wrong arguments for '{name}': a matrix is made by '{name}.new()'");
+            self.error(Code::E0506, written.name_span, message);
             return self.drop_args(written);
         }
         if declared.is_enum() {

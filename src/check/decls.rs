@@ -6,6 +6,7 @@
 use super::Checker;
 use super::fast_map::FastMap;
 use super::free_names::UsedNames;
+use super::matrix::Matrix;
 use crate::ast::{self, Item};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::ExternId;
@@ -145,6 +146,7 @@ pub(crate) struct TypeDecl<'a> {
     pub(crate) field_index: FastMap<Symbol, u32>,
     pub(crate) cases: Vec<CaseSig>,
     pub(crate) methods: FastMap<Symbol, FnId>,
+    pub(crate) matrix: Option<Matrix<'a>>,
 }
 
 impl TypeDecl<'_> {
@@ -269,12 +271,12 @@ fn collect_item<'a>(checker: &mut Checker<'a>, unit: UnitId, scope: ScopeId, ite
             enter_type(checker, unit, decl.name, Entity::Trait(id));
         }
         Item::Matrix(decl) => {
-            checker.unsupported(decl.name.span, "matrices");
             let id = DeclId(checker.decls.types.len() as u32);
             checker.decls.types.push(type_decl(decl.name, scope, None));
             if enter_value(checker, unit, decl.name, Entity::Type(id)) {
                 enter_type(checker, unit, decl.name, Entity::Type(id));
             }
+            super::matrix::collect(checker, id, scope, decl);
         }
     }
 }
@@ -289,6 +291,7 @@ fn type_decl<'a>(name: ast::Ident, scope: ScopeId, ast: Option<&'a ast::TypeDecl
         field_index: FastMap::default(),
         cases: Vec::new(),
         methods: FastMap::default(),
+        matrix: None,
     }
 }
 
@@ -369,7 +372,7 @@ fn instance_methods(checker: &mut Checker, id: DeclId, decl: &ast::TypeDecl) {
     }
 }
 
-fn add_function<'a>(
+pub(crate) fn add_function<'a>(
     checker: &mut Checker<'a>,
     function: &'a ast::Function,
     scope: ScopeId,

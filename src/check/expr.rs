@@ -56,10 +56,7 @@ impl<'a> Body<'_, 'a> {
             Ast::Name(name) => self.name(*name, span, expected),
             Ast::Generic { name, type_args } => self.generic_name(*name, type_args, span),
             Ast::SelfValue => self.self_value(span),
-            Ast::Cell => {
-                self.error(Code::E0905, span, "'cell' is only available in matrix formulas");
-                unknown(span)
-            }
+            Ast::Cell => self.cell_value(span),
             Ast::Group(inner) => self.expr_or_nothing(inner, expected),
             Ast::Tuple(items) => self.tuple(items, span, expected),
             Ast::List(items) => self.list(items, span, expected),

@@ -7,7 +7,7 @@ use super::body::{Body, DEFERRED, assign, make};
 use super::unify::Origin;
 use crate::diagnostics::Code;
 use crate::ir::visit::{Visitor, expr_parts};
-use crate::ir::{self, Expr, ExprKind, FuncId, LocalId};
+use crate::ir::{self, Expr, ExprKind, FuncId, LocalId, RuntimeFunction};
 use crate::source::Span;
 use crate::types::{self, Type, TypeId};
 
@@ -162,6 +162,54 @@ impl Finisher<'_, '_, '_> {
         self.block(&mut function.body);
     }
 
+    /// The zero value of a type with a matrix in it; of other types codegen knows it.
+    fn fresh_grid(&mut self, ty: TypeId, span: Span) -> Option<ExprKind> {
+        let zero = |ty| make(ExprKind::Zero, ty, span);
+        let members = match self.body.c.types.get(ty).clone() {
+            Type::Tuple(items) => items.iter().map(|item| item.ty).collect(),
+            Type::User { decl, .. } => {
+                let declared = &self.body.c.decls.types[decl.0 as usize];
+                if let Some(matrix) = &declared.matrix {
+                    let (cells, cell, init) = (matrix.size.cells(), matrix.cell, matrix.init);
+                    let mut first = zero(cell);
+                    match init {
+                        Some(init) => {
+                            let func = self.body.c.instances.get(init, Vec::new(), 0, span);
+                            first.kind = ExprKind::Call { func, args: Vec::new() };
+                        }
+                        None => self.expr(&mut first),
+                    }
+                    let args = vec![make(ExprKind::Int(cells), types::INT, span), first];
+                    return Some(ExprKind::Runtime { function: RuntimeFunction::ArrayFill, args });
+                }
+                if declared.is_enum() {
+                    return None;
+                }
+                self.body.c.member_types(ty)
+            }
+            _ => return None,
+        };
+        if !members.iter().any(|member| self.has_grid(*member)) {
+            return None;
+        }
+        let mut parts: Vec<Expr> = members.into_iter().map(zero).collect();
+        parts.iter_mut().for_each(|part| self.expr(part));
+        Some(ExprKind::Aggregate(parts))
+    }
+
+    fn has_grid(&mut self, ty: TypeId) -> bool {
+        match self.body.c.types.get(ty).clone() {
+            Type::Tuple(items) => items.iter().any(|item| self.has_grid(item.ty)),
+            Type::User { decl, .. } => {
+                let declared = &self.body.c.decls.types[decl.0 as usize];
+                declared.matrix.is_some()
+                    || (!declared.is_enum()
+                        && self.body.c.member_types(ty).into_iter().any(|member| self.has_grid(member)))
+            }
+            _ => false,
+        }
+    }
+
     fn target(&self, func: &mut FuncId) {
         if func.0 >= DEFERRED {
             *func = self.targets[(func.0 - DEFERRED) as usize];
@@ -181,6 +229,12 @@ impl Visitor for Finisher<'_, '_, '_> {
             _ => {}
         }
         expr_parts(expr, self);
+        if matches!(expr.kind, ExprKind::Zero)
+            && let Some(ty) = expr.ty
+            && let Some(kind) = self.fresh_grid(ty, expr.span)
+        {
+            expr.kind = kind;
+        }
         // An optional of what turned out to be an optional collapses.
         if let ExprKind::Some(inner) | ExprKind::UnwrapUnchecked(inner) | ExprKind::Unwrap(inner) = &mut expr.kind
             && inner.ty == expr.ty

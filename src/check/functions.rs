@@ -73,6 +73,14 @@ fn elaborate(checker: &mut Checker, request: super::instances::Request) {
     let (finished, lambdas) = body.run();
     let mut finished = finished;
     finished.name = name;
+    if let Some((decl, _)) = checker.matrix_of_formula(id) {
+        let grid = checker.user_type(decl, Vec::new());
+        let cell = checker.instances.reserve();
+        let whole = super::matrix::grid_function(cell, &finished, grid);
+        finished.name.push_str(".cell");
+        checker.instances.functions[cell.0 as usize] = Some(finished);
+        finished = whole;
+    }
     checker.instances.functions[func.0 as usize] = Some(finished);
     for (id, lambda) in lambdas {
         checker.instances.functions[id.0 as usize] = Some(lambda);
@@ -104,7 +112,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
     let function = &checker.decls.functions[id.0 as usize];
     let (scope, owner, instance) = (function.scope, function.owner, function.is_instance);
     let type_params = function.type_params.clone();
-    let (kind, name, result) = (function.kind(), function.name(), function.result);
+    let (kind, name, result) = (function.kind(), function.name(), checker.body_result(id));
     let result = result.map(|result| checker.substitute(result, &env));
     let self_ty = owner.map(|owner| {
         let count = checker.decls.types[owner.0 as usize].type_params.len();
@@ -153,6 +161,7 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         json_checks: Vec::new(),
         bound_checks: Vec::new(),
         last_call: super::stmt::LastCall::Effect,
+        before_coalesce: Vec::new(),
     }
 }
 
@@ -167,6 +176,13 @@ impl<'a> Body<'_, 'a> {
             let local = self.add_local(name, self_ty, ast.self_param.unwrap_or(ast.name.span), true);
             self.bind_name(name, local);
             self.frame().params.push(local);
+        }
+        if self.c.matrix_of_formula(self.function).is_some() {
+            for name in [self.c.names.x, self.c.names.y] {
+                let local = self.add_local(name, types::INT, ast.name.span, true);
+                self.bind_name(name, local);
+                self.frame().params.push(local);
+            }
         }
         for param in params {
             let env = std::mem::take(&mut self.env);
@@ -255,6 +271,9 @@ pub(crate) fn definitions(checker: &mut Checker) -> BTreeMap<TypeId, Definition>
 
 fn user_definition(checker: &mut Checker, decl: crate::types::DeclId, env: &TypeEnv) -> Definition {
     let declared = &checker.decls.types[decl.0 as usize];
+    if let Some(matrix) = &declared.matrix {
+        return Definition::Matrix { cell: matrix.cell, size: matrix.size };
+    }
     let (fields, cases) = (declared.fields.clone(), declared.cases.clone());
     let ast = declared.ast;
     let mut lower = |fields: &[super::decls::FieldSig]| -> Vec<ir::Field> {

@@ -16,9 +16,15 @@ impl<'a> Body<'_, 'a> {
         if let [ast::Expr { kind: Ast::Range { start, end }, .. }] = indices {
             return self.slice(base, Some(start), Some(end), span);
         }
+        if matches!(base.kind, Ast::Cell) {
+            return self.neighbour(base.span, indices, span);
+        }
         let base = self.consumed(base, None);
         let base = self.unwrapped(base);
         let ty = base.ty.unwrap_or(types::UNKNOWN);
+        if let Some(decl) = self.as_matrix(ty) {
+            return self.matrix_index(base, decl, indices, span);
+        }
         if let Type::User { decl, .. } = *self.shape(ty)
             && let Some(get) = self.protocol(decl, "get")
         {

@@ -25,6 +25,9 @@ impl<'a> Body<'_, 'a> {
     ) -> Expr {
         match self.base(base) {
             Base::Value => {
+                if let Some(position) = self.own_position(base, name, span) {
+                    return position;
+                }
                 let value = self.consumed(base, None);
                 self.field(value, name, span)
             }
@@ -82,6 +85,7 @@ impl<'a> Body<'_, 'a> {
         if let Type::User { decl, .. } = self.shape(ty).clone() {
             let declared = &self.c.decls.types[decl.0 as usize];
             methods.extend(declared.methods.keys().map(|method| method.as_str()));
+            methods.extend(declared.matrix.iter().flat_map(|_| super::matrix::METHODS));
             let fields = declared.field_index.keys().map(|field| field.as_str());
             if let Some(near) = super::hints::nearest(name.name.as_str(), fields) {
                 diagnostic = diagnostic.help(format!("a field named '{near}' exists"));
@@ -173,7 +177,10 @@ impl<'a> Body<'_, 'a> {
                 self.still_open(&receiver, receiver.span);
                 self.drop_args(written)
             }
-            Type::User { decl, args, .. } => self.call_user_method(receiver, decl, args, name, written),
+            Type::User { decl, args, .. } => match self.matrix_method(receiver, decl, name, written) {
+                Ok(value) => value,
+                Err(receiver) => self.call_user_method(receiver, decl, args, name, written),
+            },
             Type::Tuple(items) if items.iter().any(|item| item.name == Some(name.name)) => {
                 let callee = self.field(receiver, name, written.span);
                 self.call_value(callee, name.name.as_str(), written)
@@ -230,7 +237,8 @@ impl<'a> Body<'_, 'a> {
         let known: Vec<&'static str> = match self.shape(ty) {
             Type::User { decl, .. } => {
                 let declared = &self.c.decls.types[decl.0 as usize];
-                declared.methods.keys().map(|method| method.as_str()).collect()
+                let built_in = declared.matrix.iter().flat_map(|_| super::matrix::METHODS);
+                declared.methods.keys().map(|method| method.as_str()).chain(built_in).collect()
             }
             _ => {
                 let shallow = self.shallow(ty);

@@ -35,6 +35,8 @@ mod loops;
 mod main_function;
 mod manifest_symbols;
 mod match_;
+mod matrix;
+mod matrix_values;
 mod members;
 mod moves;
 mod operators;
@@ -109,6 +111,9 @@ pub(crate) struct Checker<'a> {
 pub(crate) struct Names {
     pub(crate) temp: Symbol,
     pub(crate) self_name: Symbol,
+    /// The position, in a formula of a matrix.
+    pub(crate) x: Symbol,
+    pub(crate) y: Symbol,
 }
 
 impl<'a> Checker<'a> {
@@ -130,7 +135,12 @@ impl<'a> Checker<'a> {
             decls: Decls::default(),
             instances: Instances::default(),
             externs: Vec::new(),
-            names: Names { temp: Symbol::new("$t"), self_name: Symbol::new("self") },
+            names: Names {
+                temp: Symbol::new("$t"),
+                self_name: Symbol::new("self"),
+                x: Symbol::new("$x"),
+                y: Symbol::new("$y"),
+            },
             printing: true,
             debugging: false,
             broken_files,

@@ -308,7 +308,7 @@ impl<'a> Body<'_, 'a> {
         span: Span,
         expected: Option<TypeId>,
     ) -> Expr {
-        let value = self.expr(left, expected);
+        let value = self.left_of_coalesce(left, expected);
         let ty = value.ty.unwrap_or(types::UNKNOWN);
         let inner = match self.shape(ty).clone() {
             Type::Optional(inner) => inner,

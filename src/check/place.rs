@@ -5,6 +5,7 @@
 
 use super::body::{Body, assign, copy, make, unknown};
 use super::json::{KeyKind, json_call};
+use super::matrix_values::Position;
 use crate::ast::{self, BinaryOp, ExprKind as Ast, Ident, RightSide};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{self, Expr, ExprKind, LocalId, RuntimeFunction};
@@ -12,7 +13,7 @@ use crate::source::Span;
 use crate::types::{self, DeclId, Type, TypeId};
 
 /// One step of a place as written.
-enum Step<'a> {
+pub(crate) enum Step<'a> {
     Field(Ident),
     Position(u32, Span),
     Index(&'a [ast::Expr]),
@@ -20,7 +21,7 @@ enum Step<'a> {
 }
 
 /// A step with its subscripts evaluated and the value it is applied to.
-struct Level {
+pub(crate) struct Level {
     base: Expr,
     /// The optional around the base, which the changed value goes back into.
     optional: Option<TypeId>,
@@ -28,7 +29,7 @@ struct Level {
     span: Span,
 }
 
-enum Access {
+pub(crate) enum Access {
     /// Record or tuple field, with its type.
     Field(u32, TypeId),
     /// List, Array, Map: the function that stores, key, element type.
@@ -37,6 +38,8 @@ enum Access {
     Range(RuntimeFunction, Expr, Expr),
     /// Member or element of json.
     Json(KeyKind, Expr),
+    /// A cell of a matrix, with its type.
+    Cell(DeclId, Position, TypeId),
     /// `set` or `setrange` of a user type.
     Protocol(DeclId, &'static str, Vec<(Expr, Span)>),
 }
@@ -121,7 +124,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// The variable a place begins with, and its steps.
-    fn place_base(&mut self, place: &'a ast::Expr) -> Option<(Ident, Vec<Step<'a>>)> {
+    pub(crate) fn place_base(&mut self, place: &'a ast::Expr) -> Option<(Ident, Vec<Step<'a>>)> {
         let mut steps = Vec::new();
         let mut at = place;
         loop {
@@ -162,7 +165,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// The variable of a place, if it may change.
-    fn assignable(&mut self, base: Ident) -> Option<LocalId> {
+    pub(crate) fn assignable(&mut self, base: Ident) -> Option<LocalId> {
         let Some(local) = self.rebindable(base.name) else {
             if self.own_field(base.name, base.span).is_some() {
                 self.error(Code::E0602, base.span, "Methods cannot change 'self'; return a new value");
@@ -174,7 +177,7 @@ impl<'a> Body<'_, 'a> {
         self.check_rebind(local, base).then_some(local)
     }
 
-    fn levels(
+    pub(crate) fn levels(
         &mut self,
         base: Ident,
         steps: &[Step<'a>],
@@ -272,6 +275,11 @@ impl<'a> Body<'_, 'a> {
         out: &mut ir::Block,
     ) -> Option<(Access, Span)> {
         let at = indices.first().map_or(span, |index| index.span);
+        if let Some(decl) = self.as_matrix(ty) {
+            let position = self.subscripts(decl, indices, span, out)?;
+            let cell = self.c.decls.types[decl.0 as usize].matrix.as_ref()?.cell;
+            return Some((Access::Cell(decl, position, cell), at));
+        }
         if let Type::User { decl, .. } = *shape {
             let mut args = Vec::new();
             for index in indices {
@@ -365,7 +373,7 @@ impl<'a> Body<'_, 'a> {
     fn target_type(&self, levels: &[Level]) -> Option<TypeId> {
         let last = levels.last()?;
         match &last.access {
-            Access::Field(_, ty) | Access::Element(_, _, ty) => Some(*ty),
+            Access::Field(_, ty) | Access::Element(_, _, ty) | Access::Cell(_, _, ty) => Some(*ty),
             Access::Json(..) => Some(types::JSON),
             Access::Range(..) => last.base.ty,
             Access::Protocol(..) => None,
@@ -373,7 +381,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// The value of a place step, whose parts are temporaries.
-    fn read_level(&mut self, level: &Level, span: Span) -> Expr {
+    pub(crate) fn read_level(&mut self, level: &Level, span: Span) -> Expr {
         let base = copy(&level.base);
         match &level.access {
             Access::Field(index, ty) => make(ExprKind::Field { base: Box::new(base), index: *index }, *ty, span),
@@ -388,6 +396,7 @@ impl<'a> Body<'_, 'a> {
                 let ty = base.ty.unwrap_or(types::UNKNOWN);
                 make(ExprKind::Runtime { function, args: vec![base, copy(start), copy(end)] }, ty, span)
             }
+            Access::Cell(_, at, _) => self.read_cell(base, at, span),
             Access::Protocol(decl, store, args) => {
                 let read = if *store == "set" { "get" } else { "getrange" };
                 let args = args.iter().map(|(value, span)| (copy(value), *span)).collect();
@@ -401,8 +410,21 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// Rebuilds the values from the inside out and rebinds the variable.
-    fn store(&mut self, local: LocalId, levels: Vec<Level>, value: Expr, op_span: Span, out: &mut ir::Block) {
+    pub(crate) fn store(
+        &mut self,
+        local: LocalId,
+        levels: Vec<Level>,
+        value: Expr,
+        op_span: Span,
+        out: &mut ir::Block,
+    ) {
         let mut value = value;
+        // Without a detour, so that it can be done in place.
+        if let [Level { base, optional: None, access: Access::Cell(decl, at, _), span }] = levels.as_slice()
+            && matches!(base.kind, ExprKind::Local(base) if base == local)
+        {
+            return self.store_cell(local, *decl, at, value, *span, out);
+        }
         for level in levels.into_iter().rev() {
             let Some(changed) = self.changed(level, value, op_span) else { return };
             value = changed;
@@ -442,6 +464,7 @@ impl<'a> Body<'_, 'a> {
             Access::Range(function, start, end) => {
                 make(ExprKind::Runtime { function, args: vec![base, start, end, value] }, ty, span)
             }
+            Access::Cell(decl, at, _) => self.changed_cell(base, decl, &at, value, span),
             Access::Protocol(decl, store, mut args) => {
                 let value_span = value.span;
                 args.push((value, value_span));

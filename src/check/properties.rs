@@ -97,7 +97,8 @@ impl Checker<'_> {
         let env = self.owner_env(decl, &args);
         let declared = &self.decls.types[decl.0 as usize];
         let payloads = declared.cases.iter().flat_map(|case| &case.fields);
-        let members: Vec<TypeId> = declared.fields.iter().chain(payloads).map(|field| field.ty).collect();
+        let cell = declared.matrix.as_ref().map(|matrix| matrix.cell);
+        let members: Vec<TypeId> = declared.fields.iter().chain(payloads).map(|field| field.ty).chain(cell).collect();
         members.into_iter().map(|member| self.substitute(member, &env)).collect()
     }
 
@@ -106,6 +107,7 @@ impl Checker<'_> {
         match self.types.get(ty).clone() {
             Type::Result(..) | Type::Channel(_) | Type::Function { .. } | Type::Posix => false,
             Type::Tuple(items) => items.iter().all(|item| self.has_zero(item.ty)),
+            Type::User { decl, .. } if self.decls.types[decl.0 as usize].matrix.is_some() => true,
             Type::User { decl, .. } => {
                 !self.decls.types[decl.0 as usize].is_enum()
                     && self.member_types(ty).into_iter().all(|member| self.has_zero(member))

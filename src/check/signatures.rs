@@ -31,6 +31,7 @@ pub(crate) fn lower_all(checker: &mut Checker) {
     for index in 0..checker.decls.types.len() {
         containment(checker, index);
     }
+    super::matrix::check_cells(checker);
     for (ty, span) in std::mem::take(&mut checker.decls.key_checks) {
         checker.check_key(ty, span);
     }
@@ -96,7 +97,7 @@ fn lower_type_params(checker: &mut Checker, index: usize) {
 
 fn lower_members(checker: &mut Checker, index: usize) {
     let (ast, scope) = (checker.decls.types[index].ast, checker.decls.types[index].scope);
-    let Some(ast) = ast else { return };
+    let Some(ast) = ast else { return super::matrix::lower_cell(checker, index) };
     let params = checker.decls.types[index].type_params.clone();
     let env = checker.identity_env(&params);
     let mut fields = Vec::new();
@@ -146,6 +147,7 @@ fn lower_function(checker: &mut Checker, index: usize) {
     let env = checker.identity_env(&type_params);
     let params = checker.lower_params(&ast.params, scope, &env);
     let result = ast.result.as_ref().map(|result| checker.lower_type(result, scope, &env));
+    let result = super::matrix::formula_result(checker, FnId(index as u32), result).or(result);
     twice(checker, &params);
     if let (Some(owner), true) = (owner, checker.decls.functions[index].is_instance) {
         for param in &params {
@@ -175,6 +177,12 @@ fn containment(checker: &mut Checker, index: usize) {
     let id = DeclId(index as u32);
     let mut seen = Vec::new();
     let fields = checker.decls.types[index].fields.clone();
+    if let Some(matrix) = &checker.decls.types[index].matrix
+        && contains_directly(checker, matrix.cell, id, &mut seen)
+    {
+        let message = format!("Type '{}' contains itself", matrix.ast.name.name);
+        return checker.error(Code::E0803, matrix.ast.name.span, message);
+    }
     for field in fields {
         if contains_directly(checker, field.ty, id, &mut seen) {
             let name: Symbol = checker.decls.types[index].name;
@@ -194,8 +202,10 @@ fn contains_directly(checker: &Checker, ty: TypeId, wanted: DeclId, seen: &mut V
                 return false;
             }
             seen.push(*decl);
-            let fields = &checker.decls.types[decl.0 as usize].fields;
-            fields.iter().any(|field| contains_directly(checker, field.ty, wanted, seen))
+            let declared = &checker.decls.types[decl.0 as usize];
+            let cell = declared.matrix.as_ref().map(|matrix| matrix.cell);
+            let members = declared.fields.iter().map(|field| field.ty).chain(cell);
+            members.into_iter().any(|member| contains_directly(checker, member, wanted, seen))
         }
         Type::Tuple(items) => items.iter().any(|item| contains_directly(checker, item.ty, wanted, seen)),
         Type::Result(value, error) => {

@@ -144,9 +144,6 @@ impl<'a> Body<'_, 'a> {
             }
             return self.instance_through_type(decl, name);
         }
-        if declared.ast.is_none() {
-            return unknown(span);
-        }
         let message = format!("Undefined field '{}' on type '{}'", name.name, declared.name);
         self.error(Code::E0505, name.span, message);
         unknown(span)
@@ -186,8 +183,8 @@ impl<'a> Body<'_, 'a> {
         written: Written<'a>,
     ) -> Expr {
         let declared = &self.c.decls.types[decl.0 as usize];
-        if declared.ast.is_none() {
-            return self.drop_args(written);
+        if declared.matrix.is_some() && !declared.methods.contains_key(&name.name) {
+            return self.matrix_static(decl, name, written);
         }
         let owner = Written { type_args, ..written };
         if let Some(case) = declared.case_index(name.name) {

@@ -181,6 +181,9 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn expr_stmt(&mut self, expr: &'a ast::Expr, span: Span, out: &mut ir::Block) -> bool {
+        if self.matrix_statement(expr, out) {
+            return true;
+        }
         self.last_call = LastCall::Effect;
         let value = self.expr_or_nothing(expr, None);
         self.warn_unused(expr, &value);

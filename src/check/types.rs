@@ -178,8 +178,8 @@ impl Checker<'_> {
             Entity::Function(_) | Entity::Extern(_) => return types::UNKNOWN,
         };
         let declared = &self.decls.types[decl.0 as usize];
-        let Some(ast) = declared.ast else { return types::UNKNOWN };
-        if !self.type_arg_count(name, ast.type_params.len(), args.len()) {
+        let params = declared.ast.map_or(0, |ast| ast.type_params.len());
+        if !self.type_arg_count(name, params, args.len()) {
             return types::UNKNOWN;
         }
         let args = args.iter().map(|arg| self.lower_type(arg, scope, env)).collect();

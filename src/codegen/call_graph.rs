@@ -85,6 +85,7 @@ impl CallGraph {
                 | ExprKind::Spawn { .. }
                 | ExprKind::SpawnValue { .. }
                 | ExprKind::Join(_)
+                | ExprKind::NextGrid { .. }
                 | ExprKind::Collect { .. } => bounded = false,
                 _ => {}
             },
@@ -155,6 +156,10 @@ impl Edges {
         weight.calls += u32::from(matches!(expr.kind, ExprKind::Call { .. }));
         match &expr.kind {
             ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
+            ExprKind::NextGrid { cell, .. } => {
+                self.calls[self.current].push(cell.0 as usize);
+                self.loops[self.current] = true;
+            }
             ExprKind::Arithmetic { left, right, .. } => {
                 self.branching[self.current] |= self.calls_itself(left) && self.calls_itself(right);
             }
@@ -349,7 +354,9 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         | ExprKind::ListLiteral(items)
         | ExprKind::ArrayLiteral(items)
         | ExprKind::SetLiteral(items) => items.iter().for_each(|item| visit_expr(item, visit)),
-        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
+        ExprKind::CallValue { callee, args }
+        | ExprKind::SpawnValue { callee, args }
+        | ExprKind::NextGrid { matrix: callee, args, .. } => {
             visit_expr(callee, visit);
             args.iter().for_each(|arg| visit_expr(arg, visit));
         }
@@ -377,7 +384,9 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         | ExprKind::Equal { left, right, .. }
         | ExprKind::And(left, right)
         | ExprKind::Or(left, right)
-        | ExprKind::WithField { base: left, value: right, .. } => {
+        | ExprKind::WithField { base: left, value: right, .. }
+        | ExprKind::InGrid { x: left, y: right, .. }
+        | ExprKind::GridCell { matrix: left, index: right } => {
             visit_expr(left, visit);
             visit_expr(right, visit);
         }

@@ -99,7 +99,10 @@ impl<'ctx> Codegen<'_, 'ctx> {
             self.text_constant(&self.type_name(ty)).into(),
             self.table("args", self.types.ptr.into(), &args).into(),
             self.table("fields", self.field_desc_type().into(), &fields).into(),
-            word(fields.len() as u32),
+            word(match self.program.definitions.get(&ty) {
+                Some(Definition::Matrix { size, .. }) => size.width as u32,
+                _ => fields.len() as u32,
+            }),
             word(cases.len() as u32),
             self.table("cases", self.case_desc_type().into(), &cases).into(),
         ];
@@ -124,6 +127,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
             Type::Function { .. } => (Kind::Function, vec![]),
             Type::User { .. } => match self.program.definitions.get(&ty) {
                 Some(Definition::Enum { .. }) => (Kind::Enum, vec![]),
+                Some(Definition::Matrix { cell, .. }) => (Kind::Matrix, vec![*cell]),
                 _ => (Kind::Record, vec![]),
             },
             Type::Handle(_) => (Kind::Handle, vec![]),

@@ -116,6 +116,12 @@ impl<'ctx> Body<'_, 'ctx> {
 
             ExprKind::Convert { conversion, operand } => self.convert(*conversion, operand, expr.span),
 
+            ExprKind::InGrid { x, y, size } => self.in_grid(x, y, *size),
+            ExprKind::GridCell { matrix, index } => self.grid_cell(matrix, index, self.type_of(expr)),
+            ExprKind::NextGrid { matrix, cell, args, parallel } => {
+                self.next_grid(matrix, *cell, args, *parallel, expr.span)
+            }
+
             ExprKind::Cell(value) => self.cell(self.type_of(expr), value),
             ExprKind::Atomic { op, cell, operands } => return self.atomic(*op, cell, operands),
             ExprKind::Select { cases, strategy, timeout, memory } => {
@@ -134,6 +140,12 @@ impl<'ctx> Body<'_, 'ctx> {
 
     /// `decided`: the value of the left operand with which the right one is not evaluated.
     fn short_circuit(&mut self, left: &Expr, right: &Expr, decided: bool) -> Value<'ctx> {
+        if self.is_cheap(right) {
+            let (left, right) = (self.int_value(left), self.int_value(right));
+            let decided_value = self.emit.types.i1.const_int(decided.into(), false);
+            let (then, otherwise) = if decided { (decided_value, right) } else { (right, decided_value) };
+            return self.emit.select(left, then, otherwise).into();
+        }
         let left = self.int_value(left);
         let (from_left, more, end) = (self.emit.block(), self.new_block(), self.new_block());
         match decided {

@@ -35,6 +35,8 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) scopes: Vec<(PointerValue<'ctx>, Span)>,
     /// This is the body of a `within`, as a function of its own.
     pub(super) outlined: Option<Outlined<'ctx>>,
+    /// The form of a formula of a matrix for cells whose neighbours exist: where the old cells lie.
+    pub(super) inner_cells: Option<PointerValue<'ctx>>,
     /// Where places of debug information belong to.
     pub(super) scope: Option<DIScope<'ctx>>,
     /// Builds allocas, at the end of the entry block.
@@ -80,8 +82,19 @@ impl<'ctx> Codegen<'_, 'ctx> {
 }
 
 pub(super) fn define<'a, 'ctx>(codegen: &'a Codegen<'a, 'ctx>, id: FuncId) {
+    define_form(codegen, id, codegen.function(id), None);
+}
+
+/// Gives a declaration the body of a function.
+pub(super) fn define_form<'a, 'ctx>(
+    codegen: &'a Codegen<'a, 'ctx>,
+    id: FuncId,
+    func: FunctionValue<'ctx>,
+    inner_cells: Option<PointerValue<'ctx>>,
+) {
     let ir = codegen.program.function(id);
-    let mut body = Body::open(codegen, ir, codegen.function(id));
+    let mut body = Body::open(codegen, ir, func);
+    body.inner_cells = inner_cells;
     body.id = Some(id);
     body.describe_function();
     body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
@@ -118,6 +131,7 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             has_root: false,
             scopes: Vec::new(),
             outlined: None,
+            inner_cells: None,
             scope: None,
             entry,
             start,

@@ -199,6 +199,7 @@ impl Layouts {
                         cases.iter().map(|case| case.fields.iter().map(|field| field.ty).collect()).collect();
                     self.words(program, ty, &cases)
                 }
+                Some(Definition::Matrix { .. }) => Layout::reference(Form::Reference),
                 None => bug!("no definition of {}", crate::types::display::type_name(&program.types, ty)),
             },
             Type::Param(_) | Type::Variable(_) | Type::Unknown => {

@@ -78,7 +78,7 @@ impl<'ctx> Body<'_, 'ctx> {
         word.into_int_value()
     }
 
-    fn fake_use(&self, value: PointerValue<'ctx>) {
+    pub(super) fn fake_use(&self, value: PointerValue<'ctx>) {
         let intrinsic = self.codegen.intrinsic("llvm.fake.use", &[]);
         built(self.emit.builder.build_call(intrinsic, &[value.into()], ""));
     }

@@ -26,6 +26,7 @@ mod expr;
 mod fast;
 mod foreign;
 mod function;
+mod grids;
 mod layout;
 mod literals;
 mod loops;

@@ -37,8 +37,31 @@ pub struct Program {
 /// Members of a user type. `Result` is an enum with cases `Ok` (0) and `Err` (1).
 #[derive(Clone, Debug)]
 pub enum Definition {
-    Record { fields: Vec<Field>, c_layout: Option<CLayout> },
-    Enum { cases: Vec<Case> },
+    Record {
+        fields: Vec<Field>,
+        c_layout: Option<CLayout>,
+    },
+    Enum {
+        cases: Vec<Case>,
+    },
+    /// Cells row by row; laid out as an Array of them.
+    Matrix {
+        cell: TypeId,
+        size: GridSize,
+    },
+}
+
+/// Cells in a row, and rows; both at least 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GridSize {
+    pub width: i64,
+    pub height: i64,
+}
+
+impl GridSize {
+    pub fn cells(self) -> i64 {
+        self.width * self.height
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -340,6 +363,26 @@ pub enum ExprKind {
     Convert {
         conversion: Conversion,
         operand: Box<Expr>,
+    },
+
+    /// Whether a position lies in a grid.
+    InGrid {
+        x: Box<Expr>,
+        y: Box<Expr>,
+        size: GridSize,
+    },
+    /// A cell of a matrix by its number, row by row; there is one.
+    GridCell {
+        matrix: Box<Expr>,
+        index: Box<Expr>,
+    },
+    /// A matrix whose cells are the results of a formula that takes the old matrix, x, y, and these arguments.
+    NextGrid {
+        matrix: Box<Expr>,
+        cell: FuncId,
+        args: Vec<Expr>,
+        /// Cells may be computed in any order; the pass `grids` says so.
+        parallel: bool,
     },
 
     /// A fresh cell of an `atomic_int`, `atomic_float` or `atomic_bool` that holds the value.

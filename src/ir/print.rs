@@ -52,6 +52,9 @@ impl Printer<'_> {
                 let texts = cases.iter().map(|case| format!("{}({})", case.name, fields(self, &case.fields)));
                 format!("enum {name} {{{}}}", texts.collect::<Vec<_>>().join(" | "))
             }
+            Definition::Matrix { cell, size } => {
+                format!("matrix {name} {} x {} of {}", size.width, size.height, self.ty(*cell))
+            }
         };
         self.line(0, &text);
     }
@@ -250,6 +253,15 @@ impl Printer<'_> {
                 format!("{ty}{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }
             ExprKind::Convert { conversion, operand } => format!("{conversion:?}({})", one(operand)),
+            ExprKind::InGrid { x, y, size } => {
+                format!("InGrid({}, {}; {} x {})", one(x), one(y), size.width, size.height)
+            }
+            ExprKind::GridCell { matrix, index } => format!("GridCell({}, {})", one(matrix), one(index)),
+            ExprKind::NextGrid { matrix, cell, args, parallel } => {
+                let word = if *parallel { "parallel " } else { "" };
+                let args = [&**matrix].into_iter().chain(args).map(one).collect::<Vec<_>>().join(", ");
+                format!("{word}grid of f{}.{}({args})", cell.0, self.program.function(*cell).name)
+            }
             ExprKind::Cell(value) => format!("Cell:{ty}({})", one(value)),
             ExprKind::Atomic { op, cell, operands } => {
                 format!(

@@ -282,6 +282,16 @@ impl Verifier<'_> {
             | ExprKind::UnwrapUnchecked(base)
             | ExprKind::Cell(base)
             | ExprKind::Convert { operand: base, .. } => self.valued(expr).and_then(|()| self.expr(base, loops)),
+            ExprKind::InGrid { x, y, .. } => {
+                self.typed(x, types::INT, loops, "column")?;
+                self.typed(y, types::INT, loops, "row")
+            }
+            ExprKind::GridCell { matrix, index } => {
+                self.expr(matrix, loops)?;
+                self.typed(index, types::INT, loops, "number of a cell")?;
+                self.same(expr.ty.ok_or("a cell without type")?, self.grid(matrix)?.0, "cell")
+            }
+            ExprKind::NextGrid { matrix, cell, args, .. } => self.next_grid(expr, matrix, *cell, args, loops),
             ExprKind::Atomic { cell, operands, .. } => {
                 self.expr(cell, loops)?;
                 match cell.ty.map(|ty| self.program.types.get(ty)) {
@@ -348,6 +358,25 @@ impl Verifier<'_> {
             .iter()
             .zip(args)
             .try_for_each(|(param, arg)| self.typed(arg, callee.locals[param.0 as usize].ty, loops, "argument"))
+    }
+
+    /// Cell type and size of a matrix.
+    fn grid(&self, matrix: &Expr) -> Result<(TypeId, GridSize), String> {
+        match matrix.ty.and_then(|ty| self.program.definitions.get(&ty)) {
+            Some(Definition::Matrix { cell, size }) => Ok((*cell, *size)),
+            _ => Err("a cell of something else".into()),
+        }
+    }
+
+    fn next_grid(&self, expr: &Expr, matrix: &Expr, cell: FuncId, args: &[Expr], loops: usize) -> Verdict {
+        let (item, _) = self.grid(matrix)?;
+        self.typed(matrix, expr.ty.ok_or("a grid without type")?, loops, "grid")?;
+        self.all(args, loops)?;
+        let function = self.program.functions.get(cell.0 as usize).ok_or("a missing formula")?;
+        if function.params.len() != args.len() + 3 {
+            return Err(format!("{} does not take a position and {} arguments", function.name, args.len()));
+        }
+        self.same(function.result.ok_or("a formula without result")?, item, "formula of a matrix")
     }
 
     fn extern_call(&self, callee: ExternId, args: &[ExternArg], loops: usize) -> Verdict {

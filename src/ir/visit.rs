@@ -84,7 +84,9 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         | ExprKind::Equal { left, right, .. }
         | ExprKind::And(left, right)
         | ExprKind::Or(left, right)
-        | ExprKind::WithField { base: left, value: right, .. } => {
+        | ExprKind::WithField { base: left, value: right, .. }
+        | ExprKind::InGrid { x: left, y: right, .. }
+        | ExprKind::GridCell { matrix: left, index: right } => {
             visitor.expr(left);
             visitor.expr(right);
         }
@@ -120,7 +122,9 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         | ExprKind::ListLiteral(list)
         | ExprKind::ArrayLiteral(list)
         | ExprKind::SetLiteral(list) => list.iter_mut().for_each(|item| visitor.expr(item)),
-        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
+        ExprKind::CallValue { callee, args }
+        | ExprKind::SpawnValue { callee, args }
+        | ExprKind::NextGrid { matrix: callee, args, .. } => {
             visitor.expr(callee);
             args.iter_mut().for_each(|arg| visitor.expr(arg));
         }

@@ -4,6 +4,7 @@
 //! builds. Deliberately not here: what LLVM does better (inlining, folding, loops).
 
 mod edit_tokens;
+mod grids;
 mod mentions;
 mod outlined;
 mod reachable;
@@ -18,6 +19,7 @@ const PASSES: &[Pass] = &[
     ("tasks", tasks::run),
     ("edit_tokens", edit_tokens::run),
     ("outlined", outlined::run),
+    ("grids", grids::run),
 ];
 
 /// How `x = x.append(v)` and its like are done. No program can tell.

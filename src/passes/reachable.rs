@@ -29,6 +29,7 @@ fn target(expr: &mut Expr) -> Option<&mut FuncId> {
         ExprKind::Call { func, .. }
         | ExprKind::Spawn { func, .. }
         | ExprKind::FunctionValue(func)
+        | ExprKind::NextGrid { cell: func, .. }
         | ExprKind::Closure { func, .. } => Some(func),
         _ => None,
     }

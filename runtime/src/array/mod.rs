@@ -101,6 +101,22 @@ pub unsafe extern "C" fn coex_array_fill(
     array
 }
 
+/// Cells that may hold references are null, so that the collector may see them before they are stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_matrix_new(fiber: *mut Fiber, count: i64, ty: *const TypeDesc) -> *mut ArrayObject {
+    let cell = argument(ty, 0);
+    let array = with_len(fiber, cell, count as usize);
+    if (*cell).pointer_count > 0 {
+        ptr::write_bytes((*array).data, 0, count as usize * (*cell).size as usize);
+    }
+    array
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_matrix_barrier(fiber: *mut Fiber, array: *const ArrayObject) {
+    gc::barrier(fiber, (*array).base);
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_array_len(array: *const ArrayObject) -> i64 {
     (*array).len

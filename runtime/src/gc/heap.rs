@@ -442,7 +442,8 @@ impl Heap {
         wanted <= self.limit
     }
 
-    /// An object that fills whole blocks. Texts and bytes hold anything, others are zero.
+    /// An object that fills whole blocks. Texts and bytes hold anything, other objects without references zeros in their
+    /// first block only.
     pub(crate) fn take_large(&mut self, size: usize, header: u64) -> Option<usize> {
         let is_text = matches!(object::type_of(header), type_id::STRING | type_id::BYTES);
         let count = size.checked_add(BLOCK_BYTES - 1)? >> BLOCK_SHIFT;
@@ -450,8 +451,10 @@ impl Heap {
             return None;
         }
         let first = self.find_free_blocks(count)?;
+        let has_references = self.types().has_references(self.address(first), header);
         for block in first..first + count {
-            if self.state(block) == block_state::FREE_DIRTY && !is_text {
+            let is_seen = block == first || has_references;
+            if self.state(block) == block_state::FREE_DIRTY && is_seen && !is_text {
                 // SAFETY: a free block.
                 unsafe { (self.address(block) as *mut u8).write_bytes(0, BLOCK_BYTES) };
             }

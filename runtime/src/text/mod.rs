@@ -27,10 +27,37 @@ pub enum Style {
 enum Piece {
     Value(*const u8, *const TypeDesc),
     Close(u8),
-    Fields { base: *const u8, fields: *const FieldDesc, index: u32, count: u32, named: bool },
-    List { list: *const ListObject, index: usize, desc: *const TypeDesc },
-    Run { data: *const u8, index: usize, count: usize, desc: *const TypeDesc },
-    Entries { iter: Box<MapIter>, first: bool, desc: *const TypeDesc },
+    Fields {
+        base: *const u8,
+        fields: *const FieldDesc,
+        index: u32,
+        count: u32,
+        named: bool,
+    },
+    List {
+        list: *const ListObject,
+        index: usize,
+        desc: *const TypeDesc,
+    },
+    Run {
+        data: *const u8,
+        index: usize,
+        count: usize,
+        desc: *const TypeDesc,
+    },
+    Entries {
+        iter: Box<MapIter>,
+        first: bool,
+        desc: *const TypeDesc,
+    },
+    /// Cells of a matrix, `width` on a line.
+    Grid {
+        data: *const u8,
+        index: usize,
+        count: usize,
+        width: usize,
+        desc: *const TypeDesc,
+    },
 }
 
 /// Appends the text of the value in `slot`.
@@ -61,6 +88,15 @@ pub unsafe fn write(buffer: &mut Vec<u8>, slot: *const u8, desc: *const TypeDesc
                 }
                 value(buffer, &mut work, data.add(index * (*desc).size as usize), desc, style);
             }
+            Piece::Grid { data, index, count, width, desc } => {
+                if index > 0 {
+                    buffer.push(if index % width == 0 { b'\n' } else { b' ' });
+                }
+                if index + 1 < count {
+                    work.push(Piece::Grid { data, index: index + 1, count, width, desc });
+                }
+                value(buffer, &mut work, data.add(index * (*desc).size as usize), desc, style);
+            }
             Piece::Entries { iter, first, desc } => next_entry(buffer, &mut work, iter, first, desc, style),
         }
     }
@@ -88,8 +124,8 @@ unsafe fn simple(buffer: &mut Vec<u8>, slot: *const u8, desc: *const TypeDesc, s
         Kind::Bool => buffer.extend_from_slice(if *slot != 0 { b"true" } else { b"false" }),
         Kind::String => buffer.extend_from_slice(crate::string::bytes(reference(slot).cast::<StringObject>())),
         Kind::Json => crate::json::write::write_plain(buffer, JsonValue::read(slot)),
-        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic | Kind::Matrix => {
-            // Checked programs cannot print these (E1301); matrices have functions of their own.
+        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic => {
+            // Checked programs cannot print these (E1301).
             buffer.push(b'<');
             buffer.extend_from_slice(bytes_of((*desc).name));
             buffer.push(b'>');
@@ -117,6 +153,11 @@ unsafe fn compound(buffer: &mut Vec<u8>, work: &mut Vec<Piece>, slot: *const u8,
                 let (data, count) = ((*array).data, (*array).len as usize);
                 work.push(Piece::Run { data, index: 0, count, desc: argument(desc, 0) });
             }
+        }
+        Kind::Matrix => {
+            let array = reference(slot).cast::<ArrayObject>();
+            let (data, count, width) = ((*array).data, (*array).len as usize, (*desc).field_count as usize);
+            work.push(Piece::Grid { data, index: 0, count, width, desc: argument(desc, 0) });
         }
         Kind::Map | Kind::Set => {
             buffer.push(b'{');

@@ -47,13 +47,16 @@ unsafe fn has_float(desc: *const TypeDesc) -> bool {
         }
         seen.push(desc);
         answer |= (*desc).kind == Kind::Float;
-        if matches!((*desc).kind, Kind::List | Kind::Array | Kind::Optional) {
+        if matches!((*desc).kind, Kind::List | Kind::Array | Kind::Matrix | Kind::Optional) {
             open.push(argument(desc, 0));
         }
         let mut push = |fields: *const FieldDesc, count: u32| {
             (0..count as usize).for_each(|index| open.push((*fields.add(index)).desc));
         };
-        push((*desc).fields, (*desc).field_count);
+        // The count of a matrix is another one.
+        if !(*desc).fields.is_null() {
+            push((*desc).fields, (*desc).field_count);
+        }
         for case in 0..(*desc).case_count as usize {
             let case = (*desc).cases.add(case);
             push((*case).fields, (*case).field_count);
@@ -86,7 +89,7 @@ unsafe fn is_canonical(slot: *const u8, desc: *const TypeDesc) -> bool {
                 let slots = (0..(*list).len as usize).map(|index| list::slot(list, (*element).size as usize, index));
                 work.extend(slots.map(|slot| (slot, element)));
             }
-            Kind::Array => {
+            Kind::Array | Kind::Matrix => {
                 let (array, element) = (reference(slot).cast::<ArrayObject>(), argument(desc, 0));
                 let slots = (0..(*array).len as usize).map(|index| (*array).data.add(index * (*element).size as usize));
                 work.extend(slots.map(|slot| (slot.cast_const(), element)));
@@ -157,7 +160,7 @@ unsafe fn rebuild(fiber: *mut Fiber, slot: *mut u8, desc: *const TypeDesc) {
             keep(list);
             write_reference(slot, builder.finish());
         }
-        Kind::Array => {
+        Kind::Array | Kind::Matrix => {
             let (array, element) = (reference(slot).cast::<ArrayObject>(), argument(desc, 0));
             let fresh = crate::array::from_slots(fiber, element, (*array).data, (*array).len as usize);
             write_reference(slot, fresh);

@@ -55,7 +55,9 @@ unsafe fn simple(slot: *const u8, desc: *const TypeDesc) -> Option<u64> {
         Kind::Float => scramble(canonical_bits(slot.cast::<f64>().read_unaligned())),
         Kind::Bool | Kind::Byte => scramble(*slot as u64),
         Kind::Char => scramble(slot.cast::<u32>().read_unaligned() as u64),
-        Kind::List | Kind::Array | Kind::Tuple | Kind::Record | Kind::Enum | Kind::Optional => return None,
+        Kind::List | Kind::Array | Kind::Matrix | Kind::Tuple | Kind::Record | Kind::Enum | Kind::Optional => {
+            return None;
+        }
         // Maps and whatever has identity are never keys (E0311).
         _ => 0,
     })
@@ -106,7 +108,7 @@ unsafe fn feed(work: &mut Vec<Step>, state: u64, slot: *const u8, desc: *const T
             }
             mix(state, (*list).len as u64)
         }
-        Kind::Array => {
+        Kind::Array | Kind::Matrix => {
             let array = reference(slot).cast::<ArrayObject>();
             if (*array).len > 0 {
                 work.push(Step::Run((*array).data, (*array).len as usize, argument(desc, 0)));

@@ -184,7 +184,7 @@ unsafe fn visit(
             }
             Ordering::Equal
         }
-        Kind::Array => {
+        Kind::Array | Kind::Matrix => {
             let (left, right) = (reference(left).cast::<ArrayObject>(), reference(right).cast::<ArrayObject>());
             let lengths = (*left).len.cmp(&(*right).len);
             if !lengths.is_eq() {

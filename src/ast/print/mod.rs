@@ -130,7 +130,11 @@ impl Printer {
             for item in &decl.items {
                 match item {
                     MatrixItem::CellType(ty) => printer.line(format!("type {}", show_type(ty))),
-                    MatrixItem::Init(value) => printer.line(format!("init {}", show_expr(value))),
+                    MatrixItem::Init(init) => {
+                        if let [Stmt { kind: StmtKind::Return(Some(value)), .. }] = init.body.stmts.as_slice() {
+                            printer.line(format!("init {}", show_expr(value)));
+                        }
+                    }
                     MatrixItem::Formula(formula) => printer.function(formula),
                 }
             }

@@ -299,6 +299,19 @@ impl Builder<'_> {
         if self.text_of(first) != "init" {
             self.unexpected(first, "expected 'type', 'init' or a formula");
         }
-        MatrixItem::Init(self.some_expr(children.eat_rule(grammar::RULE_EXPR)))
+        let value = self.some_expr(children.eat_rule(grammar::RULE_EXPR));
+        let span = value.span;
+        let body = Block { stmts: vec![Stmt { kind: StmtKind::Return(Some(value)), span }], span };
+        MatrixItem::Init(Function {
+            annotations: Vec::new(),
+            kind: FunctionKind::Formula,
+            name: self.ident(first),
+            type_params: Vec::new(),
+            self_param: None,
+            params: Vec::new(),
+            result: None,
+            body,
+            span,
+        })
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn looked_at(expr: &mut Expr) -> Vec<&mut Expr> {
     match &mut expr.kind {
         ExprKind::Runtime { function, args } if only_reads(*function) => args.iter_mut().collect(),
         ExprKind::Equal { left, right, .. } | ExprKind::Compare { left, right, .. } => vec![left, right],
+        ExprKind::GridCell { matrix, index } => vec![matrix, index],
         _ => Vec::new(),
     }
 }

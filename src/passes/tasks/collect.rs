@@ -103,7 +103,9 @@ impl Rewriter<'_> {
             | ExprKind::Equal { left, right, .. }
             | ExprKind::And(left, right)
             | ExprKind::Or(left, right)
-            | ExprKind::WithField { base: left, value: right, .. } => self.is_pure(left) && self.is_pure(right),
+            | ExprKind::WithField { base: left, value: right, .. }
+            | ExprKind::InGrid { x: left, y: right, .. }
+            | ExprKind::GridCell { matrix: left, index: right } => self.is_pure(left) && self.is_pure(right),
             ExprKind::If { condition, then, otherwise } => {
                 self.is_pure(condition) && self.is_pure(then) && self.is_pure(otherwise)
             }

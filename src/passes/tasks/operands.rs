@@ -125,7 +125,9 @@ fn operands(expr: &mut Expr) -> Vec<&mut Expr> {
         ExprKind::Arithmetic { left, right, .. }
         | ExprKind::Bits { left, right, .. }
         | ExprKind::Compare { left, right, .. }
-        | ExprKind::Equal { left, right, .. } => vec![&mut **left, &mut **right],
+        | ExprKind::Equal { left, right, .. }
+        | ExprKind::InGrid { x: left, y: right, .. }
+        | ExprKind::GridCell { matrix: left, index: right } => vec![&mut **left, &mut **right],
         ExprKind::Call { args: items, .. }
         | ExprKind::Spawn { args: items, .. }
         | ExprKind::Runtime { args: items, .. }
@@ -134,9 +136,9 @@ fn operands(expr: &mut Expr) -> Vec<&mut Expr> {
         | ExprKind::ListLiteral(items)
         | ExprKind::ArrayLiteral(items)
         | ExprKind::SetLiteral(items) => items.iter_mut().collect(),
-        ExprKind::CallValue { callee, args } | ExprKind::SpawnValue { callee, args } => {
-            std::iter::once(&mut **callee).chain(args).collect()
-        }
+        ExprKind::CallValue { callee, args }
+        | ExprKind::SpawnValue { callee, args }
+        | ExprKind::NextGrid { matrix: callee, args, .. } => std::iter::once(&mut **callee).chain(args).collect(),
         ExprKind::CallExtern { args, .. } => {
             let values = args.iter_mut().filter_map(|arg| match arg {
                 ExternArg::Value(value) => Some(value),
