@@ -107,7 +107,7 @@ pub(crate) struct FunctionDecl<'a> {
     pub(crate) type_params: Vec<TypeParam>,
     pub(crate) params: Vec<ParamSig>,
     pub(crate) result: Option<TypeId>,
-    /// The generic check of its body found errors: it is not instantiated.
+    /// Its declaration or the generic check of its body has errors: it is not elaborated.
     pub(crate) faulty: bool,
     /// Tasks: a call that passes a handle has been reported.
     pub(crate) handle_reported: bool,

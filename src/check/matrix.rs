@@ -101,7 +101,6 @@ fn constant(expr: &AstExpr) -> Option<i64> {
         Ast::Group(inner) => constant(inner),
         Ast::Unary { op: UnaryOp::Negate, operand, .. } => constant(operand)?.checked_neg(),
         Ast::Binary { op, left, right, .. } => {
-            // Chains are long, not deep: each step goes one operand to the right.
             let (left, right) = (constant(left)?, constant(right)?);
             match op {
                 BinaryOp::Add => left.checked_add(right),
@@ -164,6 +163,8 @@ pub(crate) fn formula_result(checker: &mut Checker, function: FnId, declared: Op
         let diagnostic = Diagnostic::new(Code::E0904, written.span, message)
             .note("a formula yields the new value of one cell; without '->' it has the type of the cells");
         checker.report(diagnostic);
+        // What it returns would be another type once more.
+        checker.decls.functions[function.0 as usize].faulty = true;
     }
     Some(if is_instance { checker.user_type(owner, Vec::new()) } else { cell })
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::value::fixture::{
-    Desc, Random, choice, collection, int, list, list_of, new_string, optional, record, result, scalar, slot, text,
+    Desc, Random, choice, collection, int, list, list_of, matrix, new_string, optional, record, result, scalar, slot,
+    text,
 };
 
 fn printed<T>(value: T, desc: Desc, style: Style) -> String {
@@ -85,6 +86,14 @@ fn collections() {
         let three = crate::array::from_slots(fiber, int(), slot(&[1i64, 2, 3]), 3);
         assert_eq!(print(three, array), "[1, 2, 3]");
         assert_eq!(print(crate::array::empty(), array), "[]");
+        let grid = |width| matrix(&[int()], width);
+        assert_eq!(print(three, grid(3)), "1 2 3");
+        assert_eq!(print(three, grid(1)), "1\n2\n3");
+        let other = crate::array::from_slots(fiber, int(), slot(&[1i64, 2, 3]), 3);
+        let less = crate::array::from_slots(fiber, int(), slot(&[1i64, 0, 3]), 3);
+        let equal =
+            |right: &*mut crate::abi::ArrayObject| crate::value::coex_value_equal(slot(&three), slot(right), grid(3));
+        assert_eq!((equal(&other), equal(&less)), (true, false));
     }
 }
 

@@ -71,6 +71,14 @@ pub(crate) fn collection(kind: Kind, args: &[Desc]) -> Desc {
     leak(desc)
 }
 
+pub(crate) fn matrix(args: &[Desc], width: u32) -> Desc {
+    let mut desc = with_args(plain(Kind::Matrix, 8, 8, "Matrix"), args);
+    desc.pointers = leak(0u32);
+    desc.pointer_count = 1;
+    desc.field_count = width;
+    leak(desc)
+}
+
 pub(crate) fn list(element: Desc) -> Desc {
     collection(Kind::List, &[element])
 }
@@ -80,7 +88,8 @@ fn is_reference(desc: Desc) -> bool {
     if desc.kind == Kind::Optional && desc.boxed == 0 && unsafe { (**desc.args).size } == desc.size {
         return true;
     }
-    desc.boxed != 0 || matches!(desc.kind, Kind::String | Kind::List | Kind::Array | Kind::Map | Kind::Set)
+    desc.boxed != 0
+        || matches!(desc.kind, Kind::String | Kind::List | Kind::Array | Kind::Matrix | Kind::Map | Kind::Set)
 }
 
 pub(crate) fn optional(inner: Desc) -> Desc {

@@ -117,8 +117,8 @@ unsafe fn simple(left: *const u8, right: *const u8, desc: *const TypeDesc, relat
         // Neither a key nor ordered.
         Kind::Json if crate::json::equal::equal(JsonValue::read(left), JsonValue::read(right)) => Ordering::Equal,
         Kind::Json => Ordering::Less,
-        // By identity. Matrices have their own functions.
-        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic | Kind::Matrix => {
+        // By identity.
+        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic => {
             order::<u64>(left, right)
         }
         _ => return None,
