@@ -158,9 +158,4 @@ impl<'a> Checker<'a> {
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.report(Diagnostic::new(code, span, message));
     }
-
-    /// E0001 at a construct that is not built yet.
-    pub(crate) fn unsupported(&mut self, span: Span, what: &str) {
-        self.error(Code::E0001, span, format!("Not supported by this version: {what}"));
-    }
 }

@@ -118,9 +118,7 @@ unsafe fn simple(left: *const u8, right: *const u8, desc: *const TypeDesc, relat
         Kind::Json if crate::json::equal::equal(JsonValue::read(left), JsonValue::read(right)) => Ordering::Equal,
         Kind::Json => Ordering::Less,
         // By identity.
-        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic => {
-            order::<u64>(left, right)
-        }
+        Kind::Function | Kind::Handle | Kind::Posix | Kind::Channel | Kind::Atomic => order::<u64>(left, right),
         _ => return None,
     })
 }
