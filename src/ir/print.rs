@@ -110,8 +110,9 @@ impl Printer<'_> {
                 let text = format!("{} = pending {}", self.local(function, *local), self.expr(function, depth, value));
                 self.line(depth, &text);
             }
-            StmtKind::Within { duration, body, otherwise, .. } => {
-                let text = format!("within {}", self.expr(function, depth, duration));
+            StmtKind::Within { duration, body, otherwise, shared } => {
+                let duration = self.expr(function, depth, duration);
+                let text = format!("within {duration}{}", self.shared(function, shared));
                 self.line(depth, &text);
                 self.block(function, depth + 1, body);
                 if !otherwise.is_empty() {
@@ -183,6 +184,12 @@ impl Printer<'_> {
         format!("{}.{}", function.locals[id.0 as usize].name, id.0)
     }
 
+    /// What a body that becomes a function of its own shares with the function around it.
+    fn shared(&self, function: &Function, locals: &[LocalId]) -> String {
+        let names: Vec<String> = locals.iter().map(|id| self.local(function, *id)).collect();
+        if names.is_empty() { String::new() } else { format!(" sharing {}", names.join(" ")) }
+    }
+
     fn expr(&self, function: &Function, depth: usize, expr: &Expr) -> String {
         let one = |expr: &Expr| self.expr(function, depth, expr);
         let many = |list: &[Expr]| list.iter().map(one).collect::<Vec<_>>().join(", ");
@@ -222,9 +229,10 @@ impl Printer<'_> {
             ExprKind::SpawnValue { callee, args } => format!("spawn {}({})", one(callee), many(args)),
             ExprKind::Join(task) => format!("join({})", one(task)),
             ExprKind::DropTask(task) => format!("drop({})", one(task)),
-            ExprKind::Collect { iteration, body, value, .. } => {
+            ExprKind::Collect { iteration, body, value, shared } => {
                 let iteration = self.iteration(function, depth, iteration);
-                format!("collect {iteration} {}", self.inner_block(function, depth, body, Some(value)))
+                let shared = self.shared(function, shared);
+                format!("collect {iteration}{shared} {}", self.inner_block(function, depth, body, Some(value)))
             }
             ExprKind::CallExtern { callee, args } => {
                 let args = args.iter().map(|arg| match arg {

@@ -7,7 +7,9 @@
 //! status the number in `.status` (0 without one); warnings stand in comments as above. A `.panic` file holds what the panic
 //! says and its line and column, as in `division by zero at 3:7`. Each program runs once more with a collector that moves
 //! objects at every chance and checks the heap.
-//! `COEX_FILTER=match` runs only the paths that contain the word; `COEX_BLESS=1` writes `.stdout` and `.status` anew.
+//! `tests/ir/**/*.coex`: the typed IR behind all passes is the text in the `.ir` file beside it.
+//! `COEX_FILTER=match` runs only the paths that contain the word; `COEX_BLESS=1` writes `.stdout`, `.status` and
+//! `.ir` anew.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -185,6 +187,25 @@ fn programs_print_what_they_should() {
             run_case(sandbox, path, level).map_err(|fault| format!("{level}: {fault}"))?;
         }
         Ok(())
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn passes_make_the_ir_they_should() {
+    let cases = programs("ir");
+    assert!(!cases.is_empty() || std::env::var_os("COEX_FILTER").is_some());
+    let wrong = each_case(&cases, |sandbox, path| {
+        let run = sandbox.coexc(&["emit", "ir", "--color=never", &path.to_string_lossy()]);
+        if run.status != 0 {
+            return Err(run.stderr);
+        }
+        let ir = path.with_extension("ir");
+        if std::env::var_os("COEX_BLESS").is_some() {
+            fs::write(&ir, &run.stdout).map_err(|error| error.to_string())?;
+        }
+        let wanted = lossy(&ir);
+        if run.stdout == wanted { Ok(()) } else { Err(format!("became\n{}instead of\n{wanted}", run.stdout)) }
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

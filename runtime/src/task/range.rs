@@ -24,16 +24,16 @@ use crate::{arch, panic};
 pub(crate) struct Results {
     bytes: usize,
     has_pointers: bool,
+    /// Parts of chunks that runners gave back. Here, since a loop that is left early leaves its frame without a word.
+    returned: Mutex<Vec<(i64, i64)>>,
 }
 
 struct Job {
     info: *const RangeInfo,
     env: *mut u8,
-    results: *mut u8,
+    results: *mut Results,
     next: AtomicI64,
     count: i64,
-    /// Parts of chunks that runners gave back.
-    returned: Mutex<Vec<(i64, i64)>>,
     site: *const Site,
 }
 
@@ -68,7 +68,12 @@ const fn helper_info(flags: u32) -> TaskInfo {
 
 impl Job {
     fn has_more(&self) -> bool {
-        self.next.load(Ordering::Relaxed) < self.count || !self.returned.lock().is_empty()
+        self.next.load(Ordering::Relaxed) < self.count || !self.returned().lock().is_empty()
+    }
+
+    fn returned(&self) -> &Mutex<Vec<(i64, i64)>> {
+        // SAFETY: the results outlive the loop.
+        unsafe { &(*self.results).returned }
     }
 
     fn take(&self) -> Option<(i64, i64)> {
@@ -81,7 +86,7 @@ impl Job {
                 Err(now) => next = now,
             }
         }
-        self.returned.lock().pop()
+        self.returned().lock().pop()
     }
 }
 
@@ -98,15 +103,7 @@ pub(crate) unsafe extern "C" fn coex_range_run(
     // SAFETY: the caller's promise; job and scope outlive all helpers, which the end of the scope joins.
     unsafe {
         let results = allocate(fiber, &*info, count.max(0) as usize, site);
-        let job = Job {
-            info,
-            env,
-            results: results.add(1).cast(),
-            next: AtomicI64::new(0),
-            count,
-            returned: Mutex::new(Vec::new()),
-            site,
-        };
+        let job = Job { info, env, results, next: AtomicI64::new(0), count, site };
         let mut scope = core::mem::MaybeUninit::<FullScope>::uninit();
         coex_scope_enter(fiber, scope.as_mut_ptr().cast());
         let scope = scope.as_mut_ptr();
@@ -125,7 +122,8 @@ pub(crate) unsafe extern "C" fn coex_range_run(
 unsafe fn work(fiber: *mut Fiber, scope: *mut FullScope, job: *const Job) {
     // SAFETY: the caller's promise; the runner stays in this frame while it is in the chain.
     unsafe {
-        let mut runner = FullRunner { next: 0, end: 0, results: (*job).results, previous: (*fiber).range, job, scope };
+        let mut runner =
+            FullRunner { next: 0, end: 0, results: (*job).results.add(1).cast(), previous: (*fiber).range, job, scope };
         let address = &raw mut runner;
         (*fiber).range = address.cast();
         while let Some((next, end)) = (*job).take() {
@@ -177,7 +175,7 @@ pub(crate) unsafe fn give_rest_away(fiber: *mut Fiber) {
             let job = (*runner).job;
             if next < end {
                 (*runner).end = next;
-                (*job).returned.lock().push((next, end));
+                (*job).returned().lock().push((next, end));
             }
             // Somebody must take the chunks that this runner would have taken.
             if (*job).has_more() {
@@ -209,8 +207,11 @@ unsafe fn allocate(fiber: *mut Fiber, info: &RangeInfo, count: usize, site: *con
         if results.is_null() {
             panic::raise(fiber, b"out of memory", site);
         }
-        (*results).bytes = count * info.result_size as usize;
-        (*results).has_pointers = info.result_has_pointers != 0;
+        results.write(Results {
+            bytes: count * info.result_size as usize,
+            has_pointers: info.result_has_pointers != 0,
+            returned: Mutex::new(Vec::new()),
+        });
         if (*results).has_pointers {
             registered().0.push(results);
         }
@@ -224,6 +225,7 @@ unsafe fn free(results: *mut Results) {
         if (*results).has_pointers {
             registered().0.retain(|&other| other != results);
         }
+        results.drop_in_place();
         libc::free(results.cast());
     }
 }
