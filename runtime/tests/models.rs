@@ -194,6 +194,47 @@ fn a_wait_ends_once() {
     });
 }
 
+/// A fiber begins a wait while somebody cancels its task. `fenced`: whether the canceller's barrier reaches the fiber's thread.
+fn cancellation(fenced: bool) {
+    let poll = Arc::new(AtomicU32::new(0));
+    let wait = Arc::new(Wait { word: AtomicU64::new(0), park: AtomicU32::new(RUNNING), queued: AtomicUsize::new(0) });
+    let canceller = {
+        let (poll, wait) = (Arc::clone(&poll), Arc::clone(&wait));
+        thread::spawn(move || {
+            poll.store(1, Ordering::SeqCst);
+            if fenced {
+                fence(Ordering::SeqCst);
+            }
+            if wait.word.load(Ordering::Acquire) == OPEN {
+                wake(&wait, 3);
+            }
+        })
+    };
+    wait.word.store(OPEN, Ordering::Release);
+    if fenced {
+        fence(Ordering::SeqCst);
+    }
+    let ends_it = |wait: &Wait| wait.word.compare_exchange(OPEN, OPEN | 3, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let is_parked = poll.load(Ordering::SeqCst) == 0 || !ends_it(&wait);
+    if is_parked && wait.park.compare_exchange(RUNNING, OFF_THREAD, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        wait.park.store(RUNNING, Ordering::Relaxed);
+        wait.queued.fetch_add(1, Ordering::SeqCst);
+    }
+    canceller.join().unwrap();
+    assert_eq!(wait.queued.load(Ordering::SeqCst), usize::from(is_parked));
+}
+
+#[test]
+fn who_is_cancelled_does_not_wait() {
+    explore(|| cancellation(true));
+}
+
+#[test]
+#[should_panic(expected = "")]
+fn without_the_barrier_who_is_cancelled_waits() {
+    explore(|| cancellation(false));
+}
+
 // ------------------------------------------------------------------------------------------ claims on foreign calls
 
 const KIND: u64 = 3;

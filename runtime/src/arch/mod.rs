@@ -29,6 +29,9 @@ unsafe extern "C" {
     /// The running fiber leaves its thread, whose scheduler goes on behind `coex_switch_to`. The result is `returned[0]` when
     /// somebody resumes the fiber.
     pub(crate) fn coex_leave_fiber(fiber: *mut Fiber) -> u64;
+    /// The running fiber leaves its thread, which goes on with `to`, after `run::handed_over(fiber)`, on that one's stack. The
+    /// result is as above.
+    pub(crate) fn coex_hand_over(fiber: *mut Fiber, to: *mut Fiber) -> u64;
     /// Gives up what runs on this thread: its scheduler goes on behind the `coex_switch_to` that set `sys`.
     pub(crate) fn coex_to_scheduler(sys: *mut u8) -> !;
     /// Where a fiber goes on whose foreign call has returned on another thread: `ffi::abandon::arrived`, then the frame behind.

@@ -88,7 +88,8 @@ pub(crate) fn full_fence() {
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
 //   rbp, where to go on
 // whether it is in C, waits, or was never started; `coex_switch_to` loads it, and rax, rdx, xmm0, xmm1 from
-// `fiber.returned`, and r13.
+// `fiber.returned`, and r13. `coex_hand_over` leaves one fiber and loads the next. A fiber that left in the same way goes on
+// there with a `ret` to the same place, which the processor expects, and so for the callers as far as both waited alike.
 //
 // The foreign call (steps 4 to 8 of the protocol). Compiled code calls the thunk by LLVM's convention `preserve_none`: the
 // target in r12, the fiber in r13, then the arguments where C wants them; of all registers it expects only rbp back. So it
@@ -222,6 +223,43 @@ coex_to_scheduler:
     jmp rcx
     .size coex_leave_fiber, .-coex_leave_fiber
 
+    .globl coex_hand_over
+    .type coex_hand_over,@function
+    .p2align 4
+coex_hand_over:
+    push rbx
+    push r12
+    push r14
+    push r15
+    push r13
+    lea rcx, [rip + 5f]
+    push rcx
+    push rbp
+    mov qword ptr [rdi + {sp}], rsp
+    mov rax, qword ptr [rdi + {sys}]
+    mov qword ptr [rsi + {sys}], rax
+    mov rsp, qword ptr [rsi + {sp}]
+    mov rbx, rsp
+    mov r13, rsi
+    and rsp, -16
+    call {handed_over}
+    mov rsp, rbx
+    mov rax, qword ptr [r13 + {regs}]
+    mov rdx, qword ptr [r13 + {regs} + 8]
+    movups xmm0, xmmword ptr [r13 + {regs} + 16]
+    movups xmm1, xmmword ptr [r13 + {regs} + 32]
+    pop rbp
+    pop rcx
+    jmp rcx
+5:
+    pop r13
+    pop r15
+    pop r14
+    pop r12
+    pop rbx
+    ret
+    .size coex_hand_over, .-coex_hand_over
+
     .globl coex_arrived
     .type coex_arrived,@function
     .p2align 4
@@ -315,6 +353,7 @@ coex_call_task:
     parked = const state::PARKED,
     returned = sym crate::ffi::coex_foreign_returned,
     arrived = sym crate::ffi::abandon::arrived,
+    handed_over = sym crate::sched::run::handed_over,
 );
 
 global_asm!(

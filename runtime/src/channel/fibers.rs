@@ -9,7 +9,7 @@ use super::{Ended, Purpose, Waiting, exchange, foreign};
 use crate::abi::{ChannelObject, Fiber, HEADER_PINNED, SelectCase, Site, TypeDesc, header, select_kind};
 use crate::sched::fiber::{What, full};
 use crate::sched::wait::{self, Reason, Ticket};
-use crate::sched::{clock, timer};
+use crate::sched::{clock, timer, worker};
 use crate::slot::{allocate, argument, fail, write_nil, write_some};
 use crate::task::cancel;
 use crate::value::SlotBuffer;
@@ -56,6 +56,11 @@ impl Waiting for Fibers {
 
     unsafe fn cancelled(fiber: *mut Fiber, site: *const Site) {
         cancel::take(fiber, site);
+    }
+
+    #[inline]
+    fn is_alone() -> bool {
+        worker::is_alone()
     }
 
     #[cold]
@@ -137,6 +142,7 @@ unsafe fn deliver(fiber: *mut Fiber, has_value: bool, value: &SlotBuffer, ty: *c
     }
 }
 
+#[inline(always)]
 unsafe fn receive_until(
     fiber: *mut Fiber,
     channel: *mut ChannelObject,

@@ -8,6 +8,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 #[inline]
 pub(super) fn lock<W: Waiting>(word: &AtomicU32) {
+    if W::is_alone() {
+        return;
+    }
     let mut round = 0;
     while word.swap(1, Ordering::Acquire) != 0 {
         while word.load(Ordering::Relaxed) != 0 {

@@ -2,7 +2,7 @@
 //!
 //! In: channel objects, values, what to wait for. Out: values in sending order; whoever waits is served in the order of
 //! arrival. A value goes straight from a sender to a waiting receiver, else through the ring, else the sender waits with it.
-//! Deliberately not here: how a fiber waits and wakes (`sched`), of which this knows four functions ([`Waiting`]).
+//! Deliberately not here: how a fiber waits and wakes (`sched`), of which this knows six functions ([`Waiting`]).
 //!
 //! Map, bottom up: `lock` → `waiters` (queues of who waits) → `state` (what happens under the lock) → `exchange` (send and
 //! receive, with waiting), `foreign` (calls of C beside a select), `select` → `fibers` (the same for fibers: the functions that programs call).
@@ -58,6 +58,8 @@ trait Waiting {
     unsafe fn wake(fiber: *mut Fiber, ticket: u64) -> bool;
     /// The wait ended as cancelled and nothing is registered any more. Returns when it was a false alarm.
     unsafe fn cancelled(fiber: *mut Fiber, site: *const Site);
+    /// Nobody else can be at a channel: locks are for nothing.
+    fn is_alone() -> bool;
     /// Somebody else holds a lock.
     fn relax(round: u32);
 }

@@ -77,6 +77,10 @@ impl Waiting for Loom {
 
     unsafe fn cancelled(_: *mut Fiber, _: *const Site) {}
 
+    fn is_alone() -> bool {
+        false
+    }
+
     fn relax(_: u32) {
         unreachable!("nobody is interrupted under a lock")
     }

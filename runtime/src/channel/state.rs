@@ -104,7 +104,17 @@ unsafe fn append(fiber: *mut Fiber, channel: *mut ChannelObject, value: *const u
 }
 
 /// Receives a value into `out` if that needs no waiting. Without one, `out` may have been written all the same.
+#[inline]
 pub(super) unsafe fn take<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelObject, out: *mut u8) -> Taken {
+    let is_open = (*channel).closed.load(Relaxed) == 0;
+    if is_open && (*channel).len.load(Relaxed) == 0 && (*channel).senders[0].is_null() {
+        return Taken::Empty;
+    }
+    take_some::<W>(fiber, channel, out)
+}
+
+#[inline(never)]
+unsafe fn take_some<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelObject, out: *mut u8) -> Taken {
     let size = element_size(channel);
     let len = (*channel).len.load(Relaxed);
     if len > 0 {

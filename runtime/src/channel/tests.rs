@@ -36,6 +36,10 @@ impl Waiting for Notes {
 
     unsafe fn cancelled(_: *mut Fiber, _: *const Site) {}
 
+    fn is_alone() -> bool {
+        false
+    }
+
     fn relax(_: u32) {
         unreachable!("nobody else holds a lock")
     }

@@ -48,6 +48,8 @@ pub(crate) fn check() {
     }
     // SAFETY: nobody runs; main waits.
     unsafe { wait::interrupt(&raw mut (*PROCESS.get()).fiber) };
+    // It is next on a worker that is about to sleep.
+    idle::notify();
 }
 
 /// The panic, on main's stack.

@@ -3,14 +3,18 @@
 //! In: searches without result, pushes. Out: a worker sleeps only when there is nothing to do: it registers, makes
 //! everybody pass a barrier, and looks once more, so that a push needs no barrier of its own. While somebody searches,
 //! nobody else is woken: who finds work wakes the next one.
+//!
+//! A fiber that is next on a worker (`queue`) is help for others only if the running one goes on for a while. So when a
+//! worker was woken for such a fiber in vain, nobody is for some milliseconds, the longer the more often; the watcher
+//! ends that time ([`look_again`]), and sees fibers that wait nevertheless ([`notify_late`]).
 
 use crate::sync::Mutex;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use super::queue::{self, Work};
+use super::queue::{self, Patience, Work};
 use super::thread::{self, Thread};
 use super::worker::{self, Worker};
-use super::{barrier, deadlock, watcher};
+use super::{barrier, clock, deadlock, watcher};
 
 struct Sleepers(Vec<*mut Worker>);
 
@@ -23,8 +27,16 @@ static SEARCHING: AtomicUsize = AtomicUsize::new(0);
 /// Counts workers that stopped sleeping.
 static WAKES: AtomicU64 = AtomicU64::new(0);
 
-/// Rounds of search before a worker sleeps.
-const ROUNDS: usize = 64;
+/// A worker was woken for what is next on another one.
+static WOKEN_FOR_NEXT: AtomicBool = AtomicBool::new(false);
+/// Nobody is woken for that, for so many looks of the watcher.
+static QUIET: AtomicU32 = AtomicU32::new(0);
+/// How many the next time.
+static QUIET_NEXT: AtomicU32 = AtomicU32::new(1);
+const QUIET_MOST: u32 = 16;
+
+/// How long a worker searches before it sleeps.
+const SEARCH_NS: u64 = 10_000;
 
 fn sleepers() -> crate::sync::MutexGuard<'static, Sleepers> {
     SLEEPERS.lock()
@@ -45,6 +57,45 @@ pub(crate) fn notify() {
     let can_help = SLEEPING.load(Ordering::Relaxed) > 0 || worker::started() < worker::wanted();
     if can_help && SEARCHING.load(Ordering::Relaxed) == 0 {
         wake_one();
+    }
+}
+
+/// There is new work, next on this worker.
+#[inline]
+pub(crate) fn notify_next() {
+    if QUIET.load(Ordering::Relaxed) != 0 {
+        return;
+    }
+    let can_help = SLEEPING.load(Ordering::Relaxed) > 0 || worker::started() < worker::wanted();
+    if can_help && SEARCHING.load(Ordering::Relaxed) == 0 {
+        WOKEN_FOR_NEXT.store(true, Ordering::Relaxed);
+        wake_one();
+    }
+}
+
+/// The watcher has seen a fiber that has waited for long to be next, and somebody who could run it.
+pub(crate) fn notify_late() {
+    QUIET.store(0, Ordering::Relaxed);
+    QUIET_NEXT.store(1, Ordering::Relaxed);
+    notify();
+}
+
+/// The watcher looks, as it does at fixed times while somebody works.
+pub(crate) fn look_again() {
+    let quiet = QUIET.load(Ordering::Relaxed);
+    if quiet != 0 {
+        QUIET.store(quiet - 1, Ordering::Relaxed);
+    }
+}
+
+/// A search has ended with a fiber that was next elsewhere (`true`), or with nothing.
+fn learn(has_helped: bool) {
+    if has_helped {
+        QUIET_NEXT.store(1, Ordering::Relaxed);
+    } else if WOKEN_FOR_NEXT.swap(false, Ordering::Relaxed) {
+        let quiet = QUIET_NEXT.load(Ordering::Relaxed);
+        QUIET.store(quiet, Ordering::Relaxed);
+        QUIET_NEXT.store((quiet * 2).min(QUIET_MOST), Ordering::Relaxed);
     }
 }
 
@@ -92,13 +143,11 @@ pub(crate) unsafe fn wait_for_work(thread: *mut Thread, worker: *mut Worker) -> 
                 SEARCHING.fetch_add(1, Ordering::SeqCst);
                 is_searching = true;
             }
-            for _ in 0..ROUNDS {
-                core::hint::spin_loop();
-                if let Some(work) = queue::find(worker) {
-                    found(is_searching);
-                    return work;
-                }
+            if let Some(work) = search(worker) {
+                found(is_searching);
+                return work;
             }
+            learn(false);
             let word = (*thread).futex.load(Ordering::Acquire);
             {
                 let mut sleepers = sleepers();
@@ -108,7 +157,7 @@ pub(crate) unsafe fn wait_for_work(thread: *mut Thread, worker: *mut Worker) -> 
             SEARCHING.fetch_sub(1, Ordering::SeqCst);
             is_searching = false;
             barrier::heavy();
-            if queue::is_anything_ready() && awake(worker) {
+            if (queue::is_anything_queued() || queue::is_any_resting(worker)) && awake(worker) {
                 continue;
             }
             deadlock::check();
@@ -120,6 +169,31 @@ pub(crate) unsafe fn wait_for_work(thread: *mut Thread, worker: *mut Worker) -> 
             }
             // Who woke this worker has counted it as searching, unless it was nobody.
             is_searching = !awake(worker);
+        }
+    }
+}
+
+/// Looks around for a while.
+///
+/// # Safety
+/// The worker is the calling thread's.
+unsafe fn search(worker: *mut Worker) -> Option<Work> {
+    let began = clock::now();
+    let mut patience = Patience::default();
+    loop {
+        core::hint::spin_loop();
+        // SAFETY: forwarded.
+        if let Some(work) = unsafe { queue::find(worker) } {
+            return Some(work);
+        }
+        let now = clock::now();
+        // SAFETY: forwarded.
+        if let Some(work) = unsafe { patience.take(worker, now) } {
+            learn(true);
+            return Some(work);
+        }
+        if now - began > SEARCH_NS && !patience.is_open() {
+            return None;
         }
     }
 }
@@ -140,7 +214,7 @@ fn is_asleep(worker: *mut Worker) -> bool {
 
 /// The end of a search: there may be more work for others.
 fn found(is_searching: bool) {
-    if is_searching && SEARCHING.fetch_sub(1, Ordering::SeqCst) == 1 && queue::is_anything_ready() {
+    if is_searching && SEARCHING.fetch_sub(1, Ordering::SeqCst) == 1 && queue::is_anything_queued() {
         notify();
     }
 }

@@ -11,6 +11,9 @@
 //!   fiber (task stack)  --parks: `wait`-->  woken: back into a queue
 //! ```
 //!
+//! A fiber that parks switches straight to the one that it has woken, if there is one; the loop is for all else. Such a
+//! pair stays on its worker: others take a fiber that is next there only when its turn does not come for a while (`queue`).
+//!
 //! Map, bottom up: `clock`, `stacks` → `fiber` → `deque`, `worker`, `thread` → `queue` (who runs what), `idle` →
 //! `wait`, `timer`, `watcher`; `world` stops them all for a collection; `deadlock` finds that nothing can go on.
 

@@ -147,6 +147,55 @@ pub(crate) unsafe fn leave(fiber: *mut Fiber, after: After) -> u64 {
     }
 }
 
+/// The running fiber parks. Another one that was woken here goes on at once, without the loop in between. The result is
+/// `returned[0]` when the fiber goes on.
+///
+/// # Safety
+/// `fiber` is the running fiber, in an open wait.
+#[inline]
+pub(crate) unsafe fn leave_parked(fiber: *mut Fiber) -> u64 {
+    // SAFETY: the caller's promise; a worker belongs to one thread, and what is taken from it nobody else runs. The thread
+    // stays MANAGED: no collection sees the moment between.
+    unsafe {
+        let thread = thread::of(fiber);
+        let worker = (*thread).worker.load(Ordering::Relaxed);
+        if (*thread).slots.poll.load(Ordering::Relaxed) & poll::WORLD != 0 {
+            return leave(fiber, After::Park);
+        }
+        let Some(next) = queue::take_next(worker) else { return leave(fiber, After::Park) };
+        let to = &raw mut (*next).public;
+        (*to).thread = thread.cast();
+        (*to).entered = entered::NOTHING;
+        thread::set_fiber(&raw mut (*thread).slots, to);
+        (*worker).switches.store((*worker).switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        (*next).has_run.store(true, Ordering::Relaxed);
+        (*to).cursor = core::mem::replace(&mut (*fiber).cursor, null_mut());
+        (*to).limit = core::mem::replace(&mut (*fiber).limit, null_mut());
+        compiler_fence(Ordering::SeqCst);
+        arch::coex_hand_over(fiber, to)
+    }
+}
+
+/// The thread is off the stack of a fiber that parks, and about to go on with the next one.
+pub(crate) unsafe extern "C" fn handed_over(left: *mut Fiber) {
+    // SAFETY: nobody else has the fiber yet, so its thread is still this one, which holds a worker.
+    unsafe { settle_parked(full(left), thread::of(left)) }
+}
+
+/// A fiber is off its thread: from now on whoever ends its wait puts it into a queue.
+#[inline]
+unsafe fn settle_parked(fiber: *mut FullFiber, thread: *mut Thread) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let park = &(*fiber).park;
+        if park.compare_exchange(park::RUNNING, park::PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Woken already.
+            park.store(park::RUNNING, Ordering::Relaxed);
+            queue::push_ready((*thread).worker.load(Ordering::Relaxed), fiber);
+        }
+    }
+}
+
 /// What the fiber that was just left wants. True: the program ends.
 unsafe fn settle(thread: *mut Thread) -> bool {
     // SAFETY: the thread is the calling one; the fiber left it.
@@ -155,15 +204,7 @@ unsafe fn settle(thread: *mut Thread) -> bool {
         let fiber = core::mem::replace(&mut (*thread).left, null_mut());
         match core::mem::replace(&mut (*thread).after, After::Nothing) {
             After::Nothing => {}
-            After::Park => {
-                let parked =
-                    (*fiber).park.compare_exchange(park::RUNNING, park::PARKED, Ordering::AcqRel, Ordering::Acquire);
-                if parked.is_err() {
-                    // Woken already.
-                    (*fiber).park.store(park::RUNNING, Ordering::Relaxed);
-                    queue::push_ready((*thread).worker.load(Ordering::Relaxed), fiber);
-                }
-            }
+            After::Park => settle_parked(fiber, thread),
             After::Yield => queue::push_yielded((*thread).worker.load(Ordering::Relaxed), fiber),
             After::Recycle => recycle((*thread).worker.load(Ordering::Relaxed), fiber),
             After::Exit => return true,

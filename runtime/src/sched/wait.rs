@@ -14,8 +14,8 @@
 use core::sync::atomic::Ordering;
 
 use super::fiber::{FullFiber, What, full, park};
-use super::thread::{self, After};
-use super::{queue, run, timer};
+use super::thread;
+use super::{barrier, queue, run, timer};
 use crate::abi::{Fiber, Site};
 use crate::task::{cancel, deadline, range};
 
@@ -54,8 +54,10 @@ pub(crate) unsafe fn begin(fiber: *mut Fiber) -> Ticket {
     unsafe {
         let word = &(*full(fiber)).wait;
         let ticket = (word.load(Ordering::Relaxed) >> REASON_BITS) + 1;
-        // A swap: whoever wants to cancel the fiber sees the wait, or is seen before the park.
-        word.swap(ticket << REASON_BITS, Ordering::SeqCst);
+        // Whoever wants to cancel the fiber makes all pass a barrier (`task::cancel`) and sees the wait, or is seen before
+        // the park.
+        word.store(ticket << REASON_BITS, Ordering::Release);
+        barrier::light();
         Ticket(ticket)
     }
 }
@@ -101,7 +103,7 @@ pub(crate) unsafe fn park(fiber: *mut Fiber, ticket: Ticket, what: What, site: *
             (*this).what = what;
             (*this).site = site;
             range::give_rest_away(fiber);
-            run::leave(fiber, After::Park);
+            run::leave_parked(fiber);
             (*this).what = What::Nothing;
         }
         if let Some(entry) = entry {
@@ -147,7 +149,8 @@ unsafe fn unpark(fiber: *mut FullFiber) {
     }
 }
 
-/// Ends whatever the fiber waits for, as cancelled. From any thread; nothing happens when it does not wait.
+/// Ends whatever the fiber waits for, as cancelled. From any thread, behind a heavy barrier; nothing happens when it does
+/// not wait.
 ///
 /// # Safety
 /// `fiber` is or was a fiber.

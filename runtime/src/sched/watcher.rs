@@ -88,6 +88,7 @@ fn watch() {
         let everybody_sleeps = idle::sleeping() == worker::started() && !seen.has_foreign;
         if !everybody_sleeps {
             IS_IDLE.store(false, Ordering::SeqCst);
+            idle::look_again();
             let tick = if seen.has_foreign && queue::is_anything_ready() { RETAKE_NS } else { TICK_NS };
             seen.next = seen.next.min(now + tick);
         }
@@ -132,17 +133,21 @@ unsafe fn look_at(thread: *mut Thread, now: u64, seen: &mut Seen) {
             seen.next = seen.next.min(deadline);
         }
         let worker = (*thread).worker.load(Ordering::Acquire);
+        let switches = if worker.is_null() { 0 } else { (*worker).switches.load(Ordering::Relaxed) };
+        if (*thread).seen_switches != switches {
+            (*thread).seen_switches = switches;
+            (*thread).seen_since = now;
+        } else if !worker.is_null() && (*worker).next.load(Ordering::Relaxed) != 0 && idle::sleeping() > 0 {
+            idle::notify_late();
+        }
         match (*thread).slots.state.load(Ordering::Relaxed) {
             state::FOREIGN => {
                 seen.has_foreign = true;
                 look_at_call(thread, fiber, now);
             }
-            state::MANAGED if !worker.is_null() => {
-                let switches = (*worker).switches.load(Ordering::Relaxed);
-                if (*thread).seen_switches != switches {
-                    (*thread).seen_switches = switches;
-                    (*thread).seen_since = now;
-                } else if now - (*thread).seen_since > SLICE_NS && queue::is_anything_ready() {
+            state::MANAGED => {
+                let is_long = now - (*thread).seen_since > SLICE_NS && !worker.is_null();
+                if is_long && queue::is_anything_ready() {
                     (*thread).seen_since = now;
                     (*full(fiber)).preempt.store(true, Ordering::Relaxed);
                     crate::sched::fiber::ask(fiber);

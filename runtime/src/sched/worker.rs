@@ -3,7 +3,7 @@
 //! In: `COEX_WORKERS` and the machine. Out: the table of workers. Deliberately not here: the threads that hold them.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::deque::Deque;
 use super::fiber::FullFiber;
@@ -37,6 +37,7 @@ pub(crate) struct Worker {
 /// Set once each, by the thread that starts a worker.
 static WORKERS: [AtomicPtr<Worker>; MOST_WORKERS] = [const { AtomicPtr::new(null_mut()) }; MOST_WORKERS];
 static STARTED: AtomicUsize = AtomicUsize::new(0);
+static ALONE: AtomicBool = AtomicBool::new(false);
 
 /// How many may run: `COEX_WORKERS`, else the processors that this process may use.
 pub(crate) fn wanted() -> usize {
@@ -49,6 +50,12 @@ pub(crate) fn wanted() -> usize {
         };
         count.min(MOST_WORKERS)
     })
+}
+
+/// There will never be a second worker: two pieces of Coex code never run at the same time.
+#[inline]
+pub(crate) fn is_alone() -> bool {
+    ALONE.load(Ordering::Relaxed)
 }
 
 pub(crate) fn started() -> usize {
@@ -82,6 +89,7 @@ pub(crate) fn start_one() -> Option<*mut Worker> {
 /// The worker of main's thread.
 pub(crate) fn first() -> *mut Worker {
     if started() == 0 {
+        ALONE.store(wanted() == 1, Ordering::Relaxed);
         start_one();
     }
     nth(0)

@@ -4,6 +4,7 @@
 //! are cancelled and waited for, instances inside are destroyed, and the fiber goes on at the landing. If several
 //! landings are wanted, the outermost counts. Deliberately not here: foreign calls in progress, see `ffi`.
 
+use core::ptr::null_mut;
 use core::sync::atomic::{Ordering, fence};
 
 use super::landing::{self, FullLanding, Kind};
@@ -14,7 +15,7 @@ use crate::abi::{Fiber, LANDED, Site, entered, task_state};
 use crate::program::PROCESS;
 use crate::sched::fiber::{FullFiber, full};
 use crate::sched::thread::After;
-use crate::sched::{clock, deadlock, queue, run, wait};
+use crate::sched::{barrier, clock, deadlock, queue, run, wait};
 use crate::{arch, ffi};
 
 /// Somebody set `poll`, and it was not for a collection. Returns unless an activation of the fiber ends.
@@ -136,8 +137,8 @@ pub(crate) unsafe fn end_everything(fiber: *mut Fiber) {
     unsafe {
         (*full(fiber)).is_unwinding = true;
         // A deadlock is found inside children that run on main's stack.
-        end_inline_tasks(fiber, core::ptr::null_mut());
-        end_scopes(fiber, core::ptr::null_mut());
+        end_inline_tasks(fiber, null_mut());
+        end_scopes(fiber, null_mut());
     }
 }
 
@@ -186,28 +187,55 @@ unsafe fn end_inline_tasks(fiber: *mut Fiber, last: *mut FullLanding) {
     }
 }
 
+/// Nobody wants the results of the scope's children.
 unsafe fn cancel_children(scope: *mut FullScope) {
-    // SAFETY: the list is the running activation's.
+    // SAFETY: the list and its records are the running activation's; fibers live for ever.
     unsafe {
-        let mut task = (*scope).last;
-        while !task.is_null() {
-            cancel(task);
-            task = (*task).next;
+        let children = || {
+            let mut next = (*scope).last;
+            core::iter::from_fn(move || {
+                let task = next;
+                if task.is_null() {
+                    return None;
+                }
+                next = (*task).next;
+                Some(task)
+            })
+        };
+        let mut is_any_running = false;
+        for task in children() {
+            let fiber = cancel(task);
+            if !fiber.is_null() {
+                crate::sched::fiber::ask(&raw mut (*fiber).public);
+                is_any_running = true;
+            }
+        }
+        if !is_any_running {
+            return;
+        }
+        barrier::heavy();
+        for task in children() {
+            let state = (*task).public.state.load(Ordering::Acquire);
+            let fiber = (*task).fiber.load(Ordering::SeqCst);
+            if record::phase(state) == task_state::RUNNING && !fiber.is_null() {
+                wait::interrupt(fiber);
+            }
         }
     }
 }
 
-/// Nobody wants the task's result. One that has not begun never does.
-unsafe fn cancel(task: *mut FullTask) {
-    // SAFETY: the caller's activation owns the record; fibers live for ever.
+/// Nobody wants the task's result. One that has not begun never does; the fiber of one that runs must be poked.
+unsafe fn cancel(task: *mut FullTask) -> *mut FullFiber {
+    // SAFETY: the caller's activation owns the record.
     unsafe {
         if record::claim_past_queue(task, task_state::ENDED) {
-            return;
+            return null_mut();
         }
         let before = (*task).public.state.fetch_or(bits::CANCELLED, Ordering::SeqCst);
-        if record::phase(before) == task_state::RUNNING {
-            poke((*task).fiber.load(Ordering::SeqCst));
+        if record::phase(before) != task_state::RUNNING {
+            return null_mut();
         }
+        (*task).fiber.load(Ordering::SeqCst)
     }
 }
 
@@ -222,6 +250,8 @@ pub(crate) unsafe fn poke(fiber: *mut FullFiber) {
             return;
         }
         crate::sched::fiber::ask(&raw mut (*fiber).public);
+        // Either the fiber sees this before it parks, or its wait is seen here.
+        barrier::heavy();
         wait::interrupt(fiber);
     }
 }

@@ -52,19 +52,28 @@ pub(crate) fn settled(word: &AtomicU64) -> u64 {
 ///
 /// # Safety
 /// `fiber` is the running fiber, or stands still.
-#[inline(never)]
+#[inline]
 pub(crate) unsafe fn settle(fiber: *mut Fiber) -> u64 {
     // SAFETY: the caller's promise.
     unsafe {
+        if (*fiber).deadline.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        settle_some(fiber)
+    }
+}
+
+#[inline(never)]
+unsafe fn settle_some(fiber: *mut Fiber) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
         let deadline = settled(&(*fiber).deadline);
-        if deadline != 0 {
-            for landing in landing::chain(fiber) {
-                if let Kind::Within(within) = &mut (*landing).kind {
-                    if is_fresh(*within) {
-                        *within = deadline;
-                    }
-                    break;
+        for landing in landing::chain(fiber) {
+            if let Kind::Within(within) = &mut (*landing).kind {
+                if is_fresh(*within) {
+                    *within = deadline;
                 }
+                break;
             }
         }
         deadline

@@ -166,7 +166,18 @@ unsafe extern "C" fn run_helper(task: *mut FullTask) {
 ///
 /// # Safety
 /// `fiber` is the running fiber.
+#[inline]
 pub(crate) unsafe fn give_rest_away(fiber: *mut Fiber) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !(*fiber).range.is_null() {
+            give_chunks_away(fiber);
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn give_chunks_away(fiber: *mut Fiber) {
     // SAFETY: runners of the chain lie in live frames of this fiber.
     unsafe {
         let mut runner = (*fiber).range.cast::<FullRunner>();
