@@ -698,6 +698,8 @@ pub mod library_flags {
     pub const SHARED: u32 = 2;
     /// `thread_safe = false`: one call at a time in the whole process.
     pub const SERIAL: u32 = 4;
+    /// `isolation = "process"`: its code runs in worker processes.
+    pub const PROCESS: u32 = 8;
 }
 
 /// At instance creation the word at `base + at` becomes `base + addend`.

@@ -183,6 +183,18 @@ runtime_functions! {
     /// Failure of the last foreign call: the text as a string; clears `ffi_failed`. `FfiFailureCode` first.
     FfiFailureText "coex_ffi_failure_text" (Fiber) -> Ref;
     FfiFailureCode "coex_ffi_failure_code" (Fiber) -> Int;
+    /// Instance with a worker: begins the message of a call.
+    WorkerBegin "coex_worker_begin" (Pointer) -> Nothing;
+    /// Instance or null (in a worker), slot, descriptor: appends the value.
+    WorkerPut "coex_worker_put" (Fiber, Pointer, Pointer, Pointer, Site) -> Nothing;
+    /// Instance, the extern's entry for workers: request and answer. Sets `ffi_failed`.
+    WorkerCall "coex_worker_call" (Fiber, Pointer, Pointer, Site) -> Nothing;
+    /// Instance or null, zeroed slot, descriptor: the next value. Sets `ffi_failed`, and the slot stays zero.
+    WorkerTake "coex_worker_take" (Fiber, Pointer, Pointer, Pointer) -> Nothing;
+    /// Instance: which case of a `Result` follows.
+    WorkerTakeCase "coex_worker_take_case" (Fiber, Pointer) -> Int;
+    /// In a worker: the message is the answer from here on.
+    WorkerAnswer "coex_worker_answer" () -> Nothing;
     /// Panics with the text of the last `coex_ffi_fail`.
     PanicFfiFailure "coex_panic_ffi_failure" (Fiber, Site) -> Never;
     /// Parameter name, name of the C type.

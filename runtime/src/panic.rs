@@ -4,6 +4,7 @@
 //! except release functions of foreign handles.
 
 use crate::abi::{Fiber, Site, StringObject, Text, TypeDesc};
+use crate::ffi::worker::serve;
 use crate::program;
 use crate::task::{cancel, failure};
 
@@ -114,6 +115,9 @@ pub unsafe fn raise(fiber: *mut Fiber, what: &[u8], site: *const Site) -> ! {
 pub unsafe fn raise_with_notes(fiber: *mut Fiber, what: &[u8], site: *const Site, notes: &[u8]) -> ! {
     // SAFETY: forwarded.
     unsafe {
+        if !fiber.is_null() && serve::is_worker() {
+            serve::panicked(fiber, what, notes);
+        }
         if !fiber.is_null() {
             failure::travel(fiber, what, site, notes);
         }

@@ -45,7 +45,8 @@ pub unsafe extern "C" fn coex_start(argc: i32, argv: *const *const c_char, info:
         gc::initialise(info);
 
         signals::install();
-        match run_main_fiber(run_main) {
+        let body = if ffi::worker::serve::recognise() { ffi::worker::serve::run } else { run_main };
+        match run_main_fiber(body) {
             Some(status) => (status & 0xff) as i32,
             None => panic::raise(null_mut(), b"out of memory", core::ptr::null()),
         }

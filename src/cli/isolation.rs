@@ -9,7 +9,7 @@ use crate::native::{IsolationReport, NativeLibrary, SymbolClass};
 
 /// All tiers that a manifest can name, the weakest promise first.
 const TIERS: &str = "Tiers: shared, instance (pure: an instance without state), confined, process. \
-                     'confined' and 'process' are not built in this version (E0001).\n";
+                     'confined' is not built in this version (E0001).\n";
 
 const WIDTH: usize = 100;
 

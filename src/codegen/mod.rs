@@ -94,6 +94,8 @@ pub struct LibraryBinding {
     pub descriptor_symbol: String,
     /// Its C code can read or write streams, so the print buffer is written before its calls.
     pub uses_stdio: bool,
+    /// Its C code runs in worker processes.
+    pub is_process: bool,
     /// Its calls take turns.
     pub is_serial: bool,
     /// One instance for the process: what fails in its C code ends the program.

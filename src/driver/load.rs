@@ -325,9 +325,8 @@ impl<'l> Loader<'l> {
         for unit in &library.manifest.units {
             let (what, span) = match unit.isolation.value {
                 Isolation::Confined => ("isolation = \"confined\"", unit.isolation.span),
-                Isolation::Process => ("isolation = \"process\"", unit.isolation.span),
-                Isolation::Shared | Isolation::Instance if unit.threads => ("threads = true", unit.id.span),
-                Isolation::Shared | Isolation::Instance => continue,
+                _ if unit.threads => ("threads = true", unit.id.span),
+                Isolation::Shared | Isolation::Instance | Isolation::Process => continue,
             };
             let message = format!("Not supported by this version: {what}");
             self.diagnostics.push(Diagnostic::new(Code::E0001, span, message));

@@ -9,7 +9,7 @@ use crate::check::{self, CheckOptions};
 use crate::codegen::{self, CodegenOptions, LibraryBinding};
 use crate::diagnostics::Diagnostics;
 use crate::ir::Program;
-use crate::native::NativeLibrary;
+use crate::native::{IsolationTier, NativeLibrary};
 use crate::parse;
 use crate::passes;
 use crate::resolve::Sources;
@@ -58,6 +58,7 @@ pub(super) fn codegen(
     let binding = |native: &NativeLibrary| LibraryBinding {
         descriptor_symbol: native.descriptor_symbol.clone(),
         uses_stdio: native.uses_stdio,
+        is_process: native.report.tier == IsolationTier::Process.as_str(),
         is_serial: native.is_serial,
         is_shared: native.is_shared,
         // Functions that print may print its text.

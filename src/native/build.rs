@@ -63,7 +63,7 @@ fn validate(sources: &LibrarySources<'_>) -> Result<(), NativeError> {
         if let Some(file) = unit.sources.iter().find(|file| !sources.files.contains_key(*file)) {
             return Err(NativeError::FileNotFound { library: sources.name.to_owned(), file: file.clone() });
         }
-        if matches!(unit.isolation, IsolationTier::Confined | IsolationTier::Process) {
+        if unit.isolation == IsolationTier::Confined {
             return Err(NativeError::Unsupported { what: format!("isolation = \"{}\"", unit.isolation.as_str()) });
         }
         if unit.threads {
@@ -261,14 +261,18 @@ fn run_pass(
     plan: &Plan,
     compiled: &Compiled,
 ) -> Result<PassOutput, NativeError> {
-    let shared = if plan.tier == IsolationTier::Shared { abi::library_flags::SHARED } else { 0 };
+    let tier = match plan.tier {
+        IsolationTier::Shared => abi::library_flags::SHARED,
+        IsolationTier::Process => abi::library_flags::PROCESS,
+        IsolationTier::Instance | IsolationTier::Confined => 0,
+    };
     let serial = if sources.is_serial() { abi::library_flags::SERIAL } else { 0 };
     let input = PassInput {
         library: sources.name,
         key: &plan.short_key,
         bitcode: &compiled.bitcode,
         symbols: &plan.symbols,
-        flags: shared | serial,
+        flags: tier | serial,
         limits: plan.limits,
         threads: sources.units.iter().any(|unit| unit.threads),
         target: &plan.target,
@@ -293,7 +297,9 @@ fn run_pass(
 }
 
 fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> NativeLibrary {
-    let tier = if output.total_size == 0 { "pure" } else { plan.tier.as_str() };
+    // A process contains faults and system calls, which code without state has as well.
+    let is_pure = output.total_size == 0 && plan.tier != IsolationTier::Process;
+    let tier = if is_pure { "pure" } else { plan.tier.as_str() };
     NativeLibrary {
         name: sources.name.to_owned(),
         version: sources.version.to_owned(),

@@ -16,4 +16,5 @@ mod pages;
 mod promises;
 mod sandbox;
 mod tidy;
+mod workers;
 mod zip_builder;

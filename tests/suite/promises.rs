@@ -23,7 +23,7 @@ fn soak() -> Option<usize> {
     std::env::var("COEX_SOAK").ok()?.parse().ok()
 }
 
-fn sized(small: usize, full: usize) -> usize {
+pub(crate) fn sized(small: usize, full: usize) -> usize {
     soak().map_or(small, |percent| (full * percent / 100).max(small))
 }
 
@@ -53,7 +53,7 @@ fn program(sandbox: &Sandbox) -> Command {
 }
 
 #[track_caller]
-fn lines(run: Ran) -> Vec<String> {
+pub(crate) fn lines(run: Ran) -> Vec<String> {
     assert_eq!(run.status, 0, "{}\n{}", run.stdout, run.stderr);
     run.stdout.lines().map(str::to_owned).collect()
 }
@@ -65,7 +65,7 @@ fn prints(name: &str, expected: &str) {
 }
 
 #[track_caller]
-fn number(line: &str) -> i64 {
+pub(crate) fn number(line: &str) -> i64 {
     line.parse().unwrap_or_else(|_| panic!("not a number: {line}"))
 }
 
@@ -207,25 +207,27 @@ fn a_result_is_whole_or_missing() {
     assert!(given > rounds / 10 && late > rounds / 10, "{found:?}");
 }
 
+/// How the kinds of `crash` read, by number.
+pub(crate) const CRASHES: [&str; 11] = [
+    "invalid memory access",
+    "arithmetic fault",
+    "illegal instruction",
+    "abort called",
+    "exit(3) called",
+    "assertion failed: zero (ffi/src/promise.c:",
+    "stack overflow",
+    "raise(11) called",
+    "invalid memory access",
+    "bus error",
+    "longjmp out of the call",
+];
+
 #[test]
 fn crashes_are_errors_of_their_calls() {
     let sandbox = built("crashes");
     let rounds = sized(1_100, 11_000);
     let lines = lines(ran(program(&sandbox).arg(rounds.to_string())));
-    let texts = [
-        "invalid memory access",
-        "arithmetic fault",
-        "illegal instruction",
-        "abort called",
-        "exit(3) called",
-        "assertion failed: zero (ffi/src/promise.c:",
-        "stack overflow",
-        "raise(11) called",
-        "invalid memory access",
-        "bus error",
-        "longjmp out of the call",
-    ];
-    for (line, text) in lines.iter().zip(texts) {
+    for (line, text) in lines.iter().zip(CRASHES) {
         assert!(line.starts_with("foreign code crashed in 'promise': ") && line.contains(text), "{line}");
     }
     assert_eq!(lines[11], format!("[{}]", vec![(rounds / 11).to_string(); 11].join(", ")));

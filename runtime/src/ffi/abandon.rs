@@ -213,7 +213,8 @@ pub(crate) unsafe fn returned(thread: *mut ThreadSlots) -> ! {
         (*thread).state.store(state::FOREIGN, Ordering::Release);
         let stuck = own(thread);
         let instance = (*stuck).instance;
-        if (*stuck).is_private && !instance.is_null() && !core::mem::replace(&mut (*stuck).is_ending, true) {
+        let is_here = (*stuck).is_private && !instance.is_null() && (*instance).worker.is_null();
+        if is_here && !core::mem::replace(&mut (*stuck).is_ending, true) {
             arch::install_base((*instance).public.base);
             (*instance).handles.release_here();
             shims::run_atexit_here(instance);

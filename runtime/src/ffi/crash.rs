@@ -7,6 +7,7 @@ use core::ffi::c_int;
 use core::ptr::null_mut;
 
 use super::instance::{self, FullInstance};
+use super::worker::serve;
 use super::{abandon, claim, failure, library_name, side};
 use crate::abi::{Fiber, ThreadSlots, instance_state};
 use crate::arch;
@@ -27,6 +28,12 @@ pub(crate) unsafe fn on_signal(
     address: usize,
     context: *mut libc::ucontext_t,
 ) {
+    if serve::has_crashed_before() {
+        // What a worker needs to go on is damaged as well: the instruction runs again, and ends the process.
+        // SAFETY: the system's own disposition.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        return;
+    }
     // SAFETY: the kernel's structure.
     unsafe {
         let registers = &mut (*context).uc_mcontext.gregs;
@@ -38,6 +45,24 @@ pub(crate) unsafe fn on_signal(
             libc::SIGFPE => b"arithmetic fault",
             _ => b"illegal instruction",
         };
+        go_on_behind(thread, what, context);
+    }
+}
+
+/// A system call that the process refuses to make.
+///
+/// # Safety
+/// As [`on_signal`].
+pub(crate) unsafe fn on_forbidden(thread: *mut ThreadSlots, what: &[u8], context: *mut libc::ucontext_t) {
+    // SAFETY: forwarded.
+    unsafe { go_on_behind(thread, what, context) }
+}
+
+/// Makes the interrupted code continue behind its call, which has crashed.
+unsafe fn go_on_behind(thread: *mut ThreadSlots, what: &[u8], context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's structure.
+    unsafe {
+        let registers = &mut (*context).uc_mcontext.gregs;
         match end_call(thread, what) {
             Some(fiber) => {
                 registers[libc::REG_RDI as usize] = fiber as i64;

@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use super::instance::FullInstance;
 use super::limits::{self, Exhausted};
 use super::side::{self, Side};
+use super::worker::serve;
 use super::{call, heap::Heap};
 use crate::abi::{Fiber, Instance, Site, instance_state};
 use crate::panic;
@@ -402,6 +403,65 @@ pub unsafe extern "C" fn coex_handle_unwrap(
             None => panic::raise(fiber, b"stale handle", site),
         }
     }
+}
+
+/// The worker's number for a handle of its instance; `None`: it is stale. In a worker, where there is no instance of the
+/// other side, the number itself.
+///
+/// # Safety
+/// `instance` is null, or live with a worker.
+pub(crate) unsafe fn to_worker(instance: *mut Instance, handle: i64) -> Option<i64> {
+    if instance.is_null() || handle == 0 {
+        return Some(handle);
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        if handle as u64 & BOUND == 0 {
+            return (*instance.cast::<FullInstance>()).handles.pointer(handle).map(|number| number as i64);
+        }
+        let tag = handle as u64 >> POINTER_BITS & TAG_MASK;
+        (tag == (*instance).generation & TAG_MASK).then_some(retagged(handle, 0))
+    }
+}
+
+/// The handle for a worker's number. In a worker: its own handle for what the program has sent. `None`: no handle looks like
+/// this.
+///
+/// # Safety
+/// `fiber` is the running fiber; `instance` is null, or live with a worker.
+pub(crate) unsafe fn from_worker(fiber: *mut Fiber, instance: *mut Instance, number: i64) -> Option<i64> {
+    if number <= 0 {
+        return (number == 0).then_some(0);
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        if instance.is_null() {
+            let is_bound = number as u64 & BOUND != 0;
+            return Some(if is_bound { retagged(number, serve::generation(fiber)) } else { number });
+        }
+        if number as u64 & BOUND != 0 {
+            return Some(retagged(number, (*instance).generation));
+        }
+        let FullInstance { handles, heap, public, .. } = &mut *instance.cast::<FullInstance>();
+        let number = number as *mut u8;
+        if let Some(handle) = handles.known(number) {
+            return Some(handle);
+        }
+        let opened = handles.open(heap, number, core::ptr::null(), (*public.library).max_handles).and_then(|handle| {
+            handles.remember(heap, number, handle as u32 & 0xFFFF)?;
+            Ok(handle)
+        });
+        match opened {
+            Ok(handle) => Some(handle),
+            Err(reason) => limits::raise(fiber, public.library, reason, (*fiber).ffi_site),
+        }
+    }
+}
+
+/// The same pointer, bound to another generation.
+fn retagged(handle: i64, generation: u64) -> i64 {
+    let pointer = handle as u64 & ((1 << POINTER_BITS) - 1);
+    (BOUND | (generation & TAG_MASK) << POINTER_BITS | pointer) as i64
 }
 
 /// The program called the release function itself: later uses panic.

@@ -22,8 +22,10 @@ use super::hidden::Hidden;
 use super::limits::{self, Exhausted};
 use super::lock::Lock;
 use super::units::{UNIT_BYTES, units};
+use super::worker::{self, is_remote, pool::Worker};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state, library_flags};
 use crate::arch;
+use crate::program;
 
 /// What the runtime keeps of an instance, in front of the private globals.
 #[repr(C)]
@@ -52,6 +54,8 @@ pub(crate) struct FullInstance {
     pub(crate) hidden: Hidden,
     pub(crate) opened: Opened,
     pub(crate) heap: Heap,
+    /// The process in which the library's code runs, if not in this one: then there are no globals here.
+    pub(crate) worker: *const Worker,
 }
 
 impl FullInstance {
@@ -83,6 +87,7 @@ impl FullInstance {
             hidden: Hidden::new(),
             opened: Opened::new(),
             heap: Heap::new(),
+            worker: core::ptr::null(),
         }
     }
 
@@ -219,6 +224,24 @@ pub(crate) unsafe fn create_view(shared: *mut FullInstance, root: *mut Root) -> 
     }
 }
 
+/// What a root has of a library whose code runs in a worker, which the instance owns from here on.
+///
+/// # Safety
+/// As [`create`].
+pub(crate) unsafe fn create_remote(
+    library: *const LibraryDescriptor,
+    library_index: u32,
+    root: *mut Root,
+    worker: *const Worker,
+) -> Result<*mut FullInstance, Exhausted> {
+    // SAFETY: forwarded; slots of such libraries have no room for globals.
+    unsafe {
+        let instance = place(library, library_index, root)?;
+        (*instance).worker = worker;
+        Ok(instance)
+    }
+}
+
 /// A slot with a fresh header.
 unsafe fn place(
     library: *const LibraryDescriptor,
@@ -300,8 +323,8 @@ unsafe fn carve(
     library: &LibraryDescriptor,
 ) -> Result<(), Exhausted> {
     let align = (library.align as usize).max(64).next_power_of_two();
-    let is_shared = library.flags & library_flags::SHARED != 0;
-    let total_size = if is_shared { 0 } else { library.total_size as usize };
+    let is_elsewhere = library.flags & library_flags::SHARED != 0 || is_remote(library);
+    let total_size = if is_elsewhere { 0 } else { library.total_size as usize };
     let stride = (DATA_OFFSET + total_size).next_multiple_of(align);
     let count = (stride + align).div_ceil(UNIT_BYTES).max(4);
     let slots = count * UNIT_BYTES / stride;
@@ -374,7 +397,14 @@ pub(crate) unsafe fn destroy(fiber: *mut Fiber, instance: *mut FullInstance) {
     // SAFETY: the caller's promise.
     unsafe {
         (*instance).is_ending = true;
-        if (*instance).public.state == instance_state::LIVE {
+        if (*(*instance).public.library).flags & library_flags::USES_STDIO != 0 {
+            // What the program printed comes before what release functions print.
+            program::flush(fiber);
+        }
+        if !(*instance).worker.is_null() && (*instance).public.state == instance_state::LIVE {
+            worker::call::end(fiber, instance);
+            (*fiber).ffi_failed = 0;
+        } else if (*instance).public.state == instance_state::LIVE {
             (*instance).handles.release_all(fiber, instance);
             let library = &*(*instance).public.library;
             let is_view = library.flags & library_flags::SHARED != 0 && !(*instance).is_shared;
@@ -408,6 +438,7 @@ pub(crate) unsafe fn recycle(instance: *mut FullInstance) {
             // Compiled code leaves the last base installed.
             arch::install_base(null_mut());
         }
+        worker::release(instance);
         (*instance).free_memory();
         let mut all = INSTANCES.hold();
         let all = &mut *all;

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicI64, Ordering};
 use std::sync::OnceLock;
 
 use super::units::{UNIT_SHIFT, units};
+use super::worker::serve;
 use crate::abi::{Fiber, LibraryDescriptor, Site};
 use crate::panic::{self, Line};
 
@@ -24,7 +25,8 @@ static LIMITS: OnceLock<Limits> = OnceLock::new();
 #[inline]
 fn limits() -> &'static Limits {
     LIMITS.get_or_init(|| {
-        if let Some(number) = variable(c"COEX_FFI_FAIL_AT") {
+        // A worker inherits what is meant for its program.
+        if let Some(number) = variable(c"COEX_FFI_FAIL_AT").filter(|_| !serve::is_worker()) {
             fail_at(number as i64);
         }
         Limits {
@@ -48,7 +50,8 @@ pub(crate) fn injected_failure() -> bool {
     UNTIL_FAILURE.load(Ordering::Relaxed) > 0 && UNTIL_FAILURE.fetch_sub(1, Ordering::Relaxed) == 1
 }
 
-fn variable(name: &CStr) -> Option<u64> {
+/// The number in a variable of the environment.
+pub(crate) fn variable(name: &CStr) -> Option<u64> {
     // SAFETY: the result is null or NUL-terminated.
     let value = unsafe {
         let value = libc::getenv(name.as_ptr());
@@ -66,6 +69,11 @@ pub(crate) fn admits_units(count: usize) -> bool {
     units().used() as u64 + count as u64 <= limits().units
 }
 
+/// The most that one message to or from a worker may hold.
+pub(crate) fn max_bytes() -> usize {
+    (limits().units as usize) << UNIT_SHIFT
+}
+
 pub(crate) fn max_instances() -> u64 {
     limits().instances
 }
@@ -78,6 +86,7 @@ pub(crate) enum Exhausted {
     Bytes,
     Handles,
     Arena,
+    Worker,
 }
 
 impl Exhausted {
@@ -88,6 +97,7 @@ impl Exhausted {
             Exhausted::Bytes => b"too much instance memory (COEX_FFI_MAX_BYTES, or the system refused)",
             Exhausted::Handles => b"too many open handles",
             Exhausted::Arena => b"too much memory for arguments (limits.arena_bytes, COEX_FFI_MAX_BYTES)",
+            Exhausted::Worker => b"no worker process (COEX_FFI_MAX_WORKERS, or the system refused)",
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Map, bottom up: `lock`, `units` (memory) → `heap`, `arena` → `instance` → `root` (who owns instances); `handles`,
 //! `failure`, `side` (what a call leaves to its fiber), `crash`, `claim`, `abandon`, `limits`; `shims` and `api` are
-//! what C sees.
+//! what C sees. `worker` is the tier whose C code runs in other processes.
 
 pub(crate) mod abandon;
 #[cfg(test)]
@@ -38,6 +38,7 @@ pub mod sort;
 #[cfg(test)]
 mod tests;
 pub(crate) mod units;
+pub mod worker;
 
 use core::ffi::CStr;
 use core::sync::atomic::{Ordering, fence};

@@ -8,7 +8,7 @@ use core::ptr::null_mut;
 use super::instance::{self, FullInstance};
 use super::limits::{self, Exhausted};
 use super::lock::Lock;
-use super::{call, side};
+use super::{call, side, worker};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, entered, library_flags};
 use crate::arch;
 use crate::program;
@@ -133,6 +133,7 @@ pub(crate) unsafe fn tear_down_all(fiber: *mut Fiber) {
         for shared in shared.into_iter().filter(|shared| shared.is_ready) {
             instance::destroy(fiber, shared.instance);
         }
+        worker::pool::close();
     }
 }
 
@@ -158,10 +159,36 @@ pub(crate) unsafe fn get(fiber: *mut Fiber, index: usize) -> Result<*mut Instanc
             *slot(root, index) = view.cast();
             return Ok(view.cast());
         }
+        if worker::is_remote(&*library) {
+            return get_remote(fiber, library, index);
+        }
         let instance = instance::create(library, index as u32, root)?;
         *slot(root, index) = instance.cast();
         instance::construct(fiber, instance);
         Ok(instance.cast())
+    }
+}
+
+/// An instance whose code runs in a worker.
+unsafe fn get_remote(
+    fiber: *mut Fiber,
+    library: *const LibraryDescriptor,
+    index: usize,
+) -> Result<*mut Instance, Exhausted> {
+    // SAFETY: forwarded.
+    unsafe {
+        let process = worker::acquire(fiber)?;
+        let root = (*fiber).root;
+        match instance::create_remote(library, index as u32, root, process) {
+            Ok(instance) => {
+                *slot(root, index) = instance.cast();
+                Ok(instance.cast())
+            }
+            Err(reason) => {
+                worker::refuse(process);
+                Err(reason)
+            }
+        }
     }
 }
 

@@ -477,6 +477,15 @@ pub unsafe extern "C" fn coex_shim_on_exit(function: *const u8, argument: usize)
     unsafe { add_exit_function(function, 0, argument) }
 }
 
+/// Whether `atexit` has registered something.
+///
+/// # Safety
+/// The instance is live.
+pub(crate) unsafe fn has_atexit(instance: *mut FullInstance) -> bool {
+    // SAFETY: forwarded.
+    unsafe { !(*instance).hidden.exit_functions.is_null() }
+}
+
 /// Runs what `atexit` registered, last first.
 ///
 /// # Safety

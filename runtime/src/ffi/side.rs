@@ -33,6 +33,18 @@ pub(crate) struct Side {
     pub(crate) is_own_call: bool,
 }
 
+impl Side {
+    /// Keeps a dead instance until none of its calls is active.
+    ///
+    /// # Safety
+    /// The instance is in no root's table, and nobody else's.
+    pub(crate) unsafe fn bury(&mut self, instance: *mut FullInstance) {
+        // SAFETY: forwarded.
+        unsafe { (*instance).next = self.dead };
+        self.dead = instance;
+    }
+}
+
 /// The fiber's record; `None` when there is no memory.
 ///
 /// # Safety
@@ -196,8 +208,7 @@ pub(crate) unsafe fn deliver(thread: *mut ThreadSlots) {
         if let Some(side) = of(fiber) {
             side.failure.copy(&notes.failure);
             if !dead.is_null() {
-                (*dead).next = side.dead;
-                side.dead = dead;
+                side.bury(dead);
             }
         }
     }

@@ -119,7 +119,7 @@ impl Units {
         self.used.load(Ordering::Relaxed)
     }
 
-    fn unit_count(&self) -> usize {
+    pub(crate) fn unit_count(&self) -> usize {
         self.bytes.load(Ordering::Relaxed) >> UNIT_SHIFT
     }
 
@@ -140,7 +140,7 @@ impl Units {
     }
 
     /// Under the lock of the pool.
-    fn reserve(&self) -> bool {
+    pub(crate) fn reserve(&self) -> bool {
         let wish = Wish { bytes: RESERVE_BYTES, bytes_min: RESERVE_BYTES_MIN, share: 4, flags: 0, hint: 0 };
         let Some((start, bytes)) = space::reserve(&wish, mapped_bytes) else { return false };
         let base = start.next_multiple_of(UNIT_BYTES);

@@ -15,7 +15,8 @@ use inkwell::types::{BasicType, BasicTypeEnum};
 /// The function is a leaf and everything that crosses is a number.
 pub(super) fn of(binding: &Binding, natives: &[LibraryBinding], opt: OptLevel) -> Option<CLeaf> {
     let leaf = binding.leaf.filter(|_| opt != OptLevel::Debug)?;
-    let is_there = !natives[binding.library?.0 as usize].leaves.is_empty();
+    let native = &natives[binding.library?.0 as usize];
+    let is_there = !native.leaves.is_empty() && !native.is_process;
     (is_there && has_only_numbers(binding)).then_some(leaf)
 }
 

@@ -17,6 +17,7 @@
 mod arguments;
 mod leaf;
 mod protocol;
+mod remote;
 mod results;
 mod structs;
 
@@ -59,6 +60,7 @@ pub(super) enum Pace {
 
 pub(super) fn pace(binding: &Binding, natives: &[LibraryBinding], opt: OptLevel) -> Pace {
     match () {
+        () if is_remote(binding, natives) => Pace::Unknown,
         () if leaf::of(binding, natives, opt).is_some() => Pace::Short,
         () if is_plain(binding) => Pace::Polls,
         () => Pace::Unknown,
@@ -77,11 +79,28 @@ fn is_plain(binding: &Binding) -> bool {
 pub(super) fn define(codegen: &Codegen<'_, '_>) {
     let mentioned: Vec<_> = codegen.externs.borrow().clone();
     for (id, function) in mentioned {
-        define_one(codegen, id, function);
+        if !is_remote(&codegen.bindings[id.0 as usize], codegen.natives) {
+            define_one(codegen, id, function, None);
+            continue;
+        }
+        define_one(codegen, id, remote::local(codegen, function), None);
+        let entry = remote::define_entry(codegen, id, function);
+        define_one(codegen, id, function, Some(entry));
     }
 }
 
-fn define_one<'ctx>(codegen: &Codegen<'_, 'ctx>, id: ExternId, func: FunctionValue<'ctx>) {
+/// Its C code runs in worker processes.
+fn is_remote(binding: &Binding, natives: &[LibraryBinding]) -> bool {
+    binding.library.is_some_and(|library| natives[library.0 as usize].is_process)
+}
+
+/// With an `entry` the body is that of a remote extern.
+fn define_one<'ctx>(
+    codegen: &Codegen<'_, 'ctx>,
+    id: ExternId,
+    func: FunctionValue<'ctx>,
+    entry: Option<FunctionValue<'ctx>>,
+) {
     let external = codegen.program.external(id);
     let binding = &codegen.bindings[id.0 as usize];
     let stub = stub(external);
@@ -95,8 +114,11 @@ fn define_one<'ctx>(codegen: &Codegen<'_, 'ctx>, id: ExternId, func: FunctionVal
         instance: codegen.types.ptr.const_null(),
         arena_used: Cell::new(false),
     };
-    foreign.run();
-    let is_short = foreign.is_short();
+    match entry {
+        Some(entry) => foreign.run_remote(entry),
+        None => foreign.run(),
+    }
+    let is_short = entry.is_none() && foreign.is_short();
     foreign.body.close();
     if is_short && codegen.options.opt != OptLevel::Debug {
         func.add_attribute(AttributeLoc::Function, codegen.attributes.alwaysinline);

@@ -228,7 +228,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         self.body.emit.phi(&[(from_said, said_in), (from_bad, bad_in), (from_good, good_in)])
     }
 
-    fn failure_said(&self, failure: &Failure) -> Value<'ctx> {
+    pub(super) fn failure_said(&self, failure: &Failure) -> Value<'ctx> {
         let function = match failure {
             Failure::Code => RuntimeFunction::FfiFailureCode,
             Failure::Text { .. } => RuntimeFunction::FfiFailureText,
