@@ -67,13 +67,14 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.at(on);
     }
 
-    /// A word of the fiber that another thread writes: the load must stay in the loop.
+    /// A word of the fiber that another thread writes: the load must stay in the loop. Volatile, not atomic: it then becomes a
+    /// part of the comparison.
     pub(super) fn read_shared(&self, ty: IntType<'ctx>, at: usize) -> IntValue<'ctx> {
         let word = self.emit.load(ty, self.emit.offset(self.fiber, at as u64));
         if let Some(load) = word.as_instruction_value()
-            && load.set_atomic_ordering(inkwell::AtomicOrdering::Monotonic).is_err()
+            && load.set_volatile(true).is_err()
         {
-            crate::bug!("a load cannot be atomic");
+            crate::bug!("a load cannot be volatile");
         }
         word.into_int_value()
     }

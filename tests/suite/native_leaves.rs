@@ -79,6 +79,8 @@ extern yes_bits(n: int) -> int
 ~
 extern yes_float(a: float, b: float) -> float
 ~
+extern yes_multiply_add(a: float, b: float, c: float) -> float
+~
 extern yes_convert(a: float) -> int
 ~
 extern yes_single(a: float) -> float
@@ -129,6 +131,8 @@ func main()
         print(\"in range\")
     ~
     print((leafy.yes_shift(3, 4), leafy.yes_overflow(5), leafy.yes_float(3.0, 2.0), leafy.yes_convert(-7.9)))
+    # Rounded twice.
+    print(leafy.yes_multiply_add(0.1, 0.1, -0.01))
     print((leafy.yes_single(1.5), leafy.yes_single(-2.5), leafy.yes_bool(true, false), leafy.yes_bool(true, true)))
     print((leafy.yes_small(-128, 255), leafy.yes_divide(-93), leafy.yes_switch(2), leafy.yes_switch(9)))
     print((with_state(3), apart(), with_state(4), apart()))

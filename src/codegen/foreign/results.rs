@@ -63,7 +63,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
     /// `coex_ffi_fail` was called.
     pub(super) fn has_failed(&self) -> IntValue<'ctx> {
         let emit = &self.body.emit;
-        let flag = emit.load(emit.types.i32, self.fiber_field(offset::FIBER_FFI_FAILED)).into_int_value();
+        let flag = self.body.read_shared(emit.types.i32, offset::FIBER_FFI_FAILED);
         emit.is_not_zero(flag)
     }
 

@@ -242,6 +242,16 @@ impl<'m, 'c> Builder<'m, 'c> {
         Value::new(unsafe { LLVMBuildAnd(self.raw, left.raw(), right.raw(), c"".as_ptr()) })
     }
 
+    pub(super) fn float_product(&self, left: Value<'c>, right: Value<'c>) -> Value<'c> {
+        // SAFETY: floats of one type, at a valid position.
+        Value::new(unsafe { LLVMBuildFMul(self.raw, left.raw(), right.raw(), c"".as_ptr()) })
+    }
+
+    pub(super) fn float_sum(&self, left: Value<'c>, right: Value<'c>) -> Value<'c> {
+        // SAFETY: as above.
+        Value::new(unsafe { LLVMBuildFAdd(self.raw, left.raw(), right.raw(), c"".as_ptr()) })
+    }
+
     pub(super) fn freeze(&self, value: Value<'c>) -> Value<'c> {
         // SAFETY: at a valid position.
         Value::new(unsafe { LLVMBuildFreeze(self.raw, value.raw(), c"".as_ptr()) })

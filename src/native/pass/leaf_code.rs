@@ -129,12 +129,18 @@ impl<'c> Copier<'_, '_, 'c> {
     }
 
     /// `llvm.NAME.TYPE`. Where the last operand says which arguments are undefined, none are.
+    /// A product and a sum are two operations, as in the library's own code for a processor that has none for both; left together,
+    /// LLVM would round constants once instead of twice.
     fn operation(&mut self, original: Value<'c>) -> Value<'c> {
         let name = original.callee().name();
         let mut arguments: Vec<Value<'c>> =
             (0..original.operand_count() - 1).map(|index| self.mapped(original.operand(index))).collect();
         if ["llvm.abs.", "llvm.ctlz.", "llvm.cttz."].iter().any(|prefix| name.starts_with(prefix)) {
             arguments[1] = self.constants.int(1, 0);
+        }
+        if name.starts_with("llvm.fmuladd.") {
+            let product = self.builder.float_product(arguments[0], arguments[1]);
+            return self.builder.float_sum(product, arguments[2]);
         }
         let callee = self.constants.intrinsic(&name, arguments[0].ty());
         self.builder.call(callee, &arguments)

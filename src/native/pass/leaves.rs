@@ -209,7 +209,7 @@ fn is_scalar(ty: Type<'_>) -> bool {
 
 /// An operation that the processor has, or that LLVM replaces by a few instructions; overloaded by one type.
 fn is_operation(call: Value<'_>) -> bool {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 19] = [
         "smax",
         "smin",
         "umax",
@@ -228,6 +228,8 @@ fn is_operation(call: Value<'_>) -> bool {
         "usub.sat",
         "sadd.sat",
         "ssub.sat",
+        // How Clang writes a * b + c.
+        "fmuladd",
     ];
     let name = call.callee().name();
     let Some((name, _)) = name.strip_prefix("llvm.").and_then(|name| name.rsplit_once('.')) else { return false };

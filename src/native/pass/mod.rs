@@ -37,7 +37,7 @@ use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
 
 /// Part of every key: raise it when the object of the same bitcode changes.
-pub(super) const PASS_VERSION: u32 = 2;
+pub(super) const PASS_VERSION: u32 = 3;
 
 pub(super) struct PassInput<'a> {
     pub(super) library: &'a str,

@@ -32,6 +32,7 @@ int32_t yes_clamped(uint64_t at) { return squares[at < 15 ? at : 15]; }
 int64_t yes_variable_table(uint64_t at) { return table[at % 64] += 2; }
 int yes_bits(uint64_t n) { return __builtin_popcountll(n) + (n ? __builtin_ctzll(n) : 64); }
 double yes_float(double a, double b) { return a * b / (a - b); }
+double yes_multiply_add(double a, double b, double c) { return a * b + c; }
 int32_t yes_convert(double a) { return (int32_t)a; }
 float yes_single(float a) { return a < 0 ? -a : a * 2; }
 bool yes_bool(bool a, bool b) { return a != b; }
