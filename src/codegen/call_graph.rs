@@ -66,6 +66,27 @@ impl CallGraph {
         self.deep[func.0 as usize]
     }
 
+    /// How many statements of a recursive function come before the first that may call it again: short ways out need no
+    /// look at the stack.
+    pub(super) fn statements_before_recursion(&self, body: &Block) -> usize {
+        let may_recur = |stmt: &Stmt| {
+            let mut found = false;
+            visit_stmt(stmt, &mut |node| {
+                found |= match node {
+                    Node::Expr(Expr { kind: ExprKind::Call { func, .. } | ExprKind::Spawn { func, .. }, .. }) => {
+                        self.is_recursive(*func)
+                    }
+                    Node::Expr(Expr { kind, .. }) => {
+                        matches!(kind, ExprKind::CallValue { .. } | ExprKind::SpawnValue { .. } | ExprKind::Join(_))
+                    }
+                    Node::Loop | Node::Continue => false,
+                };
+            });
+            found
+        };
+        body.iter().position(may_recur).unwrap_or(body.len())
+    }
+
     /// LLVM may turn a last recursive call into a loop: another one remains, so that endless recursion still ends in a
     /// panic and not in an endless loop.
     pub(super) fn may_lose_a_call(&self, func: FuncId) -> bool {

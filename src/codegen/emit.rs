@@ -57,6 +57,9 @@ pub(super) struct Emit<'ctx> {
     pub(super) types: Scalars<'ctx>,
 }
 
+/// How many times the usual happens for one of the rare.
+const RARELY: u32 = 1 << 20;
+
 /// The value of a builder call that cannot fail on well-formed operands.
 pub(super) fn built<T>(result: Result<T, BuilderError>) -> T {
     match result {
@@ -214,6 +217,21 @@ impl<'ctx> Emit<'ctx> {
 
     pub(super) fn branch(&self, condition: IntValue<'ctx>, then: BasicBlock<'ctx>, otherwise: BasicBlock<'ctx>) {
         built(self.builder.build_conditional_branch(condition, then, otherwise));
+    }
+
+    /// A branch to what happens once in a long time: it stands apart, and the way past it is laid out as if there were none.
+    pub(super) fn branch_rarely(&self, condition: IntValue<'ctx>, rare: BasicBlock<'ctx>, usual: BasicBlock<'ctx>) {
+        let branch = built(self.builder.build_conditional_branch(condition, rare, usual));
+        let context = self.types.i64.get_context();
+        let weights = [
+            context.metadata_string("branch_weights").into(),
+            self.types.word32(1).into(),
+            self.types.word32(RARELY).into(),
+        ];
+        let refused = branch.set_metadata(context.metadata_node(&weights), context.get_kind_id("prof"));
+        if refused.is_err() {
+            bug!("a branch without weights");
+        }
     }
 
     pub(super) fn unreachable(&self) {

@@ -7,7 +7,7 @@ use super::context::Codegen;
 use super::emit::{Emit, Value, built};
 use super::types_table::object_size;
 use super::within::Outlined;
-use crate::ir::{FuncId, Function, LocalId, RuntimeFunction};
+use crate::ir::{FuncId, Function, LocalId};
 use crate::source::Span;
 use crate::types::{FunctionKind, TypeId};
 use coex_runtime::abi::offset;
@@ -100,7 +100,13 @@ pub(super) fn define_form<'a, 'ctx>(
     body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
     body.locals = ir.locals.iter().map(|local| body.alloca(codegen.slot_type(local.ty))).collect();
     body.prologue(id);
-    body.block(&ir.body);
+    let mut before = 0;
+    if codegen.graph.is_recursive(id) {
+        before = codegen.graph.statements_before_recursion(&ir.body);
+        body.block(&ir.body[..before]);
+        body.check_stack();
+    }
+    body.block(&ir.body[before..]);
     body.fall_off();
     body.close();
 }
@@ -146,9 +152,6 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
 
     fn prologue(&mut self, id: FuncId) {
         let is_lambda = self.codegen.graph.is_lambda(id);
-        if self.codegen.graph.is_recursive(id) {
-            self.check_stack();
-        }
         if self.has_root {
             self.enter_root();
         }
@@ -172,10 +175,9 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
         let limit = self.emit.load_int(self.emit.offset(self.fiber, offset::FIBER_STACK_CHECK as u64));
         let low = self.emit.compare(IntPredicate::ULT, self.stack_pointer(), limit);
         let (overflow, fine) = (self.new_block(), self.new_block());
-        self.emit.branch(low, overflow, fine);
+        self.emit.branch_rarely(low, overflow, fine);
         self.emit.at(overflow);
-        let site = self.codegen.site(self.ir.span);
-        self.runtime_call(RuntimeFunction::StackSlow, &[self.fiber.into(), site.into()]);
+        self.look_at_stack();
         self.emit.jump(fine);
         self.emit.at(fine);
     }

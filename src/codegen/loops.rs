@@ -60,9 +60,9 @@ impl<'ctx> Body<'_, 'ctx> {
         let word = self.read_shared(self.emit.types.i32, offset::FIBER_POLL);
         let (slow, on) = (self.new_block(), self.new_block());
         let wanted = self.emit.is_not_zero(word);
-        self.emit.branch(wanted, slow, on);
+        self.emit.branch_rarely(wanted, slow, on);
         self.emit.at(slow);
-        self.runtime_call(RuntimeFunction::PollSlow, &[self.fiber.into()]);
+        self.look_at_poll();
         self.emit.jump(on);
         self.emit.at(on);
     }

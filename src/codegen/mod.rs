@@ -19,6 +19,7 @@ mod context;
 mod convert;
 mod debug_info;
 mod descriptors;
+mod detours;
 mod embedded;
 mod emit;
 mod enums;

@@ -8,7 +8,7 @@ use crate::bug;
 use crate::ir::{Block, Expr, Stmt, StmtKind};
 
 impl<'ctx> Body<'_, 'ctx> {
-    pub(super) fn block(&mut self, block: &Block) {
+    pub(super) fn block(&mut self, block: &[Stmt]) {
         for stmt in block {
             self.stmt(stmt);
         }

@@ -97,7 +97,7 @@ impl<'ctx> Foreign<'_, 'ctx> {
         }
         let wanted = self.binding.library.map_or(entered::PROGRAM, |library| library.0 + 1);
         let found = emit.load(types.i32, self.fiber_field(offset::FIBER_ENTERED)).into_int_value();
-        self.unless(emit.compare(IntPredicate::EQ, found, types.word32(wanted)), || {
+        self.rarely(emit.compare(IntPredicate::NE, found, types.word32(wanted)), || {
             let index = types.int(index.unwrap_or(-1));
             let args = [self.body.fiber.into(), index.into(), self.site.into()];
             self.body.runtime_call(RuntimeFunction::InstanceEnter, &args);
@@ -112,11 +112,11 @@ impl<'ctx> Foreign<'_, 'ctx> {
     pub(super) fn look(&self) {
         let emit = &self.body.emit;
         let both = self.body.read_shared(emit.types.i64, offset::FIBER_POLL);
-        self.unless(emit.is_zero(both), || {
+        self.rarely(emit.is_not_zero(both), || {
             if self.is_library() {
                 self.panic_when(self.has_failed(), RuntimeFunction::PanicFfiFailure, &[]);
             }
-            self.body.runtime_call(RuntimeFunction::PollSlow, &[self.body.fiber.into()]);
+            self.body.look_at_poll();
         });
     }
 
@@ -146,6 +146,16 @@ impl<'ctx> Foreign<'_, 'ctx> {
         let (otherwise, end) = (self.body.new_block(), self.body.new_block());
         emit.branch(condition, end, otherwise);
         emit.at(otherwise);
+        build();
+        emit.jump(end);
+        emit.at(end);
+    }
+
+    fn rarely(&self, condition: IntValue<'ctx>, build: impl FnOnce()) {
+        let emit = &self.body.emit;
+        let (rare, end) = (self.body.new_block(), self.body.new_block());
+        emit.branch_rarely(condition, rare, end);
+        emit.at(rare);
         build();
         emit.jump(end);
         emit.at(end);
