@@ -9,7 +9,10 @@
 #[path = "../src/abi.rs"]
 mod abi;
 
-use abi::{ArrayObject, ELEMENTS_OFFSET, Elements, Fiber, ListObject, StringObject};
+use abi::{
+    ArrayObject, ELEMENTS_OFFSET, Elements, Fiber, HEADER_AUX_SHIFT, HEADER_LOGGED, HEADER_OLD, HEADER_TYPE_MASK,
+    HEADER_TYPE_SHIFT, LEAF_TAKEN_BITS, ListObject, StringObject, type_id,
+};
 
 unsafe extern "C" {
     fn coex_alloc_slow(fiber: *mut Fiber, size: i64, header: i64) -> *mut u8;
@@ -47,16 +50,31 @@ pub unsafe extern "C" fn coex_fast_list_slot(
     leaf_shift: u32,
     size: u32,
 ) -> *const u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let leaf = leaf_of(list, index, leaf_shift);
+        if leaf.is_null() {
+            return core::ptr::null();
+        }
+        slot_in(leaf, index as u64 & mask(leaf_shift), size)
+    }
+}
+
+/// The leaf with the element, or null when the index is out of range or the tree is deeper than 4 levels.
+///
+/// # Safety
+/// `list` is a list whose leaves have 2^`leaf_shift` elements.
+#[inline(always)]
+unsafe fn leaf_of(list: *const ListObject, index: i64, leaf_shift: u32) -> *mut Elements {
     // SAFETY: the index is checked against the length, which the tree's shape follows.
     unsafe {
         let len = (*list).len as u64;
         let index = index as u64;
         if index >= len {
-            return core::ptr::null();
+            return core::ptr::null_mut();
         }
         let leaf_number = index.wrapping_shr(leaf_shift);
-        let within = index & (1u64.wrapping_shl(leaf_shift).wrapping_sub(1));
-        let leaf = if leaf_number == len.wrapping_sub(1).wrapping_shr(leaf_shift) {
+        if leaf_number == len.wrapping_sub(1).wrapping_shr(leaf_shift) {
             (*list).tail
         } else {
             let root = (*list).root;
@@ -69,10 +87,98 @@ pub unsafe extern "C" fn coex_fast_list_slot(
                     child(child(child(root, leaf_number >> 15), leaf_number >> 10), leaf_number >> 5),
                     leaf_number,
                 ),
-                _ => return core::ptr::null(),
+                _ => core::ptr::null_mut(),
             }
-        };
-        leaf.cast::<u8>().wrapping_add(ELEMENTS_OFFSET as usize).wrapping_add((within as usize).wrapping_mul(size as usize))
+        }
+    }
+}
+
+#[inline(always)]
+fn mask(leaf_shift: u32) -> u64 {
+    1u64.wrapping_shl(leaf_shift).wrapping_sub(1)
+}
+
+#[inline(always)]
+fn slot_in(elements: *mut Elements, index: u64, size: u32) -> *mut u8 {
+    elements.cast::<u8>().wrapping_add(ELEMENTS_OFFSET as usize).wrapping_add((index as usize).wrapping_mul(size as usize))
+}
+
+/// Whether slots of the object may be written without a barrier: it has no references, or is young, or known to refer to
+/// young objects.
+///
+/// # Safety
+/// `object` is an object.
+#[inline(always)]
+unsafe fn is_open(object: *const Elements, references: u32) -> bool {
+    // SAFETY: an object starts with its header.
+    references == 0 || unsafe { (*object).header } & (HEADER_OLD | HEADER_LOGGED) != HEADER_OLD
+}
+
+/// Takes the next slot of a list that carries the token: its address, for the value to be stored at once. Null: another way.
+///
+/// # Safety
+/// As [`coex_fast_list_slot`]; `references` is 0 if elements have none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_list_append(
+    list: *mut ListObject,
+    token: u64,
+    leaf_shift: u32,
+    size: u32,
+    references: u32,
+) -> *mut u8 {
+    // SAFETY: what carries the token belongs to one variable alone, which this task has.
+    unsafe {
+        let (tail, len) = ((*list).tail, (*list).len as u64);
+        if (*list).owner != token || tail.is_null() {
+            return core::ptr::null_mut();
+        }
+        let in_use = (len.wrapping_sub(1) & mask(leaf_shift)).wrapping_add(1);
+        let owner = (token << LEAF_TAKEN_BITS) | in_use;
+        if (*tail).owner != owner || in_use >= (*tail).header >> HEADER_AUX_SHIFT || !is_open(tail, references) {
+            return core::ptr::null_mut();
+        }
+        (*tail).owner = owner.wrapping_add(1);
+        (*list).len = len.wrapping_add(1) as i64;
+        slot_in(tail, in_use, size)
+    }
+}
+
+/// The slot of an element, if the list and the leaf carry the token. Null: another way.
+///
+/// # Safety
+/// As [`coex_fast_list_append`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_list_own_slot(
+    list: *mut ListObject,
+    index: i64,
+    token: u64,
+    leaf_shift: u32,
+    size: u32,
+    references: u32,
+) -> *mut u8 {
+    // SAFETY: as above.
+    unsafe {
+        if (*list).owner != token {
+            return core::ptr::null_mut();
+        }
+        let leaf = leaf_of(list, index, leaf_shift);
+        if leaf.is_null() || (*leaf).owner >> LEAF_TAKEN_BITS != token || !is_open(leaf, references) {
+            return core::ptr::null_mut();
+        }
+        slot_in(leaf, index as u64 & mask(leaf_shift), size)
+    }
+}
+
+/// Address of the leaf that begins at `index`, a multiple of the leaf's length. Null: another way.
+///
+/// # Safety
+/// As [`coex_fast_list_slot`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_list_leaf(list: *const ListObject, index: i64, leaf_shift: u32) -> *const u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let leaf = leaf_of(list, index, leaf_shift);
+        if leaf.is_null() { core::ptr::null() } else { slot_in(leaf, 0, 0) }
     }
 }
 
@@ -99,6 +205,87 @@ pub unsafe extern "C" fn coex_fast_array_slot(array: *const ArrayObject, index: 
             return core::ptr::null();
         }
         (*array).data.wrapping_add((index as usize).wrapping_mul(size as usize))
+    }
+}
+
+/// Takes the next slot of an array that carries the token, as [`coex_fast_list_append`].
+///
+/// # Safety
+/// As [`coex_fast_array_slot`]; `references` is 0 if elements have none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_array_append(
+    array: *mut ArrayObject,
+    token: u64,
+    size: u32,
+    references: u32,
+) -> *mut u8 {
+    // SAFETY: as above; the buffer of such an array is its alone.
+    unsafe {
+        let base = (*array).base;
+        if (*array).owner != token || base.is_null() {
+            return core::ptr::null_mut();
+        }
+        if (*base).owner >= (*base).header >> HEADER_AUX_SHIFT || !is_open(base, references) {
+            return core::ptr::null_mut();
+        }
+        let len = (*array).len as u64;
+        (*base).owner = (*base).owner.wrapping_add(1);
+        (*array).len = len.wrapping_add(1) as i64;
+        (*array).data.wrapping_add((len as usize).wrapping_mul(size as usize))
+    }
+}
+
+/// The slot of an element, if the array carries the token. Null: another way.
+///
+/// # Safety
+/// As [`coex_fast_array_append`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_array_own_slot(
+    array: *mut ArrayObject,
+    index: i64,
+    token: u64,
+    size: u32,
+    references: u32,
+) -> *mut u8 {
+    // SAFETY: as above; the index is checked.
+    unsafe {
+        if (*array).owner != token || index as u64 >= (*array).len as u64 || !is_open((*array).base, references) {
+            return core::ptr::null_mut();
+        }
+        (*array).data.wrapping_add((index as usize).wrapping_mul(size as usize))
+    }
+}
+
+/// Lengthens a text that carries the token, if its buffer has room. False: another way.
+///
+/// # Safety
+/// Both are strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_fast_string_append(
+    left: *mut StringObject,
+    right: *const StringObject,
+    token: u64,
+) -> bool {
+    // SAFETY: as above; the end of the buffer of such a text is its alone.
+    unsafe {
+        let base = (*left).base.cast::<Elements>();
+        if (*left).owner != token || base.is_null() {
+            return false;
+        }
+        let (header, more) = ((*base).header, (*right).len as u64);
+        if header >> HEADER_TYPE_SHIFT & HEADER_TYPE_MASK != type_id::BYTES as u64 {
+            return false;
+        }
+        let end = ((*left).data as u64).wrapping_sub(slot_in(base, 0, 0) as u64).wrapping_add((*left).len as u64);
+        let longer = end.wrapping_add(more);
+        if (*base).owner != end || longer > header >> HEADER_AUX_SHIFT {
+            return false;
+        }
+        core::ptr::copy_nonoverlapping((*right).data, slot_in(base, end, 1), more as usize);
+        (*base).owner = longer;
+        (*left).len = ((*left).len).wrapping_add(more as i64);
+        (*left).chars = ((*left).chars).wrapping_add((*right).chars);
+        true
     }
 }
 

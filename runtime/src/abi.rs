@@ -175,7 +175,8 @@ pub struct MapObject {
 pub struct MapNode {
     pub header: u64,
     pub owner: u64,
-    /// Slots that hold an entry. For a collision node both bitmaps are 0 and `aux` of the header counts the entries.
+    /// Slots that hold an entry. For a collision node both bitmaps are 0 and `aux` of the header counts the entries; of other
+    /// nodes `aux` counts the words behind this part, of which the last ones may be unused.
     pub entry_bitmap: u32,
     pub child_bitmap: u32,
 }

@@ -294,6 +294,9 @@ runtime_functions! {
     MapIndex "coex_map_index" (Fiber, Ref, Value, Type, Site) -> Value;
     MapSet "coex_map_set" (Fiber, Ref, Value, Value, Type) -> Ref;
     MapRemove "coex_map_remove" (Fiber, Ref, Value, Type) -> Ref;
+    /// Map or Set, key, bytes of an entry: the address of the entry, or null.
+    MapFindInt "coex_map_find_int" (Ref, Int, Int) -> Ref;
+    MapFindString "coex_map_find_string" (Ref, Ref, Int) -> Ref;
     MapHas "coex_map_has" (Ref, Value, Type) -> Bool;
     MapKeys "coex_map_keys" (Fiber, Ref, Type, ResultType) -> Ref;
     MapValues "coex_map_values" (Fiber, Ref, Type, ResultType) -> Ref;

@@ -17,7 +17,7 @@ use inkwell::values::{FunctionValue, PointerValue};
 use std::mem::offset_of;
 
 impl<'ctx> Codegen<'_, 'ctx> {
-    fn fast_path(&self, name: &str, signature: FunctionType<'ctx>) -> FunctionValue<'ctx> {
+    pub(super) fn fast_path(&self, name: &str, signature: FunctionType<'ctx>) -> FunctionValue<'ctx> {
         self.uses_fast_paths.set(true);
         self.module.get_function(name).unwrap_or_else(|| self.module.add_function(name, signature, None))
     }
@@ -30,15 +30,31 @@ impl<'ctx> Body<'_, 'ctx> {
         function: RuntimeFunction,
         args: &[Expr],
         values: &[Value<'ctx>],
+        ty: Option<TypeId>,
         span: Span,
     ) -> Option<Value<'ctx>> {
+        let optimised = self.codegen.options.opt != OptLevel::Debug;
         let len_at = match function {
             RuntimeFunction::ListLen => offset_of!(ListObject, len),
             RuntimeFunction::ArrayLen => offset_of!(ArrayObject, len),
             RuntimeFunction::MapLen => offset_of!(MapObject, len),
             RuntimeFunction::StringLen => offset_of!(StringObject, chars),
-            RuntimeFunction::ListGet | RuntimeFunction::ArrayGet if self.codegen.options.opt != OptLevel::Debug => {
+            RuntimeFunction::ListGet | RuntimeFunction::ArrayGet if optimised => {
                 return self.element(function, args, values, span);
+            }
+            RuntimeFunction::ListAppendOwned
+            | RuntimeFunction::ListSetOwned
+            | RuntimeFunction::ArrayAppendOwned
+            | RuntimeFunction::ArraySetOwned
+                if optimised =>
+            {
+                return self.update(function, args, values, ty?, span);
+            }
+            RuntimeFunction::StringConcatOwned if optimised => return self.lengthen(args, values, ty?, span),
+            RuntimeFunction::MapGet | RuntimeFunction::MapIndex | RuntimeFunction::MapHas | RuntimeFunction::SetHas
+                if optimised =>
+            {
+                return self.entry(function, args, values, ty?, span);
             }
             _ => return None,
         };

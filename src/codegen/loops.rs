@@ -10,7 +10,7 @@ use super::emit::{Value, built};
 use super::function::{Body, LoopTargets};
 use crate::ir::{Block, Expr, Iteration, LocalId, RuntimeFunction};
 use crate::types::{Type, TypeId};
-use coex_runtime::abi::{ArrayObject, ListObject, MapIter, offset};
+use coex_runtime::abi::{ArrayObject, ListObject, MapIter, list_leaf_len, offset};
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::types::IntType;
@@ -253,7 +253,7 @@ impl<'ctx> Body<'_, 'ctx> {
         let list = self.reference(list);
         let len = self.emit.load_int(self.emit.offset(list, offset_of!(ListObject, len) as u64));
         let (done_slot, index_slot) = (self.alloca(types.i64.into()), self.alloca(types.i64.into()));
-        let count_memory = self.temporary(8);
+        let whole = types.int(list_leaf_len(stride).into());
         self.emit.store(done_slot, types.int(0));
         let [leaf, leaf_end, exit] = std::array::from_fn(|_| self.new_block());
         let any = self.emit.is_not_zero(len);
@@ -261,10 +261,10 @@ impl<'ctx> Body<'_, 'ctx> {
 
         self.emit.at(leaf);
         let done = self.emit.load_int(done_slot);
-        let descriptor = self.codegen.descriptor(ty);
-        let args = [list.into(), done.into(), descriptor.into(), count_memory.address.into()];
-        let data = self.runtime_value(RuntimeFunction::ListLeaf, &args).into_pointer_value();
-        let count = self.emit.load_int(count_memory.address);
+        let data = self.list_leaf(list, done, ty, stride);
+        let rest = self.emit.sub(len, done);
+        let last = self.emit.compare(IntPredicate::ULT, rest, whole);
+        let count = self.emit.select(last, rest, whole);
         self.emit.store(index_slot, types.int(0));
         let enter = |this: &mut Self, index| {
             let value = this.load_slot(element, this.emit.element(data, index, stride));
@@ -281,7 +281,6 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.branch(more, leaf, exit);
         self.emit.at(exit);
         self.fake_use(list);
-        self.release(count_memory);
     }
 
     /// Sets, keys of maps, and entries of maps.

@@ -25,6 +25,7 @@ mod emit;
 mod enums;
 mod expr;
 mod fast;
+mod fast_updates;
 mod foreign;
 mod function;
 mod grids;

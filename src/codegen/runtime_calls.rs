@@ -109,9 +109,21 @@ impl<'ctx> Body<'_, 'ctx> {
         span: Span,
     ) -> Option<Value<'ctx>> {
         let values = self.values(args);
-        if let Some(value) = self.fast_call(function, args, &values, span) {
+        if let Some(value) = self.fast_call(function, args, &values, ty, span) {
             return Some(value);
         }
+        self.ordinary_call(function, args, values, ty, span)
+    }
+
+    /// The call itself, whose arguments are evaluated.
+    pub(super) fn ordinary_call(
+        &mut self,
+        function: RuntimeFunction,
+        args: &[Expr],
+        values: Vec<Value<'ctx>>,
+        ty: Option<TypeId>,
+        span: Span,
+    ) -> Option<Value<'ctx>> {
         let mut given = args.iter().zip(values);
         let mut operands = Vec::new();
         let mut temporaries = Vec::new();

@@ -163,8 +163,11 @@ pub(crate) unsafe fn size(object: usize, header: u64, info: &TypeInfo) -> usize 
         },
         // SAFETY: the caller's promise.
         Shape::MapNode => unsafe {
-            let children = (*(object as *const MapNode)).child_bitmap.count_ones() as usize;
-            round(children_offset(object, header, info) + children * 8)
+            let node = object as *const MapNode;
+            match (*node).entry_bitmap | (*node).child_bitmap {
+                0 => round(size_of::<MapNode>() + aux_of(header) * info.element_size as usize),
+                _ => size_of::<MapNode>() + aux_of(header) * 8,
+            }
         },
     }
 }

@@ -3,7 +3,8 @@
 //! In: a Map's or Set's [`TypeDesc`], nodes. Out: offsets, entries, children.
 //!
 //! ```text
-//! node       header, owner, entry bitmap, child bitmap, entries (key, then value), child references
+//! node       header, owner, entry bitmap, child bitmap, entries (key, then value), child references, room;
+//!            aux counts the words behind the bitmaps
 //! collision  both bitmaps 0; aux counts the entries, which are in canonical order of their keys
 //! ```
 
@@ -19,6 +20,8 @@ pub struct Layout {
     pub value_size: usize,
     pub key_size: usize,
     pub entry_size: usize,
+    /// Of the key.
+    pub kind: Kind,
     pub node_type: u32,
 }
 
@@ -35,6 +38,7 @@ impl Layout {
                 value_size: 0,
                 key_size: key_size as usize,
                 entry_size: map_entry_size(key_size, 0, 1) as usize,
+                kind: (*key).kind,
                 node_type: (*desc).node_type,
             };
         }
@@ -46,6 +50,7 @@ impl Layout {
             value_size: (*value).size as usize,
             key_size: key_size as usize,
             entry_size: map_entry_size(key_size, (*value).size, (*value).align) as usize,
+            kind: (*key).kind,
             node_type: (*desc).node_type,
         }
     }
@@ -80,4 +85,16 @@ pub unsafe fn children(node: *const MapNode, layout: &Layout) -> *mut *mut MapNo
 #[inline]
 pub unsafe fn child(node: *const MapNode, layout: &Layout, index: usize) -> *mut MapNode {
     *children(node, layout).add(index)
+}
+
+/// Words behind the fixed part that a node of these contents needs; not for collision nodes.
+#[inline]
+pub unsafe fn words(entries: usize, children: usize, layout: &Layout) -> usize {
+    entries * (layout.entry_size / 8) + children
+}
+
+/// Words behind the fixed part of a node that is not a collision node.
+#[inline]
+pub unsafe fn capacity(node: *const MapNode) -> usize {
+    aux(node.cast()) as usize
 }

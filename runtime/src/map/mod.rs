@@ -5,6 +5,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
+pub mod find;
 pub mod insert;
 pub mod iter;
 pub mod layout;
@@ -13,11 +14,11 @@ pub mod remove;
 use self::insert::{Editor, Fresh, LEVEL_BITS, hash_of, rank, search_collision, slot_bit};
 use self::layout::{Layout, children, entry, is_collision};
 use self::remove::Removed;
-use crate::abi::{Fiber, HEADER_OLD, ListObject, MapObject, Site, TypeDesc, header, type_id};
+use crate::abi::{Fiber, HEADER_OLD, Kind, ListObject, MapObject, Site, TypeDesc, header, type_id};
 use crate::gc;
 use crate::list::Builder;
 use crate::slot::{allocate, argument, copy, fail, fresh_token, keep, write_nil, write_some};
-use crate::value::{SlotBuffer, canonical_key, same_key};
+use crate::value::{SlotBuffer, canonical_key};
 use core::ptr;
 
 struct Constant(MapObject);
@@ -60,7 +61,7 @@ pub unsafe fn find(map: *const MapObject, layout: &Layout, key: *const u8) -> *c
         let bit = slot_bit(hash, shift);
         if (*node).entry_bitmap & bit != 0 {
             let found = entry(node, layout, rank((*node).entry_bitmap, bit));
-            return if same_key(found, key, layout.key) { found } else { ptr::null() };
+            return if insert::same(found, key, layout) { found } else { ptr::null() };
         }
         if (*node).child_bitmap & bit == 0 {
             return ptr::null();
@@ -87,11 +88,15 @@ impl MapBuilder {
     /// `value` is null for sets.
     pub unsafe fn insert(&mut self, key: *const u8, value: *const u8) {
         let mut buffer: SlotBuffer = [0; 4];
-        let stored = (&raw mut buffer).cast::<u8>();
-        canonical_key(self.editor.fiber, key, self.editor.layout.key, stored);
+        let mut stored = key;
+        if !matches!(self.editor.layout.kind, Kind::Int | Kind::String) {
+            let canonical = (&raw mut buffer).cast::<u8>();
+            canonical_key(self.editor.fiber, key, self.editor.layout.key, canonical);
+            stored = canonical;
+        }
         let hash = hash_of(stored, &self.editor.layout);
         self.editor.added = false;
-        self.root = self.editor.insert(self.root, hash, 0, Fresh { key: stored, value });
+        self.root = self.editor.insert_into(self.root, hash, Fresh { key: stored, value });
         self.len += self.editor.added as i64;
     }
 

@@ -30,6 +30,7 @@ impl Editor {
             let old = *children(node, &self.layout).add(index);
             return match self.remove(old, hash, shift + LEVEL_BITS, key) {
                 Removed::Missing => Removed::Missing,
+                Removed::Tree(new) if new == old => Removed::Tree(node),
                 Removed::Tree(new) => {
                     let node = self.owned(node);
                     gc::barrier(self.fiber, node);
@@ -52,7 +53,14 @@ impl Editor {
         match (entry_count(node), child_count(node)) {
             (1, 0) => Removed::Tree(core::ptr::null_mut()),
             (2, 0) if shift > 0 => Removed::Single(entry(node, &self.layout, 1 - index)),
-            (entries, _) => {
+            (entries, children) => {
+                if self.token != 0 && (*node).owner == self.token {
+                    let at = entry(node, &self.layout, index);
+                    let behind = (entries - 1 - index) * self.layout.entry_size + children * 8;
+                    core::ptr::copy(at.add(self.layout.entry_size), at, behind);
+                    (*node).entry_bitmap &= !bit;
+                    return Removed::Tree(node);
+                }
                 let result = self.new_node((*node).entry_bitmap & !bit, (*node).child_bitmap, 0);
                 self.copy_entries(node, 0, index, result, 0);
                 self.copy_entries(node, index + 1, entries - index - 1, result, index);

@@ -2,14 +2,31 @@
 //!
 //! In: strings, separators, lists. Out: lists built leaf by leaf, strings. Pieces are views where that saves a copy.
 
-use super::change::subview;
-use super::{bytes, empty, from_bytes, from_bytes_lossy, from_char, text};
+use super::{bytes, empty, from_bytes, from_bytes_lossy, from_char, text, view};
 use crate::abi::{Fiber, ListObject, StringObject, TypeDesc};
 use crate::list::{Builder, for_each_run};
 use crate::slot::argument;
 
 unsafe fn push(builder: &mut Builder, string: *mut StringObject) {
     builder.push((&raw const string).cast());
+}
+
+/// Where `wanted`, which is not empty, begins at or behind `from`.
+#[inline]
+unsafe fn position(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
+    let (start, len) = (text.as_ptr().add(from), text.len() - from);
+    // The system's own search: no other one is faster.
+    let found = match wanted {
+        [byte] => libc::memchr(start.cast(), *byte as i32, len),
+        _ => libc::memmem(start.cast(), len, wanted.as_ptr().cast(), wanted.len()),
+    };
+    (!found.is_null()).then(|| found as usize - text.as_ptr() as usize)
+}
+
+/// The bytes `start..end` as a string, also the whole or nothing.
+#[inline]
+unsafe fn part(fiber: *mut Fiber, string: *mut StringObject, start: usize, end: usize) -> *mut StringObject {
+    if start == end { empty() } else { view(fiber, string, start, end) }
 }
 
 /// Keeps empty pieces; an empty separator gives the receiver as the one piece.
@@ -25,10 +42,16 @@ pub unsafe extern "C" fn coex_string_split(
         push(&mut builder, string);
         return builder.finish();
     }
-    for piece in text(string).split(text(separator)) {
-        let piece = subview(fiber, string, piece);
+    // Positions, not slices: the text may move.
+    let (len, width) = ((*string).len as usize, (*separator).len as usize);
+    let mut start = 0;
+    while let Some(found) = position(bytes(string), start, bytes(separator)) {
+        let piece = part(fiber, string, start, found);
         push(&mut builder, piece);
+        start = found + width;
     }
+    let piece = part(fiber, string, start, len);
+    push(&mut builder, piece);
     crate::slot::keep(separator);
     builder.finish()
 }
@@ -41,9 +64,15 @@ pub unsafe extern "C" fn coex_string_lines(
     ty: *const TypeDesc,
 ) -> *mut ListObject {
     let mut builder = Builder::new(fiber, argument(ty, 0));
-    for line in text(string).lines() {
-        let line = subview(fiber, string, line);
+    let len = (*string).len as usize;
+    let mut start = 0;
+    while start < len {
+        let found = position(bytes(string), start, b"\n");
+        let end = found.unwrap_or(len);
+        let is_crlf = found.is_some() && end > start && bytes(string)[end - 1] == b'\r';
+        let line = part(fiber, string, start, end - is_crlf as usize);
         push(&mut builder, line);
+        start = end + 1;
     }
     builder.finish()
 }

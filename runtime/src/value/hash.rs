@@ -13,7 +13,7 @@ const MULTIPLIER: u64 = 0xA076_1D64_78BD_642F;
 
 /// A bijection, so that integers never collide.
 #[inline]
-fn scramble(value: u64) -> u64 {
+pub(crate) fn scramble(value: u64) -> u64 {
     let value = (value ^ (value >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     let value = (value ^ (value >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     value ^ (value >> 32)
@@ -25,7 +25,7 @@ fn mix(state: u64, word: u64) -> u64 {
     ((product as u64) ^ (product >> 64) as u64).wrapping_add(SEED)
 }
 
-fn hash_bytes(bytes: &[u8]) -> u64 {
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut state = mix(SEED, bytes.len() as u64);
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {

@@ -56,6 +56,20 @@ fn get(lowering: &mut dyn Lowering, mut call: LowerCall) -> Expr {
     let span = call.span;
     let (_, value_ty) = map_types(lowering, receiver.ty);
     let key = args[0];
+    // A nil among the values is another thing than a missing one, and records would be boxed in their optional.
+    let shallow = lowering.shallow(value_ty);
+    if matches!(
+        lowering.types().get(shallow),
+        Type::Int | Type::Float | Type::Bool | Type::Byte | Type::Char | Type::String | Type::List(_) | Type::Map(..)
+    ) {
+        let optional = lowering.types().optional(value_ty);
+        let mut builder = builder;
+        let found = runtime_value(RuntimeFunction::MapGet, vec![receiver.get(), key.get()], optional, span);
+        let found = builder.keep(lowering, found);
+        let present = expr(ExprKind::IsSome(Box::new(found.get())), types::BOOL, span);
+        let value = expr(ExprKind::UnwrapUnchecked(Box::new(found.get())), value_ty, span);
+        return builder.value(conditional(present, value, args[1].get(), value_ty, span));
+    }
     let has = runtime_value(RuntimeFunction::MapHas, vec![receiver.get(), key.get()], types::BOOL, span);
     let item = runtime_value(RuntimeFunction::MapIndex, vec![receiver.get(), key.get()], value_ty, span);
     builder.value(conditional(has, item, args[1].get(), value_ty, span))
