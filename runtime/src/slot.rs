@@ -148,6 +148,18 @@ pub extern "C" fn coex_edit_token() -> i64 {
     fresh_token() as i64
 }
 
+/// Has the processor fetch the line of an address that is read soon.
+#[inline]
+pub fn prefetch(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address as *const i8);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 #[inline]
 pub unsafe fn aux(object: *const u8) -> u32 {
     (object.cast::<u64>().read() >> HEADER_AUX_SHIFT) as u32

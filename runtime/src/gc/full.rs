@@ -13,6 +13,7 @@ use super::parallel::{self, Tables};
 use super::stress;
 use crate::abi::{HEADER_FORWARDED, HEADER_PINNED, LARGE_OBJECT_BYTES};
 use crate::sched::{thread, world};
+use crate::slot::prefetch;
 
 const QUEUE: usize = 8;
 /// Less than this is marked by one thread sooner than others wake up.
@@ -257,15 +258,4 @@ impl Heap {
         self.clear_marks((start - self.base) >> BLOCK_SHIFT);
         Some((start, end))
     }
-}
-
-#[inline]
-fn prefetch(object: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(object as *const i8);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = object;
 }

@@ -4,7 +4,7 @@
 //! the entry. Deliberately not here: other keys, see `map::find`.
 
 use super::insert::{LEVEL_BITS, rank, slot_bit};
-use super::layout::is_collision;
+use super::layout::{is_collision, prefetch_node};
 use crate::abi::{MapNode, MapObject, StringObject};
 use crate::slot::{aux, reference};
 use crate::value::hash::{hash_bytes, scramble};
@@ -27,6 +27,7 @@ unsafe fn walk(map: *const MapObject, hash: u64, entry_size: usize, same: impl F
         if children & bit != 0 {
             let references = first.add(entries.count_ones() as usize * entry_size).cast::<*const MapNode>();
             node = *references.add(rank(children, bit));
+            prefetch_node(node);
             shift += LEVEL_BITS;
             continue;
         }

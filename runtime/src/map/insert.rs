@@ -4,7 +4,7 @@
 //! token belongs to this editor alone and is changed in place while it has room; others are copied. What an editor with a
 //! token makes larger gets some room.
 
-use super::layout::{Layout, capacity, child_count, children, entry, entry_count, is_collision, words};
+use super::layout::{Layout, capacity, child_count, children, entry, entry_count, is_collision, prefetch_node, words};
 use crate::abi::{Fiber, Kind, MapNode, StringObject, header};
 use crate::gc;
 use crate::slot::{allocate, copy, reference};
@@ -145,6 +145,7 @@ impl Editor {
             link = children(node, &self.layout).add(rank((*node).child_bitmap, bit));
             parent = node;
             node = *link;
+            prefetch_node(node);
             shift += LEVEL_BITS;
         };
         if changed == node {
