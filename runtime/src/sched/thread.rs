@@ -7,7 +7,7 @@
 use crate::sync::Mutex;
 use core::cell::Cell;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::fiber::FullFiber;
 use super::worker::Worker;
@@ -59,12 +59,18 @@ pub(crate) struct Thread {
     pub(crate) foreign_claim: u64,
     /// For signals to this thread.
     pub(crate) handle: AtomicU64,
+    /// The system's number of the thread.
+    number: AtomicI32,
+    /// [`step_back`]
+    has_stepped_back: AtomicBool,
     /// List of threads without a worker.
     next: *mut Thread,
 }
 
 /// A fiber whose foreign call was abandoned shall go on soon, although the C code still runs.
 const SLICE_NS: u64 = 300_000;
+/// Of a thread whose foreign call nobody waits for.
+const SLICE_BEHIND_OTHERS_NS: u64 = 20_000_000;
 const MOST_THREADS: usize = 16 << 10;
 /// The C code of libraries runs on it.
 const SYSTEM_STACK_BYTES: usize = 8 << 20;
@@ -153,6 +159,8 @@ pub(crate) fn adopt() -> Option<*mut Thread> {
             (*unused).slots.base = arch::coex_tls_base_address();
             (*unused).slots.errno = libc::__errno_location();
             (*unused).handle.store(libc::pthread_self() as u64, Ordering::Release);
+            (*unused).number.store(libc::gettid(), Ordering::Release);
+            (*unused).has_stepped_back.store(false, Ordering::Relaxed);
         }
         CURRENT.with(|current| current.set(unused));
         return Some(unused);
@@ -182,6 +190,9 @@ pub(crate) fn adopt() -> Option<*mut Thread> {
         foreign_claim: 0,
         // SAFETY: the calling thread.
         handle: AtomicU64::new(unsafe { libc::pthread_self() } as u64),
+        // SAFETY: as above.
+        number: AtomicI32::new(unsafe { libc::gettid() }),
+        has_stepped_back: AtomicBool::new(false),
         next: null_mut(),
     }));
     let index = COUNT.fetch_add(1, Ordering::SeqCst);
@@ -242,6 +253,9 @@ fn start(worker: *mut Worker) -> bool {
 pub(crate) unsafe fn wait_for_worker(thread: *mut Thread) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
+        if (*thread).has_stepped_back.swap(false, Ordering::Relaxed) {
+            ask_for_slices(SLICE_NS);
+        }
         {
             let mut spares = spares();
             if spares.count >= SPARES_KEPT && thread != THREADS[0].load(Ordering::Relaxed) {
@@ -280,6 +294,24 @@ pub(crate) unsafe fn wake(thread: *mut Thread) {
 /// How long this thread runs at a time while others want its processor: the shorter, the sooner it comes after a wait. A kernel
 /// that cannot do that refuses.
 pub(crate) fn ask_for_slices(slice_ns: u64) {
+    set_slices(0, slice_ns);
+}
+
+/// A thread goes on in C, and others shall run at once: with longer slices than theirs it makes room for them when they wake,
+/// not at the next tick of the system's clock.
+///
+/// # Safety
+/// A record of a thread, whose call is held.
+pub(crate) unsafe fn step_back(thread: *mut Thread) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*thread).has_stepped_back.store(true, Ordering::Relaxed);
+        set_slices((*thread).number.load(Ordering::Acquire), SLICE_BEHIND_OTHERS_NS);
+    }
+}
+
+/// 0 is the calling thread.
+fn set_slices(number: i32, slice_ns: u64) {
     /// `struct sched_attr`
     #[repr(C)]
     struct Attributes {
@@ -305,7 +337,7 @@ pub(crate) fn ask_for_slices(slice_ns: u64) {
         period_ns: nothing,
     };
     // SAFETY: a system call with a structure of the size it names.
-    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    unsafe { libc::syscall(libc::SYS_sched_setattr, number, &raw const attributes, 0) };
 }
 
 /// Sleeps while the word has this value, at most `ns`.

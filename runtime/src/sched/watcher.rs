@@ -218,6 +218,7 @@ unsafe fn settle_call(thread: *mut Thread, is_long: bool) {
 unsafe fn take_worker(thread: *mut Thread, fiber: *mut Fiber) -> bool {
     // SAFETY: the call on the thread is held, and nobody collects.
     unsafe {
+        thread::step_back(thread);
         let worker = (*thread).worker.swap(core::ptr::null_mut(), Ordering::AcqRel);
         (*worker).cursor = core::mem::replace(&mut (*fiber).cursor, core::ptr::null_mut());
         (*worker).limit = core::mem::replace(&mut (*fiber).limit, core::ptr::null_mut());
