@@ -6,6 +6,7 @@
 
 use coex_runtime::abi;
 
+use super::companions;
 use super::compile::{self, Compiled, FFI_HEADER};
 use super::error::NativeError;
 use super::headers::HeaderFacts;
@@ -34,6 +35,10 @@ pub fn build_library(
     options: &NativeOptions,
 ) -> Result<NativeLibrary, NativeError> {
     validate(sources)?;
+    let added = companions::added(sources);
+    let with_added =
+        added.as_ref().map(|(files, units)| LibrarySources { files, units: units.clone(), ..sources.clone() });
+    let sources = with_added.as_ref().unwrap_or(sources);
     let system = system::resolve(cache, toolchain, sources)?;
     let plan = Plan::new(toolchain, sources, options, system);
     let mut notes = Vec::new();

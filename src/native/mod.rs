@@ -9,6 +9,7 @@
 
 pub mod build;
 mod codec;
+mod companions;
 mod compile;
 pub mod error;
 mod files;

@@ -245,6 +245,23 @@ fn calls_in_loops_find_their_own_state() {
 }
 
 #[test]
+fn variables_of_the_c_library_are_each_tasks_own() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "variables/manifest.toml",
+        "[library]\nname = \"variables\"\nversion = \"1.0.0\"\nsource = [\"variables.coex\"]\n\
+         [ffi.c]\nsource = [\"variables.c\"]\nsystem_libs = [\"m\"]\n",
+    );
+    sandbox.write("variables/src/variables.coex", "extern variables_step(number: int, step: int) -> int\n~\n");
+    sandbox.write("variables/ffi/src/variables.c", promise("variables.c"));
+    sandbox.write("main.coex", promise("variables.coex"));
+    let build = sandbox.coexc(&["build", "main.coex"]);
+    assert_eq!(build.status, 0, "{}", build.stderr);
+    let expected = ["[90001, 11011, 11110, 10000]", "[90001, 12011, 12110, 10000]", "none", "yes"];
+    assert_eq!(lines(ran(program(&sandbox).env("GIVEN", "yes"))), expected);
+}
+
+#[test]
 fn calls_that_must_take_turns_do() {
     let sandbox = Sandbox::new();
     sandbox.write(

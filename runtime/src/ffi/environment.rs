@@ -1,7 +1,7 @@
 //! The environment of an instance: the process' own, with the changes that its C code has made.
 //!
-//! In: calls of C code. Out: texts. The process' environment never changes. Deliberately not here: the variable `environ`, which
-//! is the process'.
+//! In: calls of C code. Out: texts. The process' environment never changes. Deliberately not here: C code that
+//! names the variable `environ`, which has a list of its own (`native::companions`).
 
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
@@ -185,4 +185,17 @@ pub unsafe extern "C" fn coex_shim_clearenv() -> c_int {
         (*instance).hidden.environment = Environment { changes: null_mut(), is_cleared: true };
     }
     0
+}
+
+/// What `environ` is in the process: the beginning of an instance's own list.
+///
+/// # Safety
+/// Nobody changes the list; the result is read at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_shim_process_environment() -> *mut *mut c_char {
+    unsafe extern "C" {
+        static mut environ: *mut *mut c_char;
+    }
+    // SAFETY: a word of the C library.
+    unsafe { environ }
 }
