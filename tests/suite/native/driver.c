@@ -1,5 +1,6 @@
 /* Stands for the runtime: makes instances from a library's descriptor and runs them in turns and in parallel.
    driver INSTANCES STEPS THREADS prints one line of results an instance. Compiled with PLAIN it is the fresh process. */
+#include <setjmp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ char *coex_shim_strdup(const char *text) { return strdup(text); }
 void coex_shim_qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *)) {
     qsort(base, count, size, compare);
 }
+_Noreturn void coex_shim_longjmp(void *place, int value) { longjmp(place, value); }
 
 static void enter(void *base) { coex_inst_base = base; }
 
