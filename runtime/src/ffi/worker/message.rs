@@ -238,3 +238,80 @@ unsafe fn take_record(
     keep(base);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+    use crate::value::fixture::{Desc, int, list, list_of, new_string, optional, record, scalar, text};
+    use core::ptr::null_mut;
+
+    fn sent(desc: Desc, value: *const u8) -> Message {
+        let mut message = Message::new();
+        // SAFETY: the value has the type.
+        assert!(unsafe { put(&mut message, desc, value, &mut Some) }.is_ok());
+        message
+    }
+
+    /// The value arrives, and no part of its bytes is a value.
+    fn arrives<T: Copy>(desc: Desc, value: T) {
+        let value = (&raw const value).cast::<u8>();
+        let mut message = sent(desc, value);
+        let mut slot = [0u64; 4];
+        let place = (&raw mut slot).cast::<u8>();
+        // SAFETY: slots of the type.
+        unsafe {
+            assert!(take(&mut message, null_mut(), desc, place, &mut Some).is_some());
+            assert!(value::equal(place, value, desc));
+            assert!(message.take(1).is_none());
+            let all = core::mem::take(&mut message.bytes);
+            for len in 0..all.len() {
+                let mut part = Message { bytes: all[..len].to_vec(), at: 0 };
+                let mut slot = [0u64; 4];
+                assert!(take(&mut part, null_mut(), desc, (&raw mut slot).cast(), &mut Some).is_none(), "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_arrive_whole_or_not_at_all() {
+        for number in [0, 1, -1, i64::MAX, i64::MIN] {
+            arrives(int(), number);
+        }
+        arrives(scalar(Kind::Float), -0.125f64);
+        arrives(scalar(Kind::Bool), true);
+        arrives(scalar(Kind::Byte), 200u8);
+        arrives(scalar(Kind::Char), 'ß');
+        for content in ["", "a", "grün\0ß", &"x".repeat(100_000)[..1000]] {
+            arrives(text(), new_string(content));
+            arrives(optional(text()), new_string(content));
+        }
+        arrives(optional(text()), null_mut::<StringObject>());
+        let bytes: Vec<u8> = (0..1500).map(|at| at as u8).collect();
+        for len in [0, 1, 511, 513, 1500] {
+            arrives(list(scalar(Kind::Byte)), list_of(scalar(Kind::Byte), &bytes[..len]));
+        }
+        let point = record("Point", &[("x", int()), ("on", scalar(Kind::Bool)), ("y", scalar(Kind::Float))]);
+        arrives(point, [7, 1, 2.5f64.to_bits()]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let mut slot = [0u64; 4];
+        let place = (&raw mut slot).cast::<u8>();
+        for (desc, bytes) in [
+            (scalar(Kind::Bool), vec![2]),
+            (optional(text()), vec![7]),
+            (text(), u64::MAX.to_le_bytes().to_vec()),
+            (list(scalar(Kind::Byte)), [&(1u64 << 62).to_le_bytes()[..], b"abc"].concat()),
+        ] {
+            let mut message = Message { bytes, at: 0 };
+            // SAFETY: a slot of the type.
+            assert!(unsafe { take(&mut message, null_mut(), desc, place, &mut Some) }.is_none());
+        }
+        let mut message = Message { bytes: 0xD800u32.to_le_bytes().to_vec(), at: 0 };
+        // SAFETY: as above.
+        assert!(unsafe { take(&mut message, null_mut(), scalar(Kind::Char), place, &mut Some) }.is_some());
+        assert_eq!(slot[0] as u32, u32::from(char::REPLACEMENT_CHARACTER));
+    }
+}
