@@ -181,8 +181,7 @@ pub struct MapNode {
     pub child_bitmap: u32,
 }
 
-/// The slot of a json value. The type of the object that `part` refers to says what it is:
-///
+/// The slot of a json value; what `part` refers to says what it is.
 /// ```text
 ///   null             part is null, word 0
 ///   bool, int, float part is the static mark of the kind; word is 0 or 1, the int, the bits of the float
@@ -200,8 +199,7 @@ pub struct JsonValue {
 pub const JSON_VIEW: u64 = 1 << 63;
 pub const JSON_VIEW_LEN_BITS: u32 = 28;
 
-/// Members in order. `entries` may have room, and `len` counts those of this value: the owner word of `entries` says how
-/// many are taken.
+/// Members in order. Of `entries`, whose owner word counts those taken, the first `len` are this object's.
 #[repr(C)]
 pub struct JsonObject {
     pub header: u64,

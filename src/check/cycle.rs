@@ -31,10 +31,10 @@ pub(crate) fn bound_names(stmts: &[ast::Stmt]) -> Vec<(Ident, Option<&TypeExpr>)
     let mut others: Vec<Symbol> = Vec::new();
     for stmt in stmts {
         match &stmt.kind {
-            AstStmt::Bind { is_const: false, name, ty, value: RightSide::Expr(_), .. } => {
-                if !others.contains(&name.name) && !found.iter().any(|(known, _)| known.name == name.name) {
-                    found.push((*name, ty.as_ref()));
-                }
+            AstStmt::Bind { is_const: false, name, ty, value: RightSide::Expr(_), .. }
+                if !others.contains(&name.name) && !found.iter().any(|(known, _)| known.name == name.name) =>
+            {
+                found.push((*name, ty.as_ref()));
             }
             AstStmt::Bind { name, .. } => others.push(name.name),
             AstStmt::Unpack { target, .. } => unpacked(target, &mut others),

@@ -116,6 +116,7 @@ impl<'a> Body<'_, 'a> {
             Type::Map(key, _) if !matches!(self.c.types.get(*key), Type::String | Type::Unknown | Type::Param(_)) => {
                 Some(ty)
             }
+            Type::User { decl, .. } if self.c.decls.types[decl.0 as usize].matrix.is_some() => Some(ty),
             Type::User { .. } => {
                 // Types that grow without end are reported elsewhere.
                 if seen.contains(&ty) || seen.len() > 1000 {

@@ -41,15 +41,15 @@ fn seed() -> u64 {
 
 /// A hash of the bytes of a key.
 #[derive(Clone, Copy)]
-pub struct Hasher(u64);
+pub(super) struct Hasher(u64);
 
 impl Hasher {
-    pub fn new() -> Hasher {
+    pub(super) fn new() -> Hasher {
         Hasher(seed())
     }
 
     #[inline]
-    pub fn hash(self, bytes: &[u8]) -> u32 {
+    pub(super) fn hash(self, bytes: &[u8]) -> u32 {
         let fold = |a: u64, b: u64| {
             let product = a as u128 * b as u128;
             product as u64 ^ (product >> 64) as u64

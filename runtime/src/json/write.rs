@@ -70,7 +70,7 @@ pub fn write_float(buffer: &mut Vec<u8>, value: f64) {
             return buffer.extend_from_slice(b".0");
         }
         // `Debug` writes whole numbers with a point; a `Vec` takes everything.
-        let _ = match magnitude < 1e16 && magnitude >= 1e-4 || magnitude == 0.0 {
+        let _ = match magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
             true => write!(buffer, "{value:?}"),
             false if value.trunc() == value => write!(buffer, "{value}.0"),
             false => write!(buffer, "{value}"),
