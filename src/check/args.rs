@@ -94,6 +94,8 @@ impl<'a> Body<'_, 'a> {
         let count = called.params.len();
         let expected = match called.optional {
             0 => count.to_string(),
+            // Fields that are missing are told by name (E0801).
+            optional if optional == count => count.to_string(),
             optional => format!("{} to {count}", count - optional),
         };
         let message = format!("Wrong arguments for '{}': expected {expected}, found {}", called.name, args.len());
