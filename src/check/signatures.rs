@@ -197,7 +197,13 @@ fn containment(checker: &mut Checker, index: usize) {
 fn contains_directly(checker: &Checker, ty: TypeId, wanted: DeclId, seen: &mut Vec<DeclId>) -> bool {
     match checker.types.get(ty) {
         Type::User { decl, .. } if *decl == wanted => true,
-        Type::User { decl, .. } => {
+        Type::User { decl, args, .. } => {
+            let params = &checker.decls.types[decl.0 as usize].type_params;
+            let held = |param: &TypeParam| holds_param(checker, *decl, param.name, &mut Vec::new());
+            let through = |(param, arg): (_, &TypeId)| held(param) && contains_directly(checker, *arg, wanted, seen);
+            if params.iter().zip(args).any(through) {
+                return true;
+            }
             if seen.contains(decl) {
                 return false;
             }
@@ -213,6 +219,30 @@ fn contains_directly(checker: &Checker, ty: TypeId, wanted: DeclId, seen: &mut V
         }
         _ => false,
     }
+}
+
+/// Whether values of the generic type hold one of its parameter, as `held: T` does and `held: [T]` does not.
+fn holds_param(checker: &Checker, decl: DeclId, param: Symbol, seen: &mut Vec<(DeclId, Symbol)>) -> bool {
+    fn holds(checker: &Checker, ty: TypeId, param: Symbol, seen: &mut Vec<(DeclId, Symbol)>) -> bool {
+        match checker.types.get(ty) {
+            Type::Param(name) => *name == param,
+            Type::User { decl, args, .. } => {
+                let params = &checker.decls.types[decl.0 as usize].type_params;
+                (params.iter().zip(args)).any(|(inner, arg)| {
+                    holds(checker, *arg, param, seen) && holds_param(checker, *decl, inner.name, seen)
+                })
+            }
+            Type::Tuple(items) => items.iter().any(|item| holds(checker, item.ty, param, seen)),
+            Type::Result(value, error) => holds(checker, *value, param, seen) || holds(checker, *error, param, seen),
+            _ => false,
+        }
+    }
+    if seen.contains(&(decl, param)) {
+        return false;
+    }
+    seen.push((decl, param));
+    let fields = &checker.decls.types[decl.0 as usize].fields;
+    fields.iter().any(|field| holds(checker, field.ty, param, seen))
 }
 
 /// Results of tasks must be sendable; handles may not leave an `@isolated` func.
