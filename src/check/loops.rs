@@ -6,7 +6,7 @@
 use super::body::{Body, make};
 use crate::ast::{self, Binder, ExprKind as Ast};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{self, Expr, ExprKind, Iteration, LocalId, RuntimeFunction, Stmt, StmtKind};
+use crate::ir::{self, Conversion, Expr, ExprKind, Iteration, LocalId, RuntimeFunction, Stmt, StmtKind};
 use crate::source::{Span, Symbol};
 use crate::types::{self, TupleItem, Type, TypeId};
 
@@ -46,7 +46,7 @@ impl<'a> Body<'_, 'a> {
             }
             Ast::Call { callee, args, .. } => {
                 if let Ast::Name(name) = callee.kind
-                    && let Some(walk) = self.range_call(name, args)
+                    && let Some(walk) = self.range_call(name, iterable.span, args)
                 {
                     return walk;
                 }
@@ -89,7 +89,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// `range(…)` as an iterable generates lazily.
-    fn range_call(&mut self, name: Symbol, args: &'a [ast::Arg]) -> Option<Walk> {
+    fn range_call(&mut self, name: Symbol, span: Span, args: &'a [ast::Arg]) -> Option<Walk> {
         let plain = name.as_str() == "range" && (1..=3).contains(&args.len());
         let hidden = self.names.contains_key(&name) || args.iter().any(|arg| arg.name.is_some());
         if !plain || hidden || !matches!(self.c.value_entity(self.scope, name), super::scope::Found::None) {
@@ -99,7 +99,14 @@ impl<'a> Body<'_, 'a> {
         let (first, second, step) = (bounds.next()?, bounds.next(), bounds.next());
         Some(match second {
             None => Walk::Range { start: make(ExprKind::Int(0), types::INT, first.span), end: first, step: None },
-            Some(end) => Walk::Range { start: first, end, step },
+            Some(end) => {
+                // A step of zero is a fault of the call.
+                let at_call = |step| {
+                    let operand = Box::new(step);
+                    make(ExprKind::Convert { conversion: Conversion::Identity, operand }, types::INT, span)
+                };
+                Walk::Range { start: first, end, step: step.map(at_call) }
+            }
         })
     }
 

@@ -104,7 +104,7 @@ impl<'a> Body<'_, 'a> {
             return;
         };
         let Some(last) = levels.last() else { return };
-        let left = self.read_level(last, op_span);
+        let left = self.read_level(last, last.span);
         let target = left.ty.unwrap_or(types::UNKNOWN);
         let result = self.combine(left, op, op_span, value);
         let result = self.convert(result, target, op_span);

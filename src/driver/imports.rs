@@ -70,6 +70,11 @@ impl Request<'_> {
     }
 }
 
+/// `import time` is allowed and does nothing (10.7): the module is there anyway.
+pub(super) fn is_built_in(import: &Import) -> bool {
+    matches!(&import.target, ImportTarget::Name(name) if name.name.as_str() == "time") && import.alias.is_none()
+}
+
 pub(super) fn request<'a>(import: &'a Import, diagnostics: &mut Diagnostics) -> Request<'a> {
     let (wanted, name, span) = match &import.target {
         ImportTarget::Name(ident) => (Wanted::Module(ident.name.as_str()), ident.name.as_str(), ident.span),

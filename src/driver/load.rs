@@ -197,6 +197,9 @@ impl<'l> Loader<'l> {
         let mut list = Vec::new();
         for header in &ast.headers {
             let Header::Import(import) = header else { continue };
+            if imports::is_built_in(import) {
+                continue;
+            }
             list.push(self.import(import, importing));
         }
         list
