@@ -101,13 +101,7 @@ impl<'a> Body<'_, 'a> {
             Ast::PrimitiveCall { ty, arg } => self.cast(arg, ty, span),
             Ast::JsonCall { name, args } => self.json_static(*name, args, span, expected),
             Ast::Lambda(lambda) => self.lambda(lambda, span),
-            Ast::LlvmIr(_) => {
-                if self.in_formula() {
-                    self.error(Code::E0706, span, "llvm_ir is not allowed in a formula");
-                    return unknown(span);
-                }
-                self.unsupported(span, "llvm_ir")
-            }
+            Ast::LlvmIr(block) => self.inline_ir(block, span),
             Ast::Error => unknown(span),
         }
     }
@@ -288,6 +282,7 @@ pub(crate) fn callee_name(ast: &ast::Expr) -> String {
         Ast::Generic { name, .. } | Ast::Member { name, .. } => name.name.to_string(),
         Ast::Group(inner) => callee_name(inner),
         Ast::Unary { operand, .. } => callee_name(operand),
+        Ast::LlvmIr(_) => "llvm_ir".to_owned(),
         _ => "expression".to_owned(),
     }
 }

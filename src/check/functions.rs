@@ -222,6 +222,7 @@ pub(crate) fn into_program(
         definitions,
         functions,
         externs: checker.externs,
+        inline_blocks: checker.inline_blocks,
         libraries: checker.sources.libraries.iter().map(|library| library.name).collect(),
         entry,
     }

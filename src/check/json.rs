@@ -113,6 +113,7 @@ impl<'a> Body<'_, 'a> {
             | Type::AtomicRef(_)
             | Type::Posix
             | Type::Handle(_) => Some(ty),
+            Type::User { decl, .. } if self.c.decls.types[decl.0 as usize].matrix.is_some() => Some(ty),
             Type::Map(key, _) if !matches!(self.c.types.get(*key), Type::String | Type::Unknown | Type::Param(_)) => {
                 Some(ty)
             }

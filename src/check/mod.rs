@@ -27,6 +27,7 @@ mod handles;
 mod hints;
 mod imports;
 mod index;
+mod inline_ir;
 mod instances;
 mod json;
 mod lambda;
@@ -100,6 +101,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) decls: Decls<'a>,
     pub(crate) instances: Instances,
     pub(crate) externs: Vec<ir::Extern>,
+    /// Every `llvm_ir` block, once for each elaboration.
+    pub(crate) inline_blocks: Vec<ir::InlineBlock>,
     pub(crate) names: Names,
     pub(crate) printing: bool,
     pub(crate) debugging: bool,
@@ -135,6 +138,7 @@ impl<'a> Checker<'a> {
             decls: Decls::default(),
             instances: Instances::default(),
             externs: Vec::new(),
+            inline_blocks: Vec::new(),
             names: Names {
                 temp: Symbol::new("$t"),
                 self_name: Symbol::new("self"),

@@ -108,12 +108,9 @@ impl<'a> Body<'_, 'a> {
                 self.leave_loop(matches!(stmt.kind, AstStmt::Break), span, out);
                 false
             }
-            AstStmt::LlvmIr(_) => {
-                if self.in_formula() {
-                    self.error(Code::E0706, span, "llvm_ir is not allowed in a formula");
-                } else {
-                    self.unsupported(keyword(span, 7), "llvm_ir");
-                }
+            AstStmt::LlvmIr(block) => {
+                let value = self.inline_ir(block, span);
+                out.push(Stmt { kind: StmtKind::Expr(value), span });
                 true
             }
         }

@@ -106,6 +106,7 @@ impl CallGraph {
                 | ExprKind::Spawn { .. }
                 | ExprKind::SpawnValue { .. }
                 | ExprKind::Join(_)
+                | ExprKind::Inline { .. }
                 | ExprKind::NextGrid { .. }
                 | ExprKind::Collect { .. } => bounded = false,
                 _ => {}
@@ -187,7 +188,7 @@ impl Edges {
             ExprKind::CallExtern { callee, .. } => {
                 self.loops[self.current] |= paces[callee.0 as usize] != Pace::Short;
             }
-            ExprKind::Join(_) => self.loops[self.current] = true,
+            ExprKind::Join(_) | ExprKind::Inline { .. } => self.loops[self.current] = true,
             ExprKind::CallValue { .. } => self.calls[self.current].push(through_value),
             // A waiting task may run its child on its own stack.
             ExprKind::Spawn { func, .. } => self.calls[self.current].push(func.0 as usize),
@@ -370,6 +371,7 @@ fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
         | ExprKind::Call { args: items, .. }
         | ExprKind::Spawn { args: items, .. }
         | ExprKind::Runtime { args: items, .. }
+        | ExprKind::Inline { args: items, .. }
         | ExprKind::Aggregate(items)
         | ExprKind::Case { args: items, .. }
         | ExprKind::ListLiteral(items)

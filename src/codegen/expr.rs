@@ -116,6 +116,7 @@ impl<'ctx> Body<'_, 'ctx> {
 
             ExprKind::Convert { conversion, operand } => self.convert(*conversion, operand, expr.span),
 
+            ExprKind::Inline { block, args } => return self.inline_block(*block, args),
             ExprKind::InGrid { x, y, size } => self.in_grid(x, y, *size),
             ExprKind::GridCell { matrix, index } => self.grid_cell(matrix, index, self.type_of(expr)),
             ExprKind::NextGrid { matrix, cell, args, parallel } => {

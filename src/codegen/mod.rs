@@ -29,6 +29,7 @@ mod fast_updates;
 mod foreign;
 mod function;
 mod grids;
+pub mod inline_ir;
 mod layout;
 mod literals;
 mod loops;
@@ -146,6 +147,7 @@ pub fn compile(
     let log = object::DiagnosticLog::install(&context);
     let codegen = Codegen::new(&context, program, sources, natives, externs, options);
     object::set_target(&codegen.module, &machine);
+    inline_ir::link(&codegen, &log)?;
 
     for (id, _) in program.functions.iter().enumerate() {
         function::define(&codegen, crate::ir::FuncId(id as u32));

@@ -106,6 +106,13 @@ pub(super) fn finish(
     Ok(Output { bytes })
 }
 
+/// Optimised machine code of a module that stands alone.
+#[cfg(test)]
+pub(super) fn to_object(module: &Module<'_>, machine: &TargetMachine, opt: OptLevel) -> Result<Vec<u8>, CodegenError> {
+    optimise(module, machine, opt)?;
+    machine_code(module, machine, FileType::Object)
+}
+
 fn machine_code(module: &Module<'_>, machine: &TargetMachine, kind: FileType) -> Result<Vec<u8>, CodegenError> {
     let buffer = machine.write_to_memory_buffer(module, kind).map_err(|error| CodegenError::Llvm(error.to_string()))?;
     let bytes = buffer.as_slice();

@@ -32,6 +32,11 @@ pub(super) fn check(sources: Sources, session: &Session, diagnostics: &mut Diagn
     check::check_program(&sources, &options, diagnostics)
 }
 
+/// The faults of `llvm_ir` blocks: only LLVM can tell them.
+pub(super) fn check_inline(program: &Program, diagnostics: &mut Diagnostics) {
+    codegen::inline_ir::check(program).into_iter().for_each(|fault| diagnostics.push(fault));
+}
+
 pub(super) fn passes(program: Program, session: &Session) -> Program {
     passes::run(program, session.updates)
 }

@@ -116,6 +116,8 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     let program = phases::check(sources, session, &mut record.diagnostics);
     record.require_no_errors()?;
     let Some(program) = program else { return Err(Failure::Reported) };
+    phases::check_inline(&program, &mut record.diagnostics);
+    record.require_no_errors()?;
     if stops_after(Stage::Check) {
         return Ok(Product::Stopped);
     }

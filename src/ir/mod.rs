@@ -12,7 +12,7 @@ pub mod verify;
 pub mod visit;
 
 pub use coex_runtime::exports::RuntimeFunction;
-pub use ids::{ExternId, FuncId, LocalId};
+pub use ids::{ExternId, FuncId, InlineId, LocalId};
 
 use crate::source::{Span, Symbol};
 use crate::types::{FunctionKind, LibraryId, TypeId, TypeTable};
@@ -30,8 +30,31 @@ pub struct Program {
     pub externs: Vec<Extern>,
     /// Indexed by [`LibraryId`].
     pub libraries: Vec<Symbol>,
+    /// Indexed by [`InlineId`].
+    pub inline_blocks: Vec<InlineBlock>,
     /// Made by `check`: no parameters, calls `main` with what it asks for, yields the exit status as int.
     pub entry: FuncId,
+}
+
+/// An `llvm_ir` block.
+#[derive(Clone, Debug)]
+pub struct InlineBlock {
+    /// Registers, without `%`, with their types.
+    pub params: Vec<(String, InlineType)>,
+    pub result: InlineType,
+    pub text: String,
+    /// Of the text with its quotes.
+    pub span: Span,
+}
+
+/// What a block can take and yield.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InlineType {
+    Void,
+    /// Bits: 1, 8, 16, 32 or 64.
+    Int(u32),
+    Float,
+    Double,
 }
 
 /// Members of a user type. `Result` is an enum with cases `Ok` (0) and `Err` (1).
@@ -363,6 +386,12 @@ pub enum ExprKind {
     Convert {
         conversion: Conversion,
         operand: Box<Expr>,
+    },
+
+    /// An `llvm_ir` block; arguments are int, byte, char, bool or float.
+    Inline {
+        block: InlineId,
+        args: Vec<Expr>,
     },
 
     /// Whether a position lies in a grid.

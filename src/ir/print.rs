@@ -261,6 +261,7 @@ impl Printer<'_> {
                 format!("{ty}{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }
             ExprKind::Convert { conversion, operand } => format!("{conversion:?}({})", one(operand)),
+            ExprKind::Inline { block, args } => format!("llvm_ir {}:{ty}({})", block.0, many(args)),
             ExprKind::InGrid { x, y, size } => {
                 format!("InGrid({}, {}; {} x {})", one(x), one(y), size.width, size.height)
             }

@@ -282,6 +282,13 @@ impl Verifier<'_> {
             | ExprKind::UnwrapUnchecked(base)
             | ExprKind::Cell(base)
             | ExprKind::Convert { operand: base, .. } => self.valued(expr).and_then(|()| self.expr(base, loops)),
+            ExprKind::Inline { block, args } => {
+                let block = self.program.inline_blocks.get(block.0 as usize).ok_or("a missing llvm_ir block")?;
+                if block.params.len() != args.len() || (block.result == InlineType::Void) != expr.ty.is_none() {
+                    return Err("an llvm_ir block with other arguments or another result".into());
+                }
+                self.all(args, loops)
+            }
             ExprKind::InGrid { x, y, .. } => {
                 self.typed(x, types::INT, loops, "column")?;
                 self.typed(y, types::INT, loops, "row")

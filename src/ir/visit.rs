@@ -117,6 +117,7 @@ pub fn expr_parts<V: Visitor + ?Sized>(expr: &mut Expr, visitor: &mut V) {
         | ExprKind::Call { args: list, .. }
         | ExprKind::Spawn { args: list, .. }
         | ExprKind::Runtime { args: list, .. }
+        | ExprKind::Inline { args: list, .. }
         | ExprKind::Aggregate(list)
         | ExprKind::Case { args: list, .. }
         | ExprKind::ListLiteral(list)

@@ -85,6 +85,7 @@ impl Visitor for Finder<'_> {
             ExprKind::Unwrap(_)
             | ExprKind::CallValue { .. }
             | ExprKind::CallExtern { .. }
+            | ExprKind::Inline { .. }
             | ExprKind::Spawn { .. }
             | ExprKind::SpawnValue { .. }
             | ExprKind::Join(_)

@@ -134,7 +134,7 @@ pub(super) fn program(
         main.push(ret(int(0)));
     }
     let functions = functions.into_iter().map(|func| func.function).collect();
-    Program { types, definitions, functions, externs: vec![], libraries: vec![], entry }
+    Program { types, definitions, functions, externs: vec![], inline_blocks: vec![], libraries: vec![], entry }
 }
 
 pub(super) fn user(types: &mut TypeTable, number: u32, name: &str) -> TypeId {

@@ -131,6 +131,7 @@ fn operands(expr: &mut Expr) -> Vec<&mut Expr> {
         ExprKind::Call { args: items, .. }
         | ExprKind::Spawn { args: items, .. }
         | ExprKind::Runtime { args: items, .. }
+        | ExprKind::Inline { args: items, .. }
         | ExprKind::Aggregate(items)
         | ExprKind::Case { args: items, .. }
         | ExprKind::ListLiteral(items)
