@@ -58,7 +58,7 @@ impl Editor {
     unsafe fn growing_node(&self, entry_bitmap: u32, child_bitmap: u32) -> *mut MapNode {
         let (entries, children) = (entry_bitmap.count_ones() as usize, child_bitmap.count_ones() as usize);
         let needed = words(entries, children, &self.layout);
-        let room = if self.token == 0 { 0 } else { needed / 4 + self.layout.entry_size / 8 };
+        let room = if self.token == 0 { 0 } else { needed / 2 + self.layout.entry_size / 8 };
         let words = (needed + room).min(words(32, 0, &self.layout));
         self.allocate_node(entry_bitmap, child_bitmap, words, words)
     }

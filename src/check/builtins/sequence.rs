@@ -8,12 +8,12 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{ArithmeticOp, CompareOp, Expr, ExprKind, Iteration, LocalId, RuntimeFunction, StmtKind};
 use crate::types::{self, Type, TypeId, display::type_name};
 
-/// Element type of a List, Array or Set.
+/// Element type of a List, Array or Set. An argument of another type has been reported.
 pub(super) fn element(lowering: &mut dyn Lowering, ty: TypeId) -> TypeId {
     let ty = lowering.shallow(ty);
     match lowering.types().get(ty) {
         Type::List(t) | Type::Array(t) | Type::Set(t) => *t,
-        _ => crate::bug!("a sequence method on another type"),
+        _ => types::UNKNOWN,
     }
 }
 
