@@ -33,6 +33,8 @@ pub enum Command {
     Check(Check),
     /// Print one representation of a program: ast, ir, llvm, asm or obj.
     Emit(EmitArguments),
+    /// Write the compiler's notes into a file, above the lines they concern.
+    Commentary(CommentaryArguments),
     /// Explain an error code: coexc explain E0407.
     Explain(Explain),
     /// Look after the cache of compiled programs and libraries.
@@ -129,6 +131,16 @@ pub struct Build {
 #[derive(Args, Debug)]
 pub struct Check {
     /// The program's main file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct CommentaryArguments {
+    /// The file; it is changed.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

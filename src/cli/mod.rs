@@ -6,6 +6,7 @@
 pub mod args;
 mod build;
 mod cache;
+mod commentary;
 mod doctor;
 mod emit;
 mod exit;
@@ -47,6 +48,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => build::check(&arguments),
         Command::Emit(arguments) => emit::emit(&arguments),
+        Command::Commentary(arguments) => commentary::commentary(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Doctor => doctor::doctor(),

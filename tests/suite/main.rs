@@ -4,6 +4,7 @@ mod archive;
 mod bad_input;
 mod builds;
 mod cli;
+mod commentary;
 mod corpus;
 mod foreign_select;
 mod manifest;
