@@ -8,6 +8,7 @@ mod commentary;
 mod corpus;
 mod foreign_select;
 mod manifest;
+mod matrices;
 mod mixed;
 mod native_build;
 mod native_leaves;

@@ -134,7 +134,7 @@ fn mutated(random: &mut Random, pool: &[&str]) -> String {
     parts.concat()
 }
 
-/// Whatever a text is, it is refused, or becomes code soon. `COEX_SOAK` says for how many seconds.
+/// Whatever a text is, it is refused, or becomes code soon. `COEX_SOAK=n` takes n percent of a million texts.
 #[test]
 fn mutations_end_in_a_refusal_or_in_code() {
     const STRANGE: &[&str] = &[
@@ -169,14 +169,11 @@ fn mutations_end_in_a_refusal_or_in_code() {
     ];
     let mut pool: Vec<&str> = ACCEPTED.iter().flat_map(|text| pieces(text)).collect();
     pool.extend(STRANGE);
-    let seconds = std::env::var("COEX_SOAK").ok().and_then(|text| text.parse().ok());
-    let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut random = Random(
-        seconds.map_or(7, |_| std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64)),
-    );
-    let (mut rounds, mut compiled) = (0, 0);
-    while end.map_or(rounds < 5000, |end| Instant::now() < end) {
-        rounds += 1;
+    let percent: Option<usize> = std::env::var("COEX_SOAK").ok().and_then(|text| text.parse().ok());
+    let rounds = percent.map_or(5_000, |percent| 10_000 * percent.max(1));
+    let mut random = Random(7 + rounds as u64);
+    let mut compiled = 0;
+    for _ in 0..rounds {
         let text = mutated(&mut random, &pool);
         let candidate = of_ints(&text);
         let start = Instant::now();
