@@ -221,6 +221,9 @@ impl<'a> Body<'_, 'a> {
             let formula = self.frame().name;
             self.error(Code::E0704, written.name_span, format!("Formula '{formula}' cannot use '{name}'"));
         }
+        if receiver.is_some() {
+            self.check_elements(receiver_ty, name, written.name_span);
+        }
         let first_variable = self.vars.len();
         let (types, result) = self.instantiate_row(method, receiver_ty, receiver.is_some(), written.name_span);
         let called = Called {

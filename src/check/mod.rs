@@ -16,6 +16,7 @@ mod construct;
 mod convert;
 mod cycle;
 mod decls;
+mod elements;
 mod expr;
 mod externs;
 mod fast_map;

@@ -31,6 +31,7 @@ static TYPES: [TypeInfo; 20] = {
     types[type_id::LIST_NODE as usize] = row(Shape::Elements, 0, 8, &ELEMENT.0);
     types[type_id::ARRAY as usize] = row(Shape::Fixed, size_of::<ArrayObject>(), 0, &ARRAY.0);
     types[type_id::MAP as usize] = row(Shape::Fixed, size_of::<MapObject>(), 0, &MAP.0);
+    types[type_id::BYTES as usize] = row(Shape::Elements, 0, 1, &[]);
     types[STRINGS as usize] = row(Shape::Elements, 0, 8, &ELEMENT.0);
     types[NODES as usize] = row(Shape::MapNode, 0, 16, &ENTRY.0);
     types[NODES as usize + 1] = row(Shape::MapNode, 0, 16, &[]);
@@ -192,6 +193,76 @@ fn maps_of_strings() {
                             let site = core::ptr::null();
                             crate::map::coex_map_index(fiber, map, slot(&key), ty, site, (&raw mut out).cast());
                             assert_eq!(crate::string::text(out), value);
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Variables with tokens and copies taken of them: old objects that are changed in place refer to young ones.
+#[test]
+fn changes_in_place() {
+    under_stress(1, |fiber| {
+        let (ty, map_ty, mut random) = (list(string_type()), map_type(Kind::Map), Random(23));
+        let (mut items, mut items_model, mut items_token) = (crate::list::empty(), Vec::<String>::new(), 0);
+        let (mut map, mut map_model, mut map_token) = (crate::map::empty(), BTreeMap::<String, String>::new(), 0);
+        let (mut joined, mut joined_model, mut joined_token) = (crate::string::empty(), String::new(), 0);
+        let (mut old_items, mut old_items_model) = (items, items_model.clone());
+        let (mut old_map, mut old_map_model) = (map, map_model.clone());
+        let (mut old_joined, mut old_joined_model) = (joined, joined_model.clone());
+        for round in 0..1500 {
+            let (name, value) = (content(random.below(200)), content(round));
+            for token in [&mut items_token, &mut map_token, &mut joined_token] {
+                if *token == 0 {
+                    *token = crate::slot::coex_edit_token();
+                }
+            }
+            // SAFETY: lists, maps and strings of the types.
+            unsafe {
+                let (key, fresh, site) = (string(fiber, &name), string(fiber, &value), core::ptr::null());
+                let place = random.below(items_model.len());
+                if random.below(3) == 0 && !items_model.is_empty() {
+                    let (index, fresh) = (place as i64, slot(&fresh));
+                    items = crate::list::edit::coex_list_set_owned(fiber, items, index, fresh, items_token, ty, site);
+                    items_model[place] = value.clone();
+                } else if random.below(40) == 0 {
+                    items = crate::list::edit::coex_list_concat_owned(fiber, items, old_items, items_token, ty);
+                    items_model.extend(old_items_model.iter().cloned());
+                } else {
+                    items = crate::list::edit::coex_list_append_owned(fiber, items, slot(&fresh), items_token, ty);
+                    items_model.push(value.clone());
+                }
+                if random.below(3) == 0 {
+                    map = crate::map::coex_map_remove_owned(fiber, map, slot(&key), map_token, map_ty);
+                    map_model.remove(&name);
+                } else {
+                    map = crate::map::coex_map_set_owned(fiber, map, slot(&key), slot(&fresh), map_token, map_ty);
+                    map_model.insert(name, value.clone());
+                }
+                joined = crate::string::coex_string_concat_owned(fiber, joined, fresh, joined_token);
+                joined_model.push_str(&value);
+                if random.below(60) == 0 {
+                    (old_items, old_items_model, items_token) = (items, items_model.clone(), 0);
+                    (old_map, old_map_model, map_token) = (map, map_model.clone(), 0);
+                    (old_joined, old_joined_model, joined_token) = (joined, joined_model.clone(), 0);
+                }
+                if items_model.len() > 3000 {
+                    (items, items_model, items_token) = (crate::list::empty(), Vec::new(), 0);
+                }
+                if round % 50 == 0 {
+                    check_list(items, &items_model);
+                    check_list(old_items, &old_items_model);
+                    assert_eq!(crate::string::text(joined), joined_model);
+                    assert_eq!(crate::string::text(old_joined), old_joined_model);
+                    for (map, model) in [(map, &map_model), (old_map, &old_map_model)] {
+                        assert_eq!((*map).len as usize, model.len());
+                        for (name, value) in model {
+                            let key = new_string(name);
+                            let entry = crate::map::find::coex_map_find_string(map, key, 16);
+                            let found = entry.add(8).cast::<*const StringObject>().read();
+                            assert_eq!(crate::string::text(found), value);
                         }
                     }
                 }
