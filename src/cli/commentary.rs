@@ -1,7 +1,8 @@
 //! `coexc commentary`: what the compiler has to say about a file, as lines of the file (language reference 12.6).
 //!
 //! In: a file without errors. Out: the same file with a line `#@ [TAG] text` above each line that a note concerns, and
-//! without the notes of earlier times. Deliberately not here: what is worth a note; so far, what is worth a warning.
+//! without the notes of earlier times. Deliberately not here: what is worth a note: warnings (`check`),
+//! and what `driver::commentary` finds.
 
 use std::io::Write;
 use std::path::Path;
@@ -25,6 +26,10 @@ struct Note {
 }
 
 pub(super) fn commentary(arguments: &CommentaryArguments) -> u8 {
+    // Nothing is done to such a file, whatever is wrong with it.
+    if std::fs::read(&arguments.file).is_ok_and(|bytes| wants_none(&String::from_utf8_lossy(&bytes))) {
+        return exit::SUCCESS;
+    }
     let mut session = build::session(&arguments.file, std::path::PathBuf::new(), &arguments.common);
     session.stop_after = Some(Stage::Check);
     let (mut record, result) = driver::run(&session);
@@ -45,6 +50,11 @@ pub(super) fn commentary(arguments: &CommentaryArguments) -> u8 {
         .filter_map(|diagnostic| diagnostic.primary.map(|place| (diagnostic, place)))
         .filter(|(_, place)| place.file == root)
         .map(|(diagnostic, place)| note(diagnostic, source.line_column(place.start).0 as usize))
+        .chain(driver::commentary::notes(root, source).into_iter().map(|found| Note {
+            line: found.line as usize,
+            tag: found.tag,
+            text: found.text,
+        }))
         .collect();
     match std::fs::read_to_string(&arguments.file) {
         Ok(text) => finish(&arguments.file, &text, &annotated(&text, &notes), &arguments.common.messages),
@@ -102,13 +112,13 @@ fn is_own(line: &str) -> bool {
     parts(line).is_some_and(|(tag, text)| TAGS.contains(&tag) && text.starts_with(' '))
 }
 
+fn wants_none(text: &str) -> bool {
+    text.trim_start_matches('\u{FEFF}').lines().next().is_some_and(|first| first.trim_end() == "#@ none")
+}
+
 /// The text with these notes and no older ones.
 fn annotated(text: &str, notes: &[Note]) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let plain = |line: &str| line.trim_start_matches('\u{FEFF}').trim_end().to_owned();
-    if lines.first().is_some_and(|line| plain(line) == "#@ none") {
-        return text.to_owned();
-    }
     let says = |line: &str, tag: &str, what: &str| {
         parts(line).is_some_and(|(found, _)| found.strip_prefix(tag).is_some_and(|rest| rest == what))
     };
@@ -163,16 +173,13 @@ mod tests {
 
     #[test]
     fn notes_can_be_silenced() {
-        for text in [
-            "#@ [HINT:ignore]\na\n",
-            "#@ [HINT:ignore] not here\n#@ something else\na\n",
-            "a\n#@ [HINT:off]\n",
-            "#@ none\na\n",
-            "\u{FEFF}#@ none\r\na\n",
-        ] {
+        for text in ["#@ [HINT:ignore]\na\n", "#@ [HINT:ignore] not here\n#@ something else\na\n", "a\n#@ [HINT:off]\n"]
+        {
             let line = text.lines().position(|line| line == "a").expect("a line") + 1;
             assert_eq!(with(text, &[(line, "x")]), text);
         }
+        assert!(wants_none("#@ none\na\n") && wants_none("\u{FEFF}#@ none\r\na\n"));
+        assert!(!wants_none("a\n#@ none\n") && !wants_none("#@ nonesuch\n") && !wants_none(""));
         // Only there, and only that tag.
         assert_eq!(with("#@ [HINT:ignore]\nb\na\n", &[(3, "x")]), "#@ [HINT:ignore]\nb\n#@ [HINT] x\na\n");
         assert_eq!(with("#@ [MOVE:off]\na\n", &[(2, "x")]), "#@ [MOVE:off]\n#@ [HINT] x\na\n");

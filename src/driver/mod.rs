@@ -4,6 +4,7 @@
 //! standard error. Reading order: [`session`] (what is asked), [`pipeline`] (the phases), [`load`] (reading), the rest.
 //! Deliberately not here: options and printing (`cli`), and any phase.
 
+pub mod commentary;
 mod facts;
 mod imports;
 pub mod inputs;

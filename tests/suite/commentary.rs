@@ -51,6 +51,7 @@ fn some_files_stay_as_they_are() {
     let sandbox = Sandbox::new();
     for text in [
         format!("#@ none\n{PROGRAM}"),
+        "#@ none\nfunc main()\n    print(unknown)\n~\n".to_owned(),
         PROGRAM.replace("    #@ [PERF] something that is not so any more\n", "") + "#@ [HINT:off]\n",
     ] {
         sandbox.write("main.coex", &text);
@@ -70,4 +71,91 @@ fn some_files_stay_as_they_are() {
     assert_eq!(fs::read_to_string(sandbox.path("wrong.coex")).expect("file"), wrong);
     assert_eq!(sandbox.coexc(&["commentary", "nothere.coex"]).status, 2);
     assert_eq!(sandbox.coexc(&["commentary"]).status, 2);
+}
+
+const MOVABLE: &str = "func twice(n: int) -> int
+    return n * 2
+~
+func main()
+    xs = [1]
+    xs.append(2)
+    ys = xs
+    print(ys)
+    print(twice(1))
+~
+";
+
+const MOVABLE_NOTED: &str = "#@ [KIND] 'twice' only computes: it can be a formula
+func twice(n: int) -> int
+    return n * 2
+~
+func main()
+    xs = [1]
+    #@ [HINT] Result of 'append' is unused; write 'xs = xs.append(...)'
+    xs.append(2)
+    #@ [MOVE] 'xs' is not used again: 'ys := xs' moves it
+    ys = xs
+    print(ys)
+    print(twice(1))
+~
+";
+
+#[test]
+fn variables_that_could_move_and_funcs_that_only_compute() {
+    let sandbox = Sandbox::new();
+    sandbox.write("main.coex", MOVABLE);
+    assert_eq!(notes(&sandbox, "main.coex"), MOVABLE_NOTED);
+    assert_eq!(notes(&sandbox, "main.coex"), MOVABLE_NOTED);
+    assert_eq!(sandbox.coexc(&["run", "main.coex"]).stdout, "[1]\n2\n");
+    // Both hints can be taken.
+    let taken = MOVABLE.replace("func twice", "formula twice").replace("ys = xs", "ys := xs");
+    sandbox.write("main.coex", &taken);
+    let noted = notes(&sandbox, "main.coex");
+    assert!(!noted.contains("[KIND]") && !noted.contains("[MOVE]"), "{noted}");
+    let silent = format!("#@ [MOVE:off]\n#@ [KIND:ignore]\n{MOVABLE}");
+    sandbox.write("main.coex", &silent);
+    let noted = notes(&sandbox, "main.coex");
+    assert!(!noted.contains("[KIND] ") && !noted.contains("[MOVE] "), "{noted}");
+}
+
+#[test]
+fn only_what_is_certain_is_noted() {
+    let sandbox = Sandbox::new();
+    let text = "type T:
+    n: int
+    func get(i: int) -> int
+        print(i)
+        return n
+    ~
+~
+func calls(f: func(int) -> int, t: T) -> int
+    return f(1)
+~
+func subscript(t: T) -> int
+    return t[0]
+~
+func method(t: T) -> int
+    return t.get(1)
+~
+func loops(n: int) -> int
+    x = n
+    for i in 0..3
+        y = x
+        print(y)
+    ~
+    return x
+~
+func main()
+    t = T(1)
+    a = [t]
+    b = a
+    print((a, b))
+    print(calls(func(k: int) => k, t) + subscript(t) + method(t) + loops(2))
+~
+";
+    sandbox.write("main.coex", text);
+    assert_eq!(
+        notes(&sandbox, "main.coex"),
+        text.replace("    x = n\n", "    #@ [MOVE] 'n' is not used again: 'x := n' moves it\n    x = n\n")
+    );
 }
