@@ -409,7 +409,7 @@ impl<'a> Body<'_, 'a> {
         let Some(local) = self.assignable(base) else { return };
         self.check_moved(base.name, local, base.span);
         let target = self.local_type(local);
-        if is_set && self.as_matrix(target).is_some() {
+        if is_set && self.as_matrix(target).is_some() && !self.is_cycle_variable(local) {
             if let Some((at, Some(value))) = self.cell_arguments(decl, name, written, out) {
                 self.store_cell(local, decl, &at, value, written.span, out);
             }
@@ -419,6 +419,7 @@ impl<'a> Body<'_, 'a> {
         let old = self.unwrapped(old);
         let changed = self.call_on_value(old, name, written);
         let changed = self.convert(changed, target, name.span);
+        let local = self.written(local);
         out.push(assign(local, changed));
     }
 

@@ -422,6 +422,7 @@ impl<'a> Body<'_, 'a> {
         // Without a detour, so that it can be done in place.
         if let [Level { base, optional: None, access: Access::Cell(decl, at, _), span }] = levels.as_slice()
             && matches!(base.kind, ExprKind::Local(base) if base == local)
+            && !self.is_cycle_variable(local)
         {
             return self.store_cell(local, *decl, at, value, *span, out);
         }

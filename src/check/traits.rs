@@ -77,6 +77,17 @@ fn user_has(
     params: &[TypeId],
     result: Option<TypeId>,
 ) -> bool {
+    if let (Some(matrix), true) =
+        (&checker.decls.types[decl.0 as usize].matrix, super::matrix::METHODS.contains(&name.as_str()))
+    {
+        let (wanted, yields): (&[TypeId], _) = match name.as_str() {
+            "get" => (&[types::INT, types::INT], matrix.cell),
+            "width" | "height" => (&[], types::INT),
+            // Nothing else of a matrix has a type that a trait could name.
+            _ => return false,
+        };
+        return params == wanted && result == Some(yields) && kind_fits(FunctionKind::Formula, kind);
+    }
     let Some(&method) = checker.decls.types[decl.0 as usize].methods.get(&name) else { return false };
     let function = &checker.decls.functions[method.0 as usize];
     if !kind_fits(function.kind(), kind) || function.params.len() != params.len() {

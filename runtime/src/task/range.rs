@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicI64, Ordering};
 use super::record::{self, FullTask};
 use super::scope::{self, FullScope, coex_scope_enter, coex_scope_leave};
 use crate::abi::{Fiber, RangeInfo, RangeRunner, Site, TaskInfo, Text, task_flags};
+use crate::sched::fiber::full;
 use crate::sched::{queue, thread, watcher, worker};
 use crate::{arch, panic};
 
@@ -180,6 +181,10 @@ pub(crate) unsafe fn give_rest_away(fiber: *mut Fiber) {
 unsafe fn give_chunks_away(fiber: *mut Fiber) {
     // SAFETY: runners of the chain lie in live frames of this fiber.
     unsafe {
+        // The chunks inside what ends are nobody's any more, and a helper would outlive the frames that it works for.
+        if (*full(fiber)).is_unwinding {
+            return;
+        }
         let mut runner = (*fiber).range.cast::<FullRunner>();
         while !runner.is_null() {
             let (next, end) = ((*runner).next, (*runner).end);
