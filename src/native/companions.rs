@@ -9,27 +9,40 @@ use std::collections::BTreeMap;
 
 use super::sources::{IsolationTier, LibrarySources, Unit};
 
-/// What is looked for, the name of our file, and its text.
-const COMPANIONS: &[(&[&str], &str, &str)] = &[
-    (&["environ", "__environ"], "coex-companions/environ.c", include_str!("companions/environ.c")),
-    (&["signgam"], "coex-companions/signgam.c", include_str!("companions/signgam.c")),
+struct Companion {
+    /// Words in the sources that ask for it.
+    words: &'static [&'static str],
+    name: &'static str,
+    text: &'static str,
+}
+
+const COMPANIONS: &[Companion] = &[
+    Companion {
+        words: &["environ", "__environ"],
+        name: "coex-companions/environ.c",
+        text: include_str!("companions/environ.c"),
+    },
+    Companion { words: &["signgam"], name: "coex-companions/signgam.c", text: include_str!("companions/signgam.c") },
 ];
 
+/// Files by name, and the units that compile them.
+type Extended = (BTreeMap<String, Vec<u8>>, Vec<Unit>);
+
 /// The files and units of a library with companions; `None`: it needs none.
-pub(super) fn added(sources: &LibrarySources<'_>) -> Option<(BTreeMap<String, Vec<u8>>, Vec<Unit>)> {
+pub(super) fn added(sources: &LibrarySources<'_>) -> Option<Extended> {
     if sources.tier() == IsolationTier::Shared {
         return None;
     }
     let mentions = |words: &[&str]| sources.files.values().any(|text| words.iter().any(|word| has_word(text, word)));
-    let needed: Vec<_> = COMPANIONS.iter().filter(|(words, ..)| mentions(words)).collect();
+    let needed: Vec<_> = COMPANIONS.iter().filter(|companion| mentions(companion.words)).collect();
     if needed.is_empty() {
         return None;
     }
     let mut files = sources.files.clone();
     let mut unit = Unit { name: "coex-companions".to_owned(), isolation: sources.tier(), ..Unit::default() };
-    for (_, name, text) in needed {
-        files.insert((*name).to_owned(), text.as_bytes().to_vec());
-        unit.sources.push((*name).to_owned());
+    for companion in needed {
+        files.insert(companion.name.to_owned(), companion.text.as_bytes().to_vec());
+        unit.sources.push(companion.name.to_owned());
     }
     Some((files, sources.units.iter().cloned().chain([unit]).collect()))
 }

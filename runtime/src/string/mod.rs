@@ -187,7 +187,7 @@ pub unsafe fn concat(fiber: *mut Fiber, left: *mut StringObject, right: *mut Str
     joined(fiber, left, right, JOINED)
 }
 
-/// As [`concat`]; the result carries `owner`. A string with a token has the end of its buffer for itself: it is lengthened.
+/// As [`concat()`]; the result carries `owner`. A string with a token has the end of its buffer for itself: it is lengthened.
 unsafe fn joined(
     fiber: *mut Fiber,
     left: *mut StringObject,
