@@ -131,6 +131,7 @@ impl Editor {
 
     /// The tree with the entry added or its value replaced: down through the nodes that the editor owns, without a trace of
     /// the way back, since only the last of them can become another one.
+    #[inline(always)]
     pub(super) unsafe fn insert_into(&mut self, root: *mut MapNode, hash: u64, fresh: Fresh) -> *mut MapNode {
         let (mut node, mut shift) = (root, 0);
         let (mut parent, mut link) = (ptr::null_mut::<MapNode>(), ptr::null_mut::<*mut MapNode>());
@@ -187,6 +188,7 @@ impl Editor {
     }
 
     /// As [`Editor::insert`], where no child has the slot.
+    #[inline(always)]
     unsafe fn insert_here(
         &mut self,
         node: *mut MapNode,
@@ -220,6 +222,7 @@ impl Editor {
         node
     }
 
+    #[inline(always)]
     unsafe fn with_entry(&self, node: *mut MapNode, bit: u32, index: usize, fresh: Fresh) -> *mut MapNode {
         let (count, child_count) = ((*node).entry_bitmap.count_ones() as usize, child_count(node));
         if self.owns(node) && words(count + 1, child_count, &self.layout) <= capacity(node) {

@@ -86,6 +86,7 @@ impl MapBuilder {
     }
 
     /// `value` is null for sets.
+    #[inline(always)]
     pub unsafe fn insert(&mut self, key: *const u8, value: *const u8) {
         let mut buffer: SlotBuffer = [0; 4];
         let mut stored = key;
@@ -128,6 +129,36 @@ unsafe fn with_parts(
 
 /// `map` with the entry; `value` is null for sets. A token of 0 owns nothing.
 pub unsafe fn inserted(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    key: *const u8,
+    value: *const u8,
+    token: i64,
+    desc: *const TypeDesc,
+) -> *mut MapObject {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("popcnt") {
+        return inserted_counting(fiber, map, key, value, token, desc);
+    }
+    inserted_anywhere(fiber, map, key, value, token, desc)
+}
+
+/// For processors that count bits in one instruction, see `find`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt")]
+unsafe fn inserted_counting(
+    fiber: *mut Fiber,
+    map: *mut MapObject,
+    key: *const u8,
+    value: *const u8,
+    token: i64,
+    desc: *const TypeDesc,
+) -> *mut MapObject {
+    inserted_anywhere(fiber, map, key, value, token, desc)
+}
+
+#[inline(always)]
+unsafe fn inserted_anywhere(
     fiber: *mut Fiber,
     map: *mut MapObject,
     key: *const u8,
