@@ -1,14 +1,18 @@
 //! Standard output and standard error.
 //!
 //! In: values to print. Out: bytes on descriptors 1 and 2. `print` collects in one buffer a process, one print being
-//! one unit; it is written when large, per print on a terminal, and by [`flush_all`]. Text for a closed
-//! output is dropped. Deliberately not here: how values read as text, see `text`; open files, see `posix`.
+//! one unit; it is written when large, per print on a terminal, and by [`flush_all`]. Who writes does so like a foreign call:
+//! a pipe that nobody reads holds up its writer and those that fill the buffer meanwhile, but no collection. Text for a
+//! closed output is dropped. Deliberately not here: how values read as text, see `text`; open files, see `posix`.
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
 use crate::abi::{Fiber, TypeDesc};
+use crate::ffi::blocking;
 use crate::text::{self, Style};
-use std::sync::{Mutex, Once, PoisonError, TryLockError};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// The buffer is written when it holds this much.
 const WRITE_AT: usize = 64 * 1024;
@@ -25,29 +29,66 @@ struct Output {
     closed: bool,
 }
 
+/// Held for moments.
 static OUTPUT: Mutex<Output> = Mutex::new(Output { pending: Vec::new(), terminal: None, closed: false });
 
-impl Output {
-    fn write_out(&mut self) {
-        // What C code left in its stream was printed before this text: calls that can print flush ours first.
-        // SAFETY: the C library's own stream.
-        unsafe { libc::fflush(stdout) };
-        if !self.closed && write_all(1, &self.pending).is_err() {
-            self.closed = true;
-        }
-        self.pending.clear();
-    }
+/// Held while text is on its way, so that it arrives in the order of the prints. Comes before [`OUTPUT`].
+static WRITER: Mutex<()> = Mutex::new(());
+/// The thread that holds [`WRITER`].
+static WRITING: AtomicI32 = AtomicI32::new(0);
 
-    fn finish_print(&mut self) {
+thread_local! {
+    /// Room for the text of one print: whoever fails in the middle of it holds no lock, and the text stays away.
+    static TEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Larger room is given back.
+const TEXT_KEPT: usize = 4096;
+
+fn output() -> MutexGuard<'static, Output> {
+    OUTPUT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Output {
+    /// Adds the text of one print. True: it is time to write.
+    fn add(&mut self, text: &[u8]) -> bool {
+        self.pending.extend_from_slice(text);
         let terminal = *self.terminal.get_or_insert_with(|| {
             crate::program::set_flush_hook(coex_flush);
             // SAFETY: asking about a descriptor has no precondition.
             unsafe { libc::isatty(1) == 1 }
         });
-        if terminal || self.pending.len() >= WRITE_AT {
-            self.write_out();
+        terminal || self.pending.len() >= WRITE_AT
+    }
+}
+
+/// Writes what is printed so far, and waits for whoever writes already. Takes as long as the reader lets it.
+pub fn flush_all() {
+    // SAFETY: asking for the thread's number has no precondition.
+    let own = unsafe { libc::gettid() };
+    if WRITING.load(Ordering::Relaxed) == own {
+        // The C library's stream has crashed below.
+        return;
+    }
+    let _writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
+    WRITING.store(own, Ordering::Relaxed);
+    // SAFETY: the C library's own stream. What C code left there was printed before this text: calls that can print flush
+    // ours first.
+    unsafe { libc::fflush(stdout) };
+    let (pending, is_closed) = {
+        let mut output = output();
+        (core::mem::take(&mut output.pending), output.closed)
+    };
+    let is_written = is_closed || write_to_end(1, &pending).is_ok();
+    {
+        let mut output = output();
+        output.closed |= !is_written;
+        if output.pending.capacity() == 0 {
+            output.pending = pending;
+            output.pending.clear();
         }
     }
+    WRITING.store(0, Ordering::Relaxed);
 }
 
 /// A reader that goes away is an error of the write, not the end of the program.
@@ -59,8 +100,17 @@ pub fn ignore_broken_pipes() {
     });
 }
 
-/// Writes all of it; the error is an errno value.
-pub fn write_all(descriptor: i32, mut bytes: &[u8]) -> Result<(), i32> {
+/// Writes all of it; the error is an errno value. Ends early when nobody waits for it any more.
+pub fn write_all(descriptor: i32, bytes: &[u8]) -> Result<(), i32> {
+    write(descriptor, bytes, blocking::is_abandoned)
+}
+
+/// Writes all of it, also when the activation that wants it ends meanwhile.
+fn write_to_end(descriptor: i32, bytes: &[u8]) -> Result<(), i32> {
+    write(descriptor, bytes, || false)
+}
+
+fn write(descriptor: i32, mut bytes: &[u8], shall_end: fn() -> bool) -> Result<(), i32> {
     ignore_broken_pipes();
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of a slice.
@@ -70,11 +120,14 @@ pub fn write_all(descriptor: i32, mut bytes: &[u8]) -> Result<(), i32> {
             continue;
         }
         match errno() {
-            libc::EINTR if crate::ffi::blocking::is_abandoned() => return Err(libc::ECANCELED),
             libc::EINTR => {}
-            libc::EAGAIN if !wait_for(descriptor, libc::POLLOUT) => return Err(libc::ECANCELED),
-            libc::EAGAIN => {}
+            libc::EAGAIN => {
+                wait_for(descriptor, libc::POLLOUT);
+            }
             error => return Err(error),
+        }
+        if shall_end() {
+            return Err(libc::ECANCELED);
         }
     }
     Ok(())
@@ -100,59 +153,67 @@ pub fn wait_for(descriptor: i32, events: i16) -> bool {
     }
 }
 
-fn with_output(fiber: *mut Fiber, act: impl FnOnce(&mut Output)) {
-    let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
-    act(&mut output);
-    if !fiber.is_null() {
-        // SAFETY: the running fiber.
-        unsafe { (*fiber).print_pending = output.pending.len() as u64 };
-    }
-}
-
-/// Writes what is printed so far. Also called when the process ends in the middle of a print, whose text stays away.
-pub fn flush_all() {
-    match OUTPUT.try_lock() {
-        Ok(mut output) => output.write_out(),
-        Err(TryLockError::Poisoned(output)) => output.into_inner().write_out(),
-        Err(TryLockError::WouldBlock) => {}
-    }
-}
-
 /// Descriptor 1 is closed: what is printed from now on must not reach a file that gets its number.
 pub fn close_output() {
-    OUTPUT.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+    output().closed = true;
 }
 
 /// Adds text to standard output as one unit.
 pub unsafe fn print_bytes(fiber: *mut Fiber, bytes: &[u8]) {
-    with_output(fiber, |output| {
-        output.pending.extend_from_slice(bytes);
-        output.finish_print();
-    });
+    let is_due = add(fiber, bytes);
+    if is_due {
+        coex_flush(fiber);
+    }
+}
+
+/// True: it is time to write.
+unsafe fn add(fiber: *mut Fiber, text: &[u8]) -> bool {
+    let mut output = output();
+    let is_due = output.add(text);
+    if !fiber.is_null() {
+        (*fiber).print_pending = output.pending.len() as u64;
+    }
+    is_due
+}
+
+/// The text of one print.
+unsafe fn line(value: *const u8, ty: *const TypeDesc) -> Vec<u8> {
+    let mut line = TEXT.take();
+    text::write(&mut line, value, ty, Style::Print);
+    line.push(b'\n');
+    line
+}
+
+fn give_back(mut line: Vec<u8>) {
+    if line.capacity() <= TEXT_KEPT {
+        line.clear();
+        TEXT.set(line);
+    }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_print(fiber: *mut Fiber, value: *const u8, ty: *const TypeDesc) {
-    with_output(fiber, |output| {
-        text::write(&mut output.pending, value, ty, Style::Print);
-        output.pending.push(b'\n');
-        output.finish_print();
-    });
+    let line = line(value, ty);
+    let is_due = add(fiber, &line);
+    // Nothing here is dropped when the fiber does not come back.
+    give_back(line);
+    if is_due {
+        coex_flush(fiber);
+    }
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coex_debug(_fiber: *mut Fiber, value: *const u8, ty: *const TypeDesc) {
-    let mut line = Vec::new();
-    text::write(&mut line, value, ty, Style::Print);
-    line.push(b'\n');
+pub unsafe extern "C" fn coex_debug(fiber: *mut Fiber, value: *const u8, ty: *const TypeDesc) {
+    let line = line(value, ty);
     // Nothing can be done about a closed standard error.
-    let _ = write_all(2, &line);
+    let _ = blocking::run_to_end(fiber, move || write_to_end(2, &line));
 }
 
+/// Writes what is printed so far. With a fiber, others go on meanwhile, and it may be cancelled; the text is written even so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_flush(fiber: *mut Fiber) {
-    flush_all();
     if !fiber.is_null() {
         (*fiber).print_pending = 0;
     }
+    blocking::run_to_end(fiber, flush_all);
 }

@@ -7,6 +7,7 @@ mod cli;
 mod commentary;
 mod corpus;
 mod foreign_select;
+mod full_pipe;
 mod manifest;
 mod matrices;
 mod mixed;

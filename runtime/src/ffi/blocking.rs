@@ -2,7 +2,8 @@
 //! its worker, and `within` can leave it.
 //!
 //! In: closures that touch no Coex values. Out: their results, on the fiber. An abandoned one owns what it works on until it
-//! ends; its system calls end with EINTR then, and it asks [`is_abandoned`]. Deliberately not here: what they do.
+//! ends; its system calls end with EINTR then, and it asks [`is_abandoned`], unless it shall run to its end. Deliberately not
+//! here: what they do.
 
 use core::ptr::null_mut;
 
@@ -37,11 +38,25 @@ impl Owned {
 /// # Safety
 /// `fiber` is the running fiber, or null in tests; nothing in the caller's frames must be dropped.
 pub(crate) unsafe fn run<T, F: FnOnce() -> T>(fiber: *mut Fiber, act: F) -> T {
+    // SAFETY: forwarded.
+    unsafe { run_on_system_stack(fiber, act, true) }
+}
+
+/// As [`run`]; but when it is abandoned, its system calls go on until they are done.
+///
+/// # Safety
+/// As [`run`].
+pub(crate) unsafe fn run_to_end<T, F: FnOnce() -> T>(fiber: *mut Fiber, act: F) -> T {
+    // SAFETY: forwarded.
+    unsafe { run_on_system_stack(fiber, act, false) }
+}
+
+unsafe fn run_on_system_stack<T, F: FnOnce() -> T>(fiber: *mut Fiber, act: F, may_be_interrupted: bool) -> T {
     // SAFETY: the caller's promise; the request is this fiber's, unless it never goes on here.
     unsafe {
         let side = if fiber.is_null() { None } else { side::of(fiber) };
         let Some(side) = side else { return act() };
-        side.is_own_call = true;
+        side.is_own_call = may_be_interrupted;
         let request = Box::into_raw(Box::new(Request { act: Some(act), result: None::<T> }));
         *(*(*fiber).thread).base = null_mut();
         (*fiber).entered = entered::NOTHING;

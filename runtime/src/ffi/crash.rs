@@ -159,7 +159,8 @@ unsafe fn end_program(fiber: *mut Fiber, what: &[&[u8]]) -> ! {
             line.push(part);
         }
         if !fiber.is_null() {
-            program::flush(fiber);
+            // Not as a call of the fiber, which is in one.
+            program::flush(null_mut());
             panic::push_site(&mut line, (*fiber).ffi_site);
         }
         panic::write_stderr(line.push(b"\n").bytes());

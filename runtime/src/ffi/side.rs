@@ -29,7 +29,7 @@ pub(crate) struct Side {
     dead: *mut FullInstance,
     /// Of a call that has returned on another thread.
     pub(crate) errno: i32,
-    /// The call is one of the runtime itself.
+    /// The call is one of the runtime itself, whose system calls may end early.
     pub(crate) is_own_call: bool,
 }
 
