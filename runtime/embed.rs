@@ -33,7 +33,7 @@ fn main() {
     println!("cargo::rustc-env=COEX_RUNTIME_ARCHIVE={}", archive.display());
     println!("cargo::rustc-env=COEX_FAST_BITCODE={}", bitcode.display());
     println!("cargo::rustc-env=COEX_BUILD_ID={}", hash_of(&["Cargo.toml", "Cargo.lock", "src", "runtime"]));
-    let native = ["Cargo.lock", "src/native", "runtime/include", "runtime/src/abi.rs"];
+    let native = ["Cargo.lock", "src/native", "runtime/include", "runtime/src/abi"];
     println!("cargo::rustc-env=COEX_NATIVE_ID={}", hash_of(&native));
 }
 

@@ -6,7 +6,7 @@
 //! its message code would not resolve against the archive; every external function is `llvm.*` or `coex_*`.
 
 #[allow(dead_code, reason = "the layouts are shared with the runtime, which uses the rest")]
-#[path = "../src/abi.rs"]
+#[path = "../src/abi/mod.rs"]
 mod abi;
 
 use abi::{
