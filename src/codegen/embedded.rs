@@ -81,7 +81,8 @@ mod tests {
             let name = function.get_name().to_string_lossy();
             if function.count_basic_blocks() > 0 {
                 defined += 1;
-                assert!(name.starts_with("coex_fast_"), "{name}");
+                // Helpers of the file keep the name Rust gives them.
+                assert!(name.starts_with("coex_fast_") || name.contains("9coex_fast"), "{name}");
             } else {
                 assert!(name.starts_with("llvm.") || name.starts_with("coex_"), "{name}");
             }
