@@ -13,6 +13,7 @@ use inkwell::llvm_sys::core::{
     LLVMContextSetDiagnosticHandler, LLVMDisposeMessage, LLVMGetDiagInfoDescription, LLVMGetDiagInfoSeverity,
 };
 use inkwell::llvm_sys::prelude::LLVMDiagnosticInfoRef;
+use inkwell::llvm_sys::support::LLVMParseCommandLineOptions;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
@@ -46,6 +47,15 @@ fn initialise() {
     Target::initialize_x86(&parts);
     #[cfg(target_arch = "aarch64")]
     Target::initialize_aarch64(&parts);
+    no_table_of_names();
+}
+
+/// LLVM lists the names of a module that says nothing else about it. gdb then takes the list for that of the whole
+/// executable and does not see the C code, whose compiler makes none.
+fn no_table_of_names() {
+    let words = [c"coexc".as_ptr(), c"-accel-tables=Disable".as_ptr()];
+    // SAFETY: two NUL-terminated words; nobody else reads or sets LLVM's options.
+    unsafe { LLVMParseCommandLineOptions(2, words.as_ptr(), std::ptr::null()) };
 }
 
 pub(super) fn target_machine(options: &CodegenOptions) -> Result<TargetMachine, CodegenError> {

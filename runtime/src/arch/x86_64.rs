@@ -26,9 +26,11 @@ coex_inst_base:
     .globl coex_tls_base_address
     .type coex_tls_base_address,@function
 coex_tls_base_address:
+    .cfi_startproc
     mov rax, qword ptr fs:0
     lea rax, [rax + coex_inst_base@tpoff]
     ret
+    .cfi_endproc
     .size coex_tls_base_address, .-coex_tls_base_address
 "#
 );
@@ -85,6 +87,9 @@ pub(crate) fn full_fence() {
     unsafe { core::arch::asm!("lock or dword ptr [rsp], 0") };
 }
 
+// Debuggers unwind by the `.cfi` lines: through the thunk from the system stack to the task stack; not beyond the start of a
+// fiber, nor while rsp is between two fibers (`.cfi_undefined rip`).
+
 // A fiber that does not run Coex code has this on top of its stack, at `fiber.sp` (from low to high):
 //   rbp, where to go on
 // whether it is in C, waits, or was never started; `coex_switch_to` loads it, and rax, rdx, xmm0, xmm1 from
@@ -105,28 +110,47 @@ pub(crate) fn full_fence() {
 //   drop rbp, ret
 // Neither rsp nor rbp is loaded from memory: loops around calls would wait for that in each round. The `call` and `ret` of C
 // pair up, and so do those of the thunk. State and poll are the thread's, not the fiber's: after an abandoned call the fiber
-// runs elsewhere.
+// runs elsewhere. gdb refuses a caller whose stack lies below, unless it has the name `__morestack`, as in the segmented
+// stacks of C: so the thunk has that name from its `call` on.
 global_asm!(
     r#"
+    .macro save register
+    push \register
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset \register, 0
+    .endm
+    .macro restore register
+    pop \register
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore \register
+    .endm
+
     .text
     .globl coex_foreign_thunk
     .type coex_foreign_thunk,@function
     .p2align 5
 coex_foreign_thunk:
-    push rbp
+    .cfi_startproc
+    save rbp
     mov qword ptr [r13 + {sp}], rsp
     mov rbx, rsp
+    .cfi_def_cfa_register rbx
     mov r14, qword ptr [r13 + {thread}]
     mov rsp, qword ptr [r13 + {sys}]
     mov dword ptr [r14 + {state}], {foreign}
+    .type __morestack,@function
+__morestack:
     call r12
     mov dword ptr [r14 + {state}], {managed}
     cmp dword ptr [r14 + {poll}], 0
     jne 2f
 1:
+    .cfi_remember_state
     lea rsp, [rbx + 8]
+    .cfi_def_cfa rsp, 8
     ret
 2:
+    .cfi_restore_state
     sub rsp, 48
     mov qword ptr [rsp], rax
     mov qword ptr [rsp + 8], rdx
@@ -140,12 +164,16 @@ coex_foreign_thunk:
     movups xmm0, xmmword ptr [rsp + 16]
     movups xmm1, xmmword ptr [rsp + 32]
     jmp 1b
+    .cfi_endproc
+    .size __morestack, .-__morestack
     .size coex_foreign_thunk, .-coex_foreign_thunk
 
     .globl coex_foreign_unwind
     .type coex_foreign_unwind,@function
     .p2align 4
 coex_foreign_unwind:
+    .cfi_startproc
+    .cfi_undefined rip
     cld
     mov rsp, qword ptr [rdi + {sys}]
     mov r14, qword ptr [rsp]
@@ -156,23 +184,29 @@ coex_foreign_unwind:
     pxor xmm1, xmm1
     mov r13, rdi
     mov rbx, qword ptr [rdi + {sp}]
+    .cfi_def_cfa rbx, 16
+    .cfi_offset rip, -8
+    .cfi_offset rbp, -16
     mov rbp, qword ptr [rbx]
     cmp dword ptr [r14 + {poll}], 0
     jne 2b
     jmp 1b
+    .cfi_endproc
     .size coex_foreign_unwind, .-coex_foreign_unwind
 
     .globl coex_switch_to
     .type coex_switch_to,@function
     .p2align 4
 coex_switch_to:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
+    .cfi_startproc
+    save rbx
+    save rbp
+    save r12
+    save r13
+    save r14
+    save r15
     sub rsp, 24
+    .cfi_adjust_cfa_offset 24
     mov qword ptr [rsp], rsi
     mov qword ptr [rdi + {sys}], rsp
     mov rax, qword ptr [rdi + {regs}]
@@ -180,21 +214,26 @@ coex_switch_to:
     movups xmm0, xmmword ptr [rdi + {regs} + 16]
     movups xmm1, xmmword ptr [rdi + {regs} + 32]
     mov r13, rdi
+    .cfi_undefined rip
     mov rsp, qword ptr [rdi + {sp}]
     pop rbp
     pop rcx
     jmp rcx
+    .cfi_endproc
     .size coex_switch_to, .-coex_switch_to
 
     .globl coex_leave_fiber
     .type coex_leave_fiber,@function
     .p2align 4
 coex_leave_fiber:
-    push rbx
-    push r12
-    push r14
-    push r15
-    push r13
+    .cfi_startproc
+    save rbx
+    save r12
+    save r14
+    save r15
+    save r13
+    .cfi_remember_state
+    .cfi_undefined rip
     lea rcx, [rip + 4f]
     push rcx
     push rbp
@@ -214,24 +253,31 @@ coex_to_scheduler:
     pop rbx
     ret
 4:
-    pop r13
-    pop r15
-    pop r14
-    pop r12
-    pop rbx
+    .cfi_restore_state
+    restore r13
+    restore r15
+    restore r14
+    restore r12
+    restore rbx
     pop rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
     jmp rcx
+    .cfi_endproc
     .size coex_leave_fiber, .-coex_leave_fiber
 
     .globl coex_hand_over
     .type coex_hand_over,@function
     .p2align 4
 coex_hand_over:
-    push rbx
-    push r12
-    push r14
-    push r15
-    push r13
+    .cfi_startproc
+    save rbx
+    save r12
+    save r14
+    save r15
+    save r13
+    .cfi_remember_state
+    .cfi_undefined rip
     lea rcx, [rip + 5f]
     push rcx
     push rbp
@@ -240,6 +286,9 @@ coex_hand_over:
     mov qword ptr [rsi + {sys}], rax
     mov rsp, qword ptr [rsi + {sp}]
     mov rbx, rsp
+    .cfi_def_cfa rbx, 16
+    .cfi_offset rip, -8
+    .cfi_offset rbp, -16
     mov r13, rsi
     and rsp, -16
     call {handed_over}
@@ -248,23 +297,30 @@ coex_hand_over:
     mov rdx, qword ptr [r13 + {regs} + 8]
     movups xmm0, xmmword ptr [r13 + {regs} + 16]
     movups xmm1, xmmword ptr [r13 + {regs} + 32]
+    .cfi_undefined rip
     pop rbp
     pop rcx
     jmp rcx
 5:
-    pop r13
-    pop r15
-    pop r14
-    pop r12
-    pop rbx
+    .cfi_restore_state
+    restore r13
+    restore r15
+    restore r14
+    restore r12
+    restore rbx
     ret
+    .cfi_endproc
     .size coex_hand_over, .-coex_hand_over
 
     .globl coex_arrived
     .type coex_arrived,@function
     .p2align 4
 coex_arrived:
+    .cfi_startproc
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbp, -16
     sub rsp, 48
+    .cfi_adjust_cfa_offset 48
     mov qword ptr [rsp], rax
     mov qword ptr [rsp + 8], rdx
     movups xmmword ptr [rsp + 16], xmm0
@@ -275,32 +331,39 @@ coex_arrived:
     mov rdx, qword ptr [rsp + 8]
     movups xmm0, xmmword ptr [rsp + 16]
     movups xmm1, xmmword ptr [rsp + 32]
+    .cfi_undefined rip
     add rsp, 48
     pop rbp
     pop rcx
     jmp rcx
+    .cfi_endproc
     .size coex_arrived, .-coex_arrived
 
     .globl coex_fiber_start
     .type coex_fiber_start,@function
     .p2align 4
 coex_fiber_start:
+    .cfi_startproc
+    .cfi_undefined rip
     mov rdi, r13
     call rbp
     ud2
+    .cfi_endproc
     .size coex_fiber_start, .-coex_fiber_start
 
     .globl coex_land
     .type coex_land,@function
     .p2align 4
 coex_land:
-    push rbx
-    push r12
-    push r14
-    push r15
-    push r13
-    push rbp
+    .cfi_startproc
+    save rbx
+    save r12
+    save r14
+    save r15
+    save r13
+    save rbp
     sub rsp, 8
+    .cfi_adjust_cfa_offset 8
     mov qword ptr [rsi + {landing_sp}], rsp
     mov r13, rdi
     mov rax, rdx
@@ -309,37 +372,123 @@ coex_land:
     call rax
 3:
     add rsp, 8
-    pop rbp
-    pop r13
-    pop r15
-    pop r14
-    pop r12
-    pop rbx
+    .cfi_adjust_cfa_offset -8
+    restore rbp
+    restore r13
+    restore r15
+    restore r14
+    restore r12
+    restore rbx
     ret
+    .cfi_endproc
     .size coex_land, .-coex_land
 
     .globl coex_land_at
     .type coex_land_at,@function
     .p2align 4
 coex_land_at:
+    .cfi_startproc
     mov rax, rsi
+    .cfi_undefined rip
     mov rsp, qword ptr [rdi + {landing_sp}]
     jmp 3b
+    .cfi_endproc
     .size coex_land_at, .-coex_land_at
 
     .globl coex_call_task
     .type coex_call_task,@function
     .p2align 4
 coex_call_task:
-    push r13
+    .cfi_startproc
+    save r13
     mov r13, rdi
     mov rax, rsi
     mov rdi, rdx
     mov rsi, rcx
     call rax
-    pop r13
+    restore r13
     ret
+    .cfi_endproc
     .size coex_call_task, .-coex_call_task
+
+    .globl coex_call_entry
+    .type coex_call_entry,@function
+    .p2align 4
+coex_call_entry:
+    .cfi_startproc
+    save rbx
+    save rbp
+    save r12
+    save r13
+    save r14
+    save r15
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    mov r13, rdi
+    call rsi
+    add rsp, 8
+    .cfi_adjust_cfa_offset -8
+    restore r15
+    restore r14
+    restore r13
+    restore r12
+    restore rbp
+    restore rbx
+    ret
+    .cfi_endproc
+    .size coex_call_entry, .-coex_call_entry
+
+    .globl coex_call_foreign
+    .type coex_call_foreign,@function
+    .p2align 4
+coex_call_foreign:
+    .cfi_startproc
+    save rbx
+    save rbp
+    save r12
+    save r13
+    save r14
+    save r15
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    mov r13, rdi
+    mov r12, rsi
+    mov rdi, rdx
+    mov rsi, rcx
+    call coex_foreign_thunk
+    add rsp, 8
+    .cfi_adjust_cfa_offset -8
+    restore r15
+    restore r14
+    restore r13
+    restore r12
+    restore rbp
+    restore rbx
+    ret
+    .cfi_endproc
+    .size coex_call_foreign, .-coex_call_foreign
+
+    .globl coex_with_spilled_registers
+    .type coex_with_spilled_registers,@function
+    .p2align 4
+coex_with_spilled_registers:
+    .cfi_startproc
+    save rbx
+    save rbp
+    save r12
+    save r13
+    save r14
+    save r15
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    mov rax, rsi
+    mov rsi, rsp
+    call rax
+    add rsp, 56
+    .cfi_adjust_cfa_offset -56
+    ret
+    .cfi_endproc
+    .size coex_with_spilled_registers, .-coex_with_spilled_registers
 "#,
     sp = const offset::FIBER_SP,
     sys = const offset::FIBER_SYS,
@@ -356,78 +505,6 @@ coex_call_task:
     handed_over = sym crate::sched::run::handed_over,
 );
 
-global_asm!(
-    r#"
-    .text
-    .globl coex_call_entry
-    .type coex_call_entry,@function
-    .p2align 4
-coex_call_entry:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov r13, rdi
-    call rsi
-    add rsp, 8
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    ret
-    .size coex_call_entry, .-coex_call_entry
-
-    .globl coex_call_foreign
-    .type coex_call_foreign,@function
-    .p2align 4
-coex_call_foreign:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov r13, rdi
-    mov r12, rsi
-    mov rdi, rdx
-    mov rsi, rcx
-    call coex_foreign_thunk
-    add rsp, 8
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    ret
-    .size coex_call_foreign, .-coex_call_foreign
-
-    .globl coex_with_spilled_registers
-    .type coex_with_spilled_registers,@function
-    .p2align 4
-coex_with_spilled_registers:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov rax, rsi
-    mov rsi, rsp
-    call rax
-    add rsp, 56
-    ret
-    .size coex_with_spilled_registers, .-coex_with_spilled_registers
-"#
-);
-
 // `int coex_shim_asprintf(char **result, const char *format, ...)`: Rust cannot define variadic functions. Builds a
 // `va_list { gp_offset, fp_offset, overflow_arg_area, reg_save_area }` and goes on in `coex_shim_vasprintf`.
 global_asm!(
@@ -437,7 +514,9 @@ global_asm!(
     .type coex_shim_asprintf,@function
     .p2align 4
 coex_shim_asprintf:
+    .cfi_startproc
     sub rsp, 216
+    .cfi_adjust_cfa_offset 216
     mov qword ptr [rsp + 32 + 16], rdx
     mov qword ptr [rsp + 32 + 24], rcx
     mov qword ptr [rsp + 32 + 32], r8
@@ -462,7 +541,9 @@ coex_shim_asprintf:
     mov rdx, rsp
     call {vasprintf}
     add rsp, 216
+    .cfi_adjust_cfa_offset -216
     ret
+    .cfi_endproc
     .size coex_shim_asprintf, .-coex_shim_asprintf
 "#,
     vasprintf = sym crate::ffi::shims::coex_shim_vasprintf,
