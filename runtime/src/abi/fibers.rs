@@ -40,7 +40,7 @@ pub struct Fiber {
     pub limit: *mut u8,
     /// Not 0: somebody wants something; look in the slow path.
     pub poll: AtomicU32,
-    /// [`ffi_failure`] of the last foreign call. Compiled code looks at it after every call of a library, before it looks at
+    /// [`super::ffi_failure`] of the last foreign call. Compiled code looks at it after every call of a library, before it looks at
     /// any result: after a crash the thunk returns zeros. Behind `poll`, so that one look serves for both.
     pub ffi_failed: u32,
     /// Innermost activation that may have children.
@@ -50,7 +50,7 @@ pub struct Fiber {
     /// The OS thread's system stack, to run C on. The word there is the address of the thread's [`ThreadSlots`], so that
     /// a call that ends by a jump finds them after it was abandoned, when the fiber is another thread's.
     pub sys: *mut u8,
-    /// [`entered`]: what this thread has installed. The instance is that of the fiber's root, lives, and is in its slot; whoever
+    /// [`super::entered`]: what this thread has installed. The instance is that of the fiber's root, lives, and is in its slot; whoever
     /// changes one of these, or the thread, writes NOTHING.
     pub entered: u32,
     pub reserved: u32,

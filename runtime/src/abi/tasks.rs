@@ -113,7 +113,7 @@ pub struct SelectCase {
     /// Receive: a slot of type `T?`, written when the case is chosen. Foreign: the payload of the task, with arguments;
     /// written when the case is chosen.
     pub out: *mut u8,
-    /// Receive: the descriptor of `T?`. Foreign: the [`Site`] of the call.
+    /// Receive: the descriptor of `T?`. Foreign: the [`super::Site`] of the call.
     pub about: *const u8,
     /// The runtime's, until the statement has chosen.
     pub words: [u64; 12],

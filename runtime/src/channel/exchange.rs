@@ -23,7 +23,7 @@ pub(super) unsafe fn send<W: Waiting>(
 ) -> bool {
     loop {
         lock::<W>(&(*channel).lock);
-        match state::offer::<W>(fiber, channel, value) {
+        match state::offer::<W>(fiber, channel, value, true) {
             Offered::Sent => {
                 unlock(&(*channel).lock);
                 return true;
@@ -58,7 +58,7 @@ pub(super) unsafe fn send<W: Waiting>(
 pub(super) unsafe fn try_send<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelObject, value: *const u8) -> bool {
     loop {
         lock::<W>(&(*channel).lock);
-        let offered = state::offer::<W>(fiber, channel, value);
+        let offered = state::offer::<W>(fiber, channel, value, false);
         unlock(&(*channel).lock);
         match offered {
             Offered::Sent => return true,
@@ -90,7 +90,11 @@ pub(super) unsafe fn receive<W: Waiting>(
         unlock(&(*channel).lock);
         let ended = W::park(fiber, (*this).ticket, until, Purpose::Receive, site);
         if ended == Ended::Woken {
-            return if (*this).outcome == Outcome::Moved { Taken::Value } else { Taken::Drained };
+            match (*this).outcome {
+                Outcome::Moved => return Taken::Value,
+                Outcome::Look => continue,
+                Outcome::Closed | Outcome::Nothing => return Taken::Drained,
+            }
         }
         lock::<W>(&(*channel).lock);
         waiters::remove(&mut (*channel).receivers, this);

@@ -148,9 +148,13 @@ impl Shared {
 
 /// The case and what it brought.
 fn choose(channels: [Shared; 2], until: u64) -> Option<(usize, Option<i64>)> {
+    choose_by(select_strategy::ORDER, channels, until)
+}
+
+fn choose_by(strategy: i64, channels: [Shared; 2], until: u64) -> Option<(usize, Option<i64>)> {
     others();
     let mut cases = channels.map(|channel| Case::new(channel.0));
-    let wish = Wish { strategy: select_strategy::ORDER, start: 0, waits: true, until, site: null(), scope: null_mut() };
+    let wish = Wish { strategy, start: 0, waits: true, until, site: null(), scope: null_mut() };
     // SAFETY: as above.
     let chosen = unsafe { select::<Loom>(Person::here(), &mut cases, &wish) }?;
     Some((chosen.index, chosen.has_value.then(|| cases[chosen.index].buffer[0] as i64)))
@@ -274,5 +278,44 @@ fn selects_with_the_same_channels_do_not_stop_each_other() {
         let mut got = [one.join().unwrap().1, other.join().unwrap().1];
         got.sort_unstable();
         assert_eq!(got, [Some(1), Some(2)]);
+    });
+}
+
+#[test]
+fn priority_takes_the_earliest_of_what_became_ready() {
+    model(|| {
+        let channels @ [left, right] = [Shared::new(1), Shared::new(1)];
+        let chooser = thread::spawn(move || choose_by(select_strategy::PRIORITY, channels, 0).unwrap());
+        // The chooser finds both, whenever it runs.
+        let sent = [(right, 2), (left, 1)].map(|(to, value): (Shared, i64)| {
+            // SAFETY: the channels are never freed.
+            unsafe { exchange::try_send::<Loom>(null_mut(), to.0, slot(&value)) }
+        });
+        assert_eq!(sent, [true, true]);
+        assert_eq!(chooser.join().unwrap(), (0, Some(1)));
+        assert_eq!(right.receive(), Ok(2));
+    });
+    model(|| {
+        let channels @ [left, right] = [Shared::new(0), Shared::new(0)];
+        let senders = [(right, 2), (left, 1)].map(|(to, value)| thread::spawn(move || assert!(to.send(value))));
+        let mut got = [(); 2].map(|()| choose_by(select_strategy::PRIORITY, channels, 0).unwrap().1);
+        got.sort_unstable();
+        assert_eq!(got, [Some(1), Some(2)]);
+        let _ = senders.map(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn what_priority_leaves_reaches_those_behind_it() {
+    model(|| {
+        let channels @ [left, right] = [Shared::new(1), Shared::new(1)];
+        let chooser = thread::spawn(move || choose_by(select_strategy::PRIORITY, channels, 0).unwrap());
+        let receiver = thread::spawn(move || right.receive().unwrap());
+        assert!(right.send(2) && left.send(1) && right.send(3));
+        let mut got = vec![chooser.join().unwrap().1.unwrap(), receiver.join().unwrap()];
+        // One is left: whichever the two have not taken.
+        got.push(if got.contains(&1) { right.receive().unwrap() } else { left.receive().unwrap() });
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 3]);
     });
 }

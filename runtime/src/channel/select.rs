@@ -157,10 +157,11 @@ unsafe fn search<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish)
     None
 }
 
-unsafe fn enqueue(fiber: *mut Fiber, cases: &mut [Case], ticket: u64) {
+unsafe fn enqueue(fiber: *mut Fiber, cases: &mut [Case], ticket: u64, looks: bool) {
     for case in cases.iter_mut().filter(|case| !case.channel().is_null()) {
         case.waiter = Waiter::new(fiber, case.buffer.as_mut_ptr().cast());
         case.waiter.ticket = ticket;
+        case.waiter.looks = looks;
         waiters::push(&mut (*case.channel()).receivers, &raw mut case.waiter);
     }
 }
@@ -170,7 +171,7 @@ unsafe fn dequeue(cases: &mut [Case]) -> Option<Chosen> {
     let mut chosen = None;
     for (index, case) in cases.iter_mut().enumerate().filter(|(_, case)| !case.channel().is_null()) {
         waiters::remove(&mut (*case.channel()).receivers, &raw mut case.waiter);
-        if case.waiter.outcome != Outcome::Nothing {
+        if matches!(case.waiter.outcome, Outcome::Moved | Outcome::Closed) {
             chosen = Some(Chosen { index, has_value: case.waiter.outcome == Outcome::Moved });
         }
     }
@@ -181,9 +182,14 @@ unsafe fn dequeue(cases: &mut [Case]) -> Option<Chosen> {
 pub(super) unsafe fn select<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], wish: &Wish) -> Option<Chosen> {
     sort(cases);
     let mut must_begin = wish.waits && !wish.scope.is_null();
+    // Of what becomes ready while it waits, this strategy chooses the earliest in the text: by another search.
+    let looks = wish.strategy == select_strategy::PRIORITY;
     loop {
         lock_all::<W>(cases);
         let found = search::<W>(fiber, cases, wish);
+        if looks && found.is_some() {
+            each_channel(cases, |channel| state::pass_on::<W>(channel));
+        }
         if found.is_some() || !wish.waits {
             unlock_all(cases);
             return found;
@@ -201,7 +207,7 @@ pub(super) unsafe fn select<W: Waiting>(fiber: *mut Fiber, cases: &mut [Case], w
             foreign::raise_failure(fiber, cases);
             continue;
         }
-        enqueue(fiber, cases, ticket);
+        enqueue(fiber, cases, ticket, looks);
         unlock_all(cases);
         let ended = W::park(fiber, ticket, wish.until, Purpose::Select, wish.site);
         lock_all::<W>(cases);

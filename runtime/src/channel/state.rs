@@ -1,7 +1,8 @@
 //! What happens to a channel under its lock: each function is one step.
 //!
-//! In: a locked channel. Out: what the step did. At any time between steps: values in the ring only when no receiver waits;
-//! a waiting sender only when the ring is full. Deliberately not here: taking the lock, waiting, allocation.
+//! In: a locked channel. Out: what the step did. At any time between steps: values in the ring only when no receiver waits, or
+//! when one was woken to look for itself; a waiting sender only when the ring is full. Deliberately not here: taking the lock,
+//! waiting, allocation.
 
 use super::Waiting;
 use super::waiters::{Outcome, Waiter, pop};
@@ -68,8 +69,18 @@ unsafe fn finish<W: Waiting>(waiter: *mut Waiter, outcome: Outcome) -> bool {
     won
 }
 
-/// Sends the value if that needs no waiting. `fiber` is the running one.
-pub(super) unsafe fn offer<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelObject, value: *const u8) -> Offered {
+/// Whether there is something to receive.
+unsafe fn has_values(channel: *mut ChannelObject) -> bool {
+    (*channel).len.load(Relaxed) > 0 || !(*channel).senders[0].is_null()
+}
+
+/// Sends the value if that needs no waiting. `fiber` is the running one, which will wait if `can_wait`.
+pub(super) unsafe fn offer<W: Waiting>(
+    fiber: *mut Fiber,
+    channel: *mut ChannelObject,
+    value: *const u8,
+    can_wait: bool,
+) -> Offered {
     if (*channel).closed.load(Relaxed) != 0 {
         return Offered::Closed;
     }
@@ -78,6 +89,14 @@ pub(super) unsafe fn offer<W: Waiting>(fiber: *mut Fiber, channel: *mut ChannelO
         let receiver = pop(&mut (*channel).receivers);
         if receiver.is_null() {
             break;
+        }
+        // Older values come first. A value that can wait nowhere decides for a receiver that wants to choose.
+        let can_look = (*receiver).looks && (can_wait || (*channel).capacity > 0);
+        if can_look || has_values(channel) {
+            if finish::<W>(receiver, Outcome::Look) {
+                break;
+            }
+            continue;
         }
         copy(size, value, (*receiver).slot);
         if finish::<W>(receiver, Outcome::Moved) {
@@ -170,10 +189,21 @@ pub(super) unsafe fn close<W: Waiting>(channel: *mut ChannelObject) -> bool {
             if waiter.is_null() {
                 break;
             }
-            finish::<W>(waiter, Outcome::Closed);
+            finish::<W>(waiter, if (*waiter).looks { Outcome::Look } else { Outcome::Closed });
         }
     }
     true
+}
+
+/// Who was woken to look has taken something else: the others look.
+pub(super) unsafe fn pass_on<W: Waiting>(channel: *mut ChannelObject) {
+    while has_values(channel) {
+        let receiver = pop(&mut (*channel).receivers);
+        if receiver.is_null() {
+            return;
+        }
+        finish::<W>(receiver, Outcome::Look);
+    }
 }
 
 pub(super) unsafe fn is_closed(channel: *const ChannelObject) -> bool {

@@ -76,7 +76,7 @@ impl Fixture {
 
     fn offer(&mut self, value: i64) -> Offered {
         // SAFETY: nobody else uses the channel.
-        unsafe { state::offer::<Notes>(null_mut(), self.at(), slot(&value)) }
+        unsafe { state::offer::<Notes>(null_mut(), self.at(), slot(&value), false) }
     }
 
     fn try_send(&mut self, value: i64) -> bool {

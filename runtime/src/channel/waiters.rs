@@ -12,6 +12,8 @@ pub(super) enum Outcome {
     /// The value is in the slot, or was taken from it.
     Moved,
     Closed,
+    /// Something is ready, perhaps; it tries again.
+    Look,
 }
 
 /// A waiter. The owner reads `outcome` after it was woken; all else belongs to who holds the lock.
@@ -22,6 +24,8 @@ pub(super) struct Waiter {
     /// Room for a T, or the T to send.
     pub(super) slot: *mut u8,
     pub(super) outcome: Outcome,
+    /// It receives, and chooses only when it runs: nothing is put into its slot while it waits.
+    pub(super) looks: bool,
     is_queued: bool,
     next: *mut Waiter,
     previous: *mut Waiter,
@@ -34,6 +38,7 @@ impl Waiter {
             ticket: 0,
             slot,
             outcome: Outcome::Nothing,
+            looks: false,
             is_queued: false,
             next: null_mut(),
             previous: null_mut(),
