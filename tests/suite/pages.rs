@@ -1,14 +1,18 @@
 //! The programs of `docs/language/*.md` are true.
 //!
-//! Every fenced block there that begins with three backticks and `coex` is a whole program. It is compiled and run, and
-//! what it prints is the `text` block that follows it; without one it prints nothing. `coex panics` ends with status 101,
-//! and the panic's line is the last one of its text block. `coex fails` is refused; its text block is the first line of the
-//! complaint. `COEX_FILTER=collections` runs only the pages whose path contains the word.
+//! Every fenced block there that begins with three backticks and `coex` is a whole program. It is compiled, without a
+//! warning, and run, and what it prints is the `text` block that follows it; without one it prints nothing. `coex panics`
+//! ends with status 101, and the panic's line is the last one of its text block. `coex status 3` ends with that status. `coex
+//! fails` is refused, and `coex warns` is not; their text blocks are the first lines of the complaints. A block of any
+//! language whose first line says `file NAME` is a file that the programs of the page find beside them.
+//! `COEX_FILTER=collections` runs only the pages whose path contains the word.
 
 use crate::sandbox::{Sandbox, ran};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// One fenced block of a page.
 struct Fence {
@@ -43,49 +47,120 @@ fn fences(page: &str) -> Vec<Fence> {
 fn outcome(sandbox: &Sandbox, fence: &Fence) -> Result<String, String> {
     sandbox.write("program.coex", &fence.text);
     let built = sandbox.coexc(&["build", "--color=never", "-o", "program", "program.coex"]);
-    if fence.info == "coex fails" {
-        return match (built.status, built.stderr.lines().next()) {
-            (1, Some(first)) => Ok(format!("{first}\n")),
-            _ => Err(format!("is not refused: status {}\n{}", built.status, built.stderr)),
-        };
-    }
-    if built.status != 0 {
-        return Err(format!("does not build:\n{}", built.stderr));
+    let complaints = |kind: &str| -> String {
+        built.stderr.lines().filter(|line| line.starts_with(kind)).map(|line| format!("{line}\n")).collect()
+    };
+    match (fence.info.as_str(), built.status) {
+        ("coex fails", 0) => return Err("is not refused".to_owned()),
+        ("coex fails", _) => return Ok(complaints("error[")),
+        (_, 1..) => return Err(format!("does not build:\n{}", built.stderr)),
+        ("coex warns", _) => return Ok(complaints("warning[")),
+        _ if !built.stderr.is_empty() => return Err(format!("is not free of warnings:\n{}", built.stderr)),
+        _ => {}
     }
     let run = ran(Command::new(sandbox.path("program")).current_dir(sandbox.path("")));
-    let wanted = if fence.info == "coex panics" { 101 } else { 0 };
+    let panics = fence.info == "coex panics";
+    let named = fence.info.strip_prefix("coex status ").map(|status| status.parse().expect("a status"));
+    let wanted = if panics { 101 } else { named.unwrap_or(0) };
     if run.status != wanted {
         return Err(format!("ends with status {} instead of {wanted}:\n{}{}", run.status, run.stdout, run.stderr));
     }
-    let panic = run.stderr.lines().next().filter(|_| wanted == 101).map(|line| format!("{line}\n"));
+    let panic = run.stderr.lines().next().filter(|_| panics).map(|line| format!("{line}\n"));
     Ok(run.stdout + &panic.unwrap_or_default())
+}
+
+/// The faults of one page.
+fn faults(path: &Path) -> Vec<String> {
+    let page = fs::read_to_string(path).expect("page");
+    let fences = fences(&page);
+    let sandbox = Sandbox::new();
+    for fence in &fences {
+        if let Some((_, name)) = fence.info.split_once(" file ") {
+            sandbox.write(name, &fence.text);
+        }
+    }
+    let mut wrong = Vec::new();
+    for (index, fence) in fences.iter().enumerate() {
+        let place = format!("{}:{}", path.display(), fence.line);
+        match fence.info.as_str() {
+            "coex" | "coex panics" | "coex fails" | "coex warns" => {}
+            info if info.starts_with("coex status ") || info.contains(" file ") => {}
+            info if info.starts_with("coex") => wrong.push(format!("{place}: '{info}' is no kind of program")),
+            _ => continue,
+        }
+        if fence.info.contains(" file ") {
+            continue;
+        }
+        let wanted = fences.get(index + 1).filter(|next| next.info == "text").map_or("", |next| next.text.as_str());
+        match outcome(&sandbox, fence) {
+            Ok(said) if said == wanted => {}
+            Ok(said) => wrong.push(format!("{place}: says\n{said}instead of\n{wanted}")),
+            Err(fault) => wrong.push(format!("{place}: {fault}")),
+        }
+    }
+    wrong
+}
+
+fn pages() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language");
+    let mut pages: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.sort();
+    pages
 }
 
 #[test]
 fn programs_of_the_language_pages_are_true() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language");
     let filter = std::env::var("COEX_FILTER").unwrap_or_default();
-    let mut pages: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.retain(|path| path.to_string_lossy().contains(&filter));
-    pages.sort();
-    let sandbox = Sandbox::new();
+    let pages: Vec<_> = pages().into_iter().filter(|path| path.to_string_lossy().contains(&filter)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || -> Vec<String> {
+        let take = || pages.get(next.fetch_add(1, Ordering::Relaxed));
+        std::iter::from_fn(take).flat_map(|path| faults(path)).collect()
+    };
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The targets of the links of a page, in order; none are in its fenced blocks.
+fn links(page: &str) -> Vec<&str> {
+    let parts = page.split("```").step_by(2).flat_map(|prose| prose.split("](").skip(1));
+    parts.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target).collect()
+}
+
+#[test]
+fn pages_and_their_index_are_linked() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language");
+    let index = fs::read_to_string(directory.join("README.md")).expect("the index");
+    let listed = links(&index);
     let mut wrong = Vec::new();
-    for path in pages {
+    for path in pages() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name != "README.md" && !listed.contains(&name.as_str()) {
+            wrong.push(format!("{name} is not in the index"));
+        }
         let page = fs::read_to_string(&path).expect("page");
-        let fences = fences(&page);
-        for (index, fence) in fences.iter().enumerate() {
-            if !matches!(fence.info.as_str(), "coex" | "coex panics" | "coex fails") {
-                continue;
-            }
-            let place = format!("{}:{}", path.display(), fence.line);
-            let wanted = fences.get(index + 1).filter(|next| next.info == "text").map_or("", |next| next.text.as_str());
-            match outcome(&sandbox, fence) {
-                Ok(said) if said == wanted => {}
-                Ok(said) => wrong.push(format!("{place}: says\n{said}instead of\n{wanted}")),
-                Err(fault) => wrong.push(format!("{place}: {fault}")),
+        for target in links(&page) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked = if file.is_empty() { path.clone() } else { directory.join(file) };
+            match fs::read_to_string(&linked) {
+                Ok(text) if anchor.is_empty() || text.lines().any(|line| anchor_of(line) == anchor) => {}
+                _ => wrong.push(format!("{name}: {target} leads nowhere")),
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The anchor that a heading gets, as web pages make it; empty for other lines.
+fn anchor_of(line: &str) -> String {
+    let title = line.trim_start_matches('#');
+    if title == line {
+        return String::new();
+    }
+    let kept = title.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }

@@ -55,17 +55,41 @@ impl Rewriter<'_> {
         }
     }
 
+    /// Whether a text or comment without end, which is reported, hides what should have closed something.
+    fn is_swallowed(&self, from: u32, to: u32) -> bool {
+        self.endless.iter().any(|&(_, start)| from <= start && start <= to)
+    }
+
+    /// At the end of a line: closes the brackets opened in it whose closing ones a text without end has taken.
+    pub(super) fn close_swallowed(&mut self) {
+        let Some(last) = self.out.last().filter(|last| last.kind == kind::STRING) else { return };
+        let (start, taken) = (last.start, self.token_text(*last).to_owned());
+        if !self.endless.contains(&(Code::E0105, start)) {
+            return;
+        }
+        let line = self.text[..start as usize].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+        while self.in_brackets() {
+            let (open, at) = (self.frame().open, self.frame().at);
+            let closer = match closing(open) {
+                kind::RPAREN => ')',
+                kind::RBRACKET => ']',
+                _ => '}',
+            };
+            if (self.out[at].start as usize) < line || !taken.contains(closer) {
+                return;
+            }
+            self.close_forgotten_bracket(start);
+        }
+    }
+
     fn close_forgotten_bracket(&mut self, place: u32) {
         let (open, at) = (self.frame().open, self.frame().at);
         let opening = self.out[at];
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::E0201,
-                self.span(opening),
-                format!("Syntax error: unexpected '{}'", self.token_text(opening)),
-            )
-            .label("this bracket is never closed"),
-        );
+        if !self.is_swallowed(opening.start, place) {
+            let message = format!("Syntax error: unexpected '{}'", self.token_text(opening));
+            let diagnostic = Diagnostic::new(Code::E0201, self.span(opening), message);
+            self.diagnostics.push(diagnostic.label("this bracket is never closed"));
+        }
         let supplied = Token { kind: kind::IDENT, newline: false, start: place, end: place };
         let is_complete = ENDS_OPERAND.contains(self.last) || self.last == open || self.last == kind::TRAILING;
         if self.last == kind::COMMA {
@@ -121,12 +145,14 @@ impl Rewriter<'_> {
     }
 
     fn supply_closers(&mut self, keep: usize, span: Span, found: &str) {
-        let mut diagnostic = Diagnostic::new(Code::E0201, span, format!("Syntax error: unexpected '{found}'"))
-            .label("expected '~' before this");
-        if let Some(block) = self.blocks.last() {
-            diagnostic = diagnostic.secondary(block.span, "this block is not closed");
+        let Some(innermost) = self.blocks.last() else { return };
+        // A text takes the rest of its line only, and blocks are seldom closed there.
+        if !self.endless.iter().any(|&(code, _)| code == Code::E0102) {
+            let message = format!("Syntax error: unexpected '{found}'");
+            let diagnostic = Diagnostic::new(Code::E0201, span, message).label("expected '~' before this");
+            let diagnostic = diagnostic.secondary(innermost.span, "this block is not closed");
+            self.diagnostics.push(diagnostic.help("a block ends with '~' or 'end'"));
         }
-        self.diagnostics.push(diagnostic.help("a block ends with '~' or 'end'"));
         while self.blocks.len() > keep {
             self.blocks.pop();
             self.depth -= 1;

@@ -32,6 +32,12 @@ pub(super) struct Rewritten {
 
 /// Nothing if the text is nested too deeply to be looked at any further.
 pub(super) fn rewrite(file: FileId, text: &str, raw: Vec<Token>, diagnostics: &mut Diagnostics) -> Option<Rewritten> {
+    let is_endless = |code: Code| matches!(code, Code::E0102 | Code::E0105);
+    let spans = diagnostics
+        .iter()
+        .filter(|known| is_endless(known.code))
+        .filter_map(|known| Some((known.code, known.primary?)));
+    let endless = spans.filter(|(_, span)| span.file == file).map(|(code, span)| (code, span.start)).collect();
     let mut rewriter = Rewriter {
         file,
         text,
@@ -52,6 +58,7 @@ pub(super) fn rewrite(file: FileId, text: &str, raw: Vec<Token>, diagnostics: &m
         depth: 0,
         too_deep: false,
         generics: HashMap::new(),
+        endless,
         diagnostics,
     };
     let mut index = 0;
@@ -90,6 +97,8 @@ struct Rewriter<'a> {
     too_deep: bool,
     /// What the type scanner found for a `<`: the index behind the matching `>`, if it opens type arguments.
     generics: HashMap<usize, Option<usize>>,
+    /// The faults of texts and comments that never end: what should close something may be inside of them.
+    endless: Vec<(Code, u32)>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -246,6 +255,7 @@ impl Rewriter<'_> {
     /// A line end stands before the token at `index`.
     fn newline(&mut self, index: usize) {
         let token = self.raw[index];
+        self.close_swallowed();
         if self.in_brackets() {
             let next = self.next_kind(index);
             let ends_brackets = (DECLARATIONS.contains(token.kind) && next == kind::IDENT)
