@@ -55,10 +55,20 @@ pub(crate) fn check() {
 /// The panic, on main's stack.
 ///
 /// # Safety
-/// `fiber` is main, which waits at `site`.
+/// `fiber` is main; it, or the child that it runs itself, waits at `site`.
 pub(crate) unsafe fn raise(fiber: *mut FullFiber, site: *const Site) -> ! {
     let mut notes = Vec::new();
+    // SAFETY: the caller's promise.
+    let (place, runs_child) = unsafe {
+        let runs_child = !(*fiber).task.is_null();
+        (if runs_child { (*fiber).main_site } else { site }, runs_child)
+    };
     let mut count = 0;
+    if runs_child {
+        count += 1;
+        // SAFETY: the caller's promise.
+        unsafe { describe(fiber, &mut notes) };
+    }
     stacks::for_each(|fiber| {
         // SAFETY: fibers live for ever; these do not run.
         unsafe {
@@ -74,7 +84,7 @@ pub(crate) unsafe fn raise(fiber: *mut FullFiber, site: *const Site) -> ! {
         notes.extend_from_slice(format!("note: and {} more\n", count - MOST_LINES).as_bytes());
     }
     // SAFETY: the caller's promise.
-    unsafe { panic::end_program(&raw mut (*fiber).public, b"deadlock: all tasks are waiting", site, &notes) }
+    unsafe { panic::end_program(&raw mut (*fiber).public, b"deadlock: all tasks are waiting", place, &notes) }
 }
 
 unsafe fn describe(fiber: *mut FullFiber, notes: &mut Vec<u8>) {

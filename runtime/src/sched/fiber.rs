@@ -58,6 +58,8 @@ pub(crate) struct FullFiber {
     pub(crate) has_run: AtomicBool,
     pub(crate) what: What,
     pub(crate) site: *const Site,
+    /// Where main waits for a child that runs on its stack.
+    pub(crate) main_site: *const Site,
     pub(crate) depth: Depth,
     /// Lowest usable address.
     pub(crate) stack_low: *mut u8,
@@ -122,6 +124,7 @@ impl FullFiber {
             has_run: AtomicBool::new(false),
             what: What::Nothing,
             site: null(),
+            main_site: null(),
             depth: Depth::Bounded,
             stack_low: null_mut(),
             first: null_mut(),

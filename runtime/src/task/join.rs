@@ -43,7 +43,7 @@ pub(crate) unsafe fn wait_for(fiber: *mut Fiber, task: *mut FullTask, site: *con
                     failure::raise_child(fiber, task);
                     return;
                 }
-                task_state::NEW if run_here(fiber, task) => {}
+                task_state::NEW if run_here(fiber, task, site) => {}
                 _ => park(fiber, task, site),
             }
         }
@@ -67,7 +67,7 @@ pub(crate) unsafe fn wait_for_end(fiber: *mut Fiber, task: *mut FullTask) {
 }
 
 /// Runs a child that has not begun. False: somebody else runs it, or the stack is too full.
-unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask) -> bool {
+unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask, site: *const Site) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         if !has_room(fiber, task) || outlives_deadline(fiber, task) {
@@ -78,6 +78,9 @@ unsafe fn run_here(fiber: *mut Fiber, task: *mut FullTask) -> bool {
             (*task).public.state.store(task_state::RUNNING, Ordering::Relaxed);
         } else if !record::claim_past_queue(task, task_state::RUNNING) {
             return false;
+        }
+        if (*full(fiber)).task.is_null() {
+            (*full(fiber)).main_site = site;
         }
         let phase = run::run(fiber, task);
         // Only this fiber looks at the phase of a child that ran here.
