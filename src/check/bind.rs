@@ -42,6 +42,24 @@ impl<'a> Body<'_, 'a> {
         local
     }
 
+    /// A new variable that has its name behind the statement.
+    fn declare_behind(&mut self, name: Ident, ty: TypeId, is_const: bool) -> LocalId {
+        let local = self.declare(name, ty, is_const);
+        let behind = self.statement.end;
+        if let Some(scope) = &mut self.frame().locals[local.0 as usize].scope {
+            scope.start = behind.clamp(scope.start, scope.end);
+        }
+        local
+    }
+
+    /// Elaborates something whose variables have their names in that text.
+    pub(crate) fn in_region<T>(&mut self, region: Span, act: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.region, region);
+        let result = act(self);
+        self.region = outer;
+        result
+    }
+
     pub(crate) fn bind_name(&mut self, name: Symbol, local: LocalId) {
         let binding = Binding { frame: self.frames.len() as u32 - 1, local, block: self.block };
         let before = self.names.insert(name, binding);
@@ -137,7 +155,7 @@ impl<'a> Body<'_, 'a> {
         let Some(ty) = value.ty else { return };
         if is_const {
             self.check_const_once(name);
-            let local = self.declare(name, ty, true);
+            let local = self.declare_behind(name, ty, true);
             self.store_local(local, value, pending, out);
             return;
         }
@@ -154,7 +172,7 @@ impl<'a> Body<'_, 'a> {
         if self.in_formula() {
             self.requires_const(name);
         }
-        let local = self.declare(name, ty, false);
+        let local = self.declare_behind(name, ty, false);
         self.store_local(local, value, pending, out);
     }
 

@@ -36,6 +36,10 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) undo: Vec<(Symbol, Option<Binding>)>,
     pub(crate) block: u32,
     pub(crate) blocks: u32,
+    /// The source text in which a variable that is declared now has its name.
+    pub(crate) region: Span,
+    /// The statement that is being elaborated.
+    pub(crate) statement: Span,
     /// Instantiations whose type arguments are known at the end only.
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) lambdas: Vec<(FuncId, ir::Function)>,
@@ -173,10 +177,11 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(crate) fn add_local(&mut self, name: Symbol, ty: TypeId, span: Span, is_const: bool) -> LocalId {
+        let scope = (!name.as_str().starts_with('$')).then_some(self.region);
         let frame = self.frame();
         let id = LocalId(frame.locals.len() as u32);
         let loop_depth = frame.loops.len() as u32;
-        frame.locals.push(ir::Local { name, ty });
+        frame.locals.push(ir::Local { name, ty, scope });
         frame.infos.push(LocalInfo { span, is_const, loop_depth });
         id
     }

@@ -114,7 +114,7 @@ impl<'a> Body<'_, 'a> {
     fn clauses(&mut self, clauses: &'a [Clause], span: Span, out: &mut ir::Block, inner: Inner<'_, Self>) {
         let Some((clause, rest)) = clauses.split_first() else { return inner(self, out) };
         let walk = self.walk(&clause.iterable, &clause.binder);
-        self.for_loop(walk, &clause.binder, span, out, |this, body| match &clause.filter {
+        let filtered = |this: &mut Self, body: &mut ir::Block| match &clause.filter {
             Some(filter) => {
                 let condition = this.condition_of(filter);
                 let mut kept = Vec::new();
@@ -123,7 +123,8 @@ impl<'a> Body<'_, 'a> {
                 body.push(Stmt { kind, span });
             }
             None => this.clauses(rest, span, body, inner),
-        });
+        };
+        self.in_region(span, |this| this.for_loop(walk, &clause.binder, span, out, filtered));
     }
 
     /// `x = for p in it … e ~`: the loop, and the list it makes.
@@ -147,7 +148,7 @@ impl<'a> Body<'_, 'a> {
         let mut loops = Vec::new();
         let mut children = None;
         let walk = self.walk(iterable, binder);
-        self.for_loop(walk, binder, span, &mut loops, |this, stmts| {
+        let rounds = |this: &mut Self, stmts: &mut ir::Block| {
             let mark = this.enter_block();
             match body.stmts.split_last() {
                 Some((ast::Stmt { kind: ast::StmtKind::Expr(last), .. }, before)) => {
@@ -169,7 +170,8 @@ impl<'a> Body<'_, 'a> {
                 }
             }
             this.leave_block(mark);
-        });
+        };
+        self.in_region(body.span, |this| this.for_loop(walk, binder, span, &mut loops, rounds));
         if let Some(value) = children
             && let Some(Stmt { kind: StmtKind::For { iteration, body }, .. }) = loops.pop()
         {

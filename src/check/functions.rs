@@ -110,7 +110,7 @@ pub(crate) fn display_name(checker: &Checker, id: FnId, args: &[TypeId]) -> Stri
 
 fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth: u32) -> Body<'c, 'a> {
     let function = &checker.decls.functions[id.0 as usize];
-    let (scope, owner, instance) = (function.scope, function.owner, function.is_instance);
+    let (scope, owner, instance, span) = (function.scope, function.owner, function.is_instance, function.ast.span);
     let type_params = function.type_params.clone();
     let (kind, name, result) = (function.kind(), function.name(), checker.body_result(id));
     let result = result.map(|result| checker.substitute(result, &env));
@@ -151,6 +151,8 @@ fn new_body<'c, 'a>(checker: &'c mut Checker<'a>, id: FnId, env: TypeEnv, depth:
         undo: Vec::new(),
         block: 0,
         blocks: 0,
+        region: span,
+        statement: span,
         deferred: Vec::new(),
         lambdas: Vec::new(),
         moved: Vec::new(),

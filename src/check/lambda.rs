@@ -40,7 +40,7 @@ impl<'a> Body<'_, 'a> {
             self.frame().params.push(local);
             params.push(ty);
         }
-        let value = self.expr_or_nothing(&lambda.body, None);
+        let value = self.in_region(lambda.body.span, |this| this.expr_or_nothing(&lambda.body, None));
         let result = value.ty;
         self.leave_block(mark);
         self.moved = moved;

@@ -207,8 +207,10 @@ impl<'a> Body<'_, 'a> {
         out: &mut ir::Block,
     ) {
         let walk = self.walk(iterable, binder);
-        self.for_loop(walk, binder, span, out, |this, stmts| {
-            this.block(body, stmts);
+        self.in_region(body.span, |this| {
+            this.for_loop(walk, binder, span, out, |this, stmts| {
+                this.block(body, stmts);
+            });
         });
     }
 

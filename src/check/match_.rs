@@ -48,7 +48,7 @@ impl<'a> Body<'_, 'a> {
             for (name, value) in binds {
                 let ty = value.ty.unwrap_or(types::UNKNOWN);
                 let is_const = self.in_formula();
-                let bound = self.declare(name, ty, is_const);
+                let bound = self.in_region(arm.body.span, |this| this.declare(name, ty, is_const));
                 stmts.push(assign(bound, value));
             }
             self.moved.clone_from(&before);

@@ -236,7 +236,8 @@ impl<'a> Body<'_, 'a> {
             }
             if let (Some(name), Some(out)) = (arm.name, arm.out) {
                 let received = self.local_expr(out, name.span);
-                let local = self.declare(name, self.local_type(out), false);
+                let ty = self.local_type(out);
+                let local = self.in_region(arm.body.span, |this| this.declare(name, ty, false));
                 stmts.push(assign(local, received));
             }
             let falls = self.block(arm.body, &mut stmts);

@@ -45,7 +45,7 @@ impl<'a> Body<'_, 'a> {
     /// A block with a scope of its own; true when control can reach its end.
     pub(crate) fn block(&mut self, block: &'a ast::Block, out: &mut ir::Block) -> bool {
         let mark = self.enter_block();
-        let falls = self.stmts(&block.stmts, out);
+        let falls = self.in_region(block.span, |this| this.stmts(&block.stmts, out));
         self.leave_block(mark);
         falls
     }
@@ -54,7 +54,9 @@ impl<'a> Body<'_, 'a> {
         self.declare_cycle_variables(stmts);
         let mut falls = true;
         for (index, stmt) in stmts.iter().enumerate() {
+            let outer = std::mem::replace(&mut self.statement, stmt.span);
             falls &= self.stmt(stmt, out);
+            self.statement = outer;
             let leaving = matches!(stmt.kind, AstStmt::Return(_) | AstStmt::Break | AstStmt::Continue);
             if let (true, Some(next)) = (leaving, stmts.get(index + 1)) {
                 self.error(Code::W0605, next.span, "Statement is never reached");

@@ -114,7 +114,7 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             let file = program.function(program.entry).span.file;
             let name = &sources.file(file).name;
             let optimised = options.opt != OptLevel::Debug;
-            codegen.debug = Some(DebugInfo::new(&codegen.module, codegen.types, name, optimised));
+            codegen.debug = Some(DebugInfo::new(&codegen.module, codegen.types, name, &options.directory, optimised));
         }
         codegen
     }

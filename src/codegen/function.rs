@@ -4,6 +4,7 @@
 //! registers. Deliberately not here: statements and expressions.
 
 use super::context::Codegen;
+use super::debug_info::{Scopes, Variables};
 use super::emit::{Emit, Value, built};
 use super::types_table::object_size;
 use super::within::Outlined;
@@ -13,7 +14,6 @@ use crate::types::{FunctionKind, TypeId};
 use coex_runtime::abi::offset;
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
-use inkwell::debug_info::DIScope;
 use inkwell::intrinsics::Intrinsic;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{BasicValue, FunctionValue, IntValue, PointerValue};
@@ -38,7 +38,7 @@ pub(super) struct Body<'a, 'ctx> {
     /// The form of a formula of a matrix for cells whose neighbours exist: where the old cells lie.
     pub(super) inner_cells: Option<PointerValue<'ctx>>,
     /// Where places of debug information belong to.
-    pub(super) scope: Option<DIScope<'ctx>>,
+    pub(super) places: Option<Scopes<'ctx>>,
     /// Builds allocas, at the end of the entry block.
     entry: Emit<'ctx>,
     /// Where the code begins, behind the allocas.
@@ -96,10 +96,11 @@ pub(super) fn define_form<'a, 'ctx>(
     let mut body = Body::open(codegen, ir, func);
     body.inner_cells = inner_cells;
     body.id = Some(id);
-    body.describe_function();
     body.has_root = (ir.kind == FunctionKind::Task || ir.isolated) && !codegen.natives.is_empty();
     body.locals = ir.locals.iter().map(|local| body.alloca(codegen.slot_type(local.ty))).collect();
+    body.describe_function(None, Variables::Whole);
     body.prologue(id);
+    body.at_place(ir.span);
     let mut before = 0;
     if codegen.graph.is_recursive(id) {
         before = codegen.graph.statements_before_recursion(&ir.body);
@@ -138,7 +139,7 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             scopes: Vec::new(),
             outlined: None,
             inner_cells: None,
-            scope: None,
+            places: None,
             entry,
             start,
             free_temporaries: Vec::new(),
@@ -225,6 +226,16 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
 
     pub(super) fn alloca(&self, ty: BasicTypeEnum<'ctx>) -> PointerValue<'ctx> {
         built(self.entry.builder.build_alloca(ty, ""))
+    }
+
+    /// Where allocas are; nothing stands before them.
+    pub(super) fn entry_block(&self) -> BasicBlock<'ctx> {
+        self.entry.block()
+    }
+
+    /// Stores before anything else happens.
+    pub(super) fn at_entry(&self, address: PointerValue<'ctx>, value: Value<'ctx>) {
+        self.entry.store(address, value);
     }
 
     pub(super) fn temporary(&mut self, bytes: u32) -> Temporary<'ctx> {

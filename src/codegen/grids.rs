@@ -12,6 +12,7 @@
 //! distances, the second form runs, which LLVM can vectorise. The runtime gives bands to workers as it gives them the
 //! rounds of a collecting loop. Deliberately not here: which formulas may run side by side (pass `grids`).
 
+use super::debug_info::Variables;
 use super::emit::{Value, built};
 use super::function::{Body, parameter};
 use crate::ir::{
@@ -206,7 +207,8 @@ impl<'ctx> Body<'_, 'ctx> {
         let func = codegen
             .declare(&name, self.emit.types.void.fn_type(&[BasicTypeEnum::from(self.emit.types.ptr).into(); 3], false));
         let mut band = Body::open(codegen, formula, func);
-        band.describe_function();
+        band.describe_function(Some("band"), Variables::None);
+        band.at_place(formula.span);
         let edge = band.run_of_cells(cell, shape, codegen.function(cell), false);
         let inner = band.inner_form(cell);
         let inner = band.run_of_cells(cell, shape, inner, true);
@@ -256,7 +258,8 @@ impl<'ctx> Body<'_, 'ctx> {
             func.add_attribute(AttributeLoc::Param(4), noalias);
         }
         let mut run = Body::open(codegen, formula, func);
-        run.describe_function();
+        run.describe_function(Some("run"), Variables::None);
+        run.at_place(formula.span);
         let [old, data, new, new_data] = [1, 2, 3, 4].map(|index| parameter(func, index).into_pointer_value());
         let [y, from, to] = [5, 6, 7].map(|index| parameter(func, index).into_int_value());
         let arguments = (first_argument..params.len() as u32).map(|index| parameter(func, index));

@@ -77,6 +77,8 @@ pub enum Emit {
 pub struct CodegenOptions {
     pub opt: OptLevel,
     pub debug_info: bool,
+    /// What names of source files are relative to, for debug information.
+    pub directory: String,
     pub emit: Emit,
     /// A name that LLVM knows, `native`, or `None` for the baseline of the architecture.
     pub target_cpu: Option<String>,
@@ -86,7 +88,14 @@ pub struct CodegenOptions {
 
 impl Default for CodegenOptions {
     fn default() -> CodegenOptions {
-        CodegenOptions { opt: OptLevel::Debug, debug_info: false, emit: Emit::Object, target_cpu: None, verify: false }
+        CodegenOptions {
+            opt: OptLevel::Debug,
+            debug_info: false,
+            directory: String::from("."),
+            emit: Emit::Object,
+            target_cpu: None,
+            verify: false,
+        }
     }
 }
 

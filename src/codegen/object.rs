@@ -92,7 +92,7 @@ pub(super) fn finish(
 ) -> Result<Output, CodegenError> {
     let (module, options) = (&codegen.module, codegen.options);
     if let Some(debug) = &codegen.debug {
-        debug.finish();
+        debug.finish(codegen);
     }
     if options.verify || cfg!(debug_assertions) {
         module.verify().map_err(|error| CodegenError::Llvm(error.to_string()))?;

@@ -4,6 +4,7 @@
 //! round calls its task directly: no record is made for it. What rounds share with the function around them they copy
 //! from an environment in its frame. Deliberately not here: how chunks are given to workers (runtime).
 
+use super::debug_info::{Shared, Variables};
 use super::emit::Value;
 use super::function::{Body, parameter};
 use crate::ir::{Block, Expr, ExprKind, FuncId, Iteration, LocalId, RuntimeFunction};
@@ -43,7 +44,7 @@ impl<'ctx> Body<'_, 'ctx> {
             let value = self.get_local(local);
             self.store_slot(self.local_type(local), self.emit.offset(memory, at.into()), value);
         }
-        let func = self.outline_rounds(rounds, &environment);
+        let func = self.outline_rounds(rounds, &environment, span);
         let info = self.range_info(func, rounds.value);
         self.at_place(span);
         let site = self.codegen.site(span);
@@ -107,21 +108,22 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     /// `void rounds(fiber, environment, runner)`
-    fn outline_rounds(&self, rounds: &Rounds, environment: &Environment) -> FunctionValue<'ctx> {
+    fn outline_rounds(&self, rounds: &Rounds, environment: &Environment, span: Span) -> FunctionValue<'ctx> {
         let types = self.emit.types;
         let params = [BasicTypeEnum::from(types.ptr).into(); 3];
         let name = format!("{}.rounds", self.func.get_name().to_string_lossy());
         let func = self.codegen.declare(&name, types.void.fn_type(&params, false));
         let mut inner = Body::open(self.codegen, self.ir, func);
         inner.id = self.id;
-        inner.describe_function();
         let memory = parameter(func, 1).into_pointer_value();
         let runner = parameter(func, 2).into_pointer_value();
         inner.locals = self.ir.locals.iter().map(|local| inner.alloca(self.codegen.slot_type(local.ty))).collect();
+        inner.describe_function(Some("rounds"), Variables::Part { text: span, shared: Shared::Copied(rounds.shared) });
         for (&local, &at) in rounds.shared.iter().zip(&environment.places) {
             let value = inner.load_slot(inner.local_type(local), inner.emit.offset(memory, at.into()));
             inner.set_local(local, value);
         }
+        inner.at_place(span);
         inner.rounds_of_chunk(rounds, memory, runner);
         inner.close();
         func

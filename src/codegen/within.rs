@@ -4,6 +4,7 @@
 //! shares with its function through pointers; what it says at its end tells where control goes on. No tables for
 //! unwinding: the frames of a cancelled body are dropped. Deliberately not here: deadlines, landings (runtime).
 
+use super::debug_info::{Shared, Variables};
 use super::emit::{Value, built};
 use super::function::{Body, parameter};
 use crate::ir::{Block, Expr, LocalId, RuntimeFunction};
@@ -90,14 +91,14 @@ impl<'ctx> Body<'_, 'ctx> {
         let func = self.codegen.declare(&name, types.i64.fn_type(&params, false));
         let mut inner = Body::open(self.codegen, self.ir, func);
         inner.id = self.id;
-        inner.describe_function();
-        inner.at_place(span);
         let env = parameter(func, 1).into_pointer_value();
         let result = inner.emit.load_ptr(env);
         inner.locals = self.ir.locals.iter().map(|local| inner.alloca(self.codegen.slot_type(local.ty))).collect();
         for (index, local) in shared.iter().enumerate() {
             inner.locals[local.0 as usize] = inner.emit.load_ptr(inner.emit.offset(env, 8 * (index as u64 + 1)));
         }
+        inner.describe_function(Some("within"), Variables::Part { text: span, shared: Shared::Referred(shared) });
+        inner.at_place(span);
         inner.outlined = Some(Outlined { result, returns: false, breaks: false, continues: false });
         inner.block(body);
         inner.end_outlined(ending::FELL_OFF);

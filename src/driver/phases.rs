@@ -80,6 +80,7 @@ pub(super) fn codegen(
             OptLevel::O3 => codegen::OptLevel::O3,
         },
         debug_info: session.debug_info,
+        directory: session.directory.clone(),
         emit: match session.emit {
             Emit::Llvm => codegen::Emit::Llvm,
             Emit::Asm => codegen::Emit::Asm,

@@ -60,6 +60,8 @@ pub struct Session {
     pub stop_after: Option<Stage>,
     pub opt_level: OptLevel,
     pub debug_info: bool,
+    /// Where this process runs: what names of files are relative to, for debug information.
+    pub directory: String,
     pub updates: Updates,
     pub printing: Switch,
     pub debugging: Switch,
@@ -81,6 +83,7 @@ impl Session {
             stop_after: None,
             opt_level: OptLevel::O2,
             debug_info: false,
+            directory: std::env::current_dir().map_or_else(|_| ".".into(), |path| path.to_string_lossy().into_owned()),
             updates: Updates::InPlace,
             printing: Switch::Program,
             debugging: Switch::Program,

@@ -129,6 +129,8 @@ pub struct Local {
     /// As written; temporaries have names that begin with `$`.
     pub name: Symbol,
     pub ty: TypeId,
+    /// Where its name means this variable, for debug information; `None` for temporaries.
+    pub scope: Option<Span>,
 }
 
 pub type Block = Vec<Stmt>;

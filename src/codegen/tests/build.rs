@@ -88,7 +88,7 @@ impl Func {
     }
 
     pub(super) fn local(&mut self, name: &str, ty: TypeId) -> LocalId {
-        self.function.locals.push(Local { name: name.into(), ty });
+        self.function.locals.push(Local { name: name.into(), ty, scope: None });
         LocalId(self.function.locals.len() as u32 - 1)
     }
 

@@ -39,7 +39,7 @@ fn rewrite(function: &mut Function) {
     let mut tokens = BTreeMap::new();
     for &local in &updated {
         let token = LocalId(function.locals.len() as u32);
-        function.locals.push(Local { name: Symbol::new("$edit"), ty: INT });
+        function.locals.push(Local { name: Symbol::new("$edit"), ty: INT, scope: None });
         tokens.insert(local, token);
     }
     let rewriter = Rewriter { tokens: &tokens, uses: &uses, scope: updated };

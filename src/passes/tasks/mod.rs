@@ -131,7 +131,7 @@ impl Rewriter<'_> {
 
     fn local(&mut self, name: &str, ty: TypeId) -> LocalId {
         let local = LocalId(self.locals.len() as u32);
-        self.locals.push(Local { name: Symbol::new(name), ty });
+        self.locals.push(Local { name: Symbol::new(name), ty, scope: None });
         local
     }
 
