@@ -148,7 +148,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// Whether an unwrapped value would convert; keeps E0305 naming the whole type.
-    fn converts(&mut self, inner: TypeId, to: TypeId) -> bool {
+    pub(crate) fn converts(&mut self, inner: TypeId, to: TypeId) -> bool {
         let probe = make(ExprKind::Zero, inner, self.c.decls.functions[self.function.0 as usize].ast.span);
         self.try_convert(probe, to).is_ok()
     }

@@ -379,11 +379,23 @@ impl<'a> Body<'_, 'a> {
         make(ExprKind::If { condition, then: Box::new(first), otherwise: Box::new(second) }, ty, span)
     }
 
-    /// Whether the branches are better converted one by one than to their common type.
+    /// Whether the branches are better converted one by one than to their common type: what is expected may be no more
+    /// than a hint, as for the operand of a cast.
     fn fits(&mut self, first: &Expr, second: &Expr, target: TypeId) -> bool {
         let (Some(a), Some(b)) = (first.ty, second.ty) else { return false };
         let (a, b, target) = (self.resolve(a), self.resolve(b), self.resolve(target));
-        a != b || a != target
+        let narrows = matches!(target, types::BYTE | types::CHAR);
+        (a != b || narrows && a != target) && self.accepts(first, target) && self.accepts(second, target)
+    }
+
+    fn accepts(&mut self, branch: &Expr, target: TypeId) -> bool {
+        match (&branch.kind, branch.ty) {
+            (_, None) => false,
+            _ if self.expects_json(Some(target)) => true,
+            (ExprKind::Nil, _) => matches!(self.shape(target), Type::Optional(_) | Type::Handle(_)),
+            (ExprKind::Int(_), _) if matches!(target, types::BYTE | types::CHAR) => true,
+            (_, Some(ty)) => self.converts(ty, target),
+        }
     }
 
     pub(crate) fn require_value(&mut self, value: Expr, ast: &'a ast::Expr) -> Expr {

@@ -17,6 +17,7 @@ mod native_privatise;
 mod native_support;
 mod pages;
 mod promises;
+mod random_programs;
 mod sandbox;
 mod tidy;
 mod workers;

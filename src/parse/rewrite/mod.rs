@@ -59,6 +59,7 @@ pub(super) fn rewrite(file: FileId, text: &str, raw: Vec<Token>, diagnostics: &m
         too_deep: false,
         generics: HashMap::new(),
         endless,
+        types_end: 0,
         diagnostics,
     };
     let mut index = 0;
@@ -99,6 +100,8 @@ struct Rewriter<'a> {
     generics: HashMap<usize, Option<usize>>,
     /// The faults of texts and comments that never end: what should close something may be inside of them.
     endless: Vec<(Code, u32)>,
+    /// Behind the last token that belongs to a type found so far.
+    types_end: usize,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -359,6 +362,10 @@ impl Rewriter<'_> {
         let next = self.next_kind(index);
         let trailing = matches!(next, kind::RPAREN | kind::RBRACKET | kind::RBRACE | kind::GREATER_T);
         self.emit(token, if trailing { kind::TRAILING } else { kind::COMMA });
+        if index < self.types_end {
+            // Between type arguments: the expression they stand in goes on.
+            return;
+        }
         let frame = self.frame();
         frame.ternaries = 0;
         let extra = std::mem::take(&mut frame.extra);

@@ -56,6 +56,7 @@ impl Rewriter<'_> {
     }
 
     fn mark(&mut self, start: usize, end: usize) {
+        self.types_end = self.types_end.max(end);
         for token in &mut self.raw[start..end] {
             token.kind = match token.kind {
                 kind::LESS => kind::LESS_T,
