@@ -86,6 +86,8 @@ impl<'a> Body<'_, 'a> {
             };
         }
         self.before_coalesce.push(at.span);
+        // What is open would become an optional too, and the whole is none.
+        let expected = expected.filter(|ty| !self.is_open(*ty)).map(|ty| self.c.types.optional(ty));
         let value = self.expr(ast, expected);
         self.before_coalesce.truncate(mark);
         value

@@ -44,7 +44,7 @@ impl Maker {
             15..=18 if !self.body.quiet => self.print(made),
             19..=21 if nested => self.branch(depth - 1, made),
             22..=24 if nested => self.each(depth - 1, made),
-            25 if nested && func => self.counting(depth - 1, made),
+            25 if nested && func && !self.body.in_cycle => self.counting(depth - 1, made),
             26 if nested && func && !self.body.in_cycle => self.cycle(depth - 1, made),
             27..=29 if nested => self.split(depth - 1, made),
             30 if self.body.in_loop => {
