@@ -4,7 +4,8 @@
 //! their closure), which end soon (loops around them look for polls less often). Deliberately not here: inlining, reachability.
 
 use super::foreign::Pace;
-use crate::ir::{Block, Expr, ExprKind, ExternArg, FuncId, Iteration, Program, Stmt, StmtKind};
+use crate::ir::visit::{self, Reader};
+use crate::ir::{Block, Expr, ExprKind, FuncId, Program, Stmt, StmtKind};
 
 pub(super) struct CallGraph {
     recursive: Vec<bool>,
@@ -43,7 +44,7 @@ impl CallGraph {
         };
         for (index, function) in program.functions.iter().enumerate() {
             edges.current = index;
-            visit_block(&function.body, &mut |node| edges.note(node, &paces));
+            Walk(&mut |node| edges.note(node, &paces)).block(&function.body);
         }
         for calls in &mut edges.calls {
             calls.sort_unstable();
@@ -71,7 +72,7 @@ impl CallGraph {
     pub(super) fn statements_before_recursion(&self, body: &Block) -> usize {
         let may_recur = |stmt: &Stmt| {
             let mut found = false;
-            visit_stmt(stmt, &mut |node| {
+            let mut look = |node: Node<'_>| {
                 found |= match node {
                     Node::Expr(Expr { kind: ExprKind::Call { func, .. } | ExprKind::Spawn { func, .. }, .. }) => {
                         self.is_recursive(*func)
@@ -81,7 +82,8 @@ impl CallGraph {
                     }
                     Node::Loop | Node::Continue => false,
                 };
-            });
+            };
+            Walk(&mut look).stmt(stmt);
             found
         };
         body.iter().position(may_recur).unwrap_or(body.len())
@@ -96,7 +98,7 @@ impl CallGraph {
     /// One round through these statements takes a limited time: no loops, no calls that may take long.
     pub(super) fn is_bounded(&self, block: &Block) -> bool {
         let mut bounded = true;
-        visit_block(block, &mut |node| match node {
+        let mut look = |node: Node<'_>| match node {
             Node::Loop => bounded = false,
             Node::Continue => {}
             Node::Expr(expr) => match &expr.kind {
@@ -111,7 +113,8 @@ impl CallGraph {
                 | ExprKind::Collect { .. } => bounded = false,
                 _ => {}
             },
-        });
+        };
+        Walk(&mut look).block(block);
         bounded
     }
 
@@ -292,7 +295,7 @@ fn in_cycles(edges: &[Vec<usize>]) -> Vec<bool> {
 /// A `continue` in the statement may belong to the loop around it.
 fn has_continue(stmt: &Stmt) -> bool {
     let mut found = false;
-    visit_stmt(stmt, &mut |node| found |= matches!(node, Node::Continue));
+    Walk(&mut |node| found |= matches!(node, Node::Continue)).stmt(stmt);
     found
 }
 
@@ -303,156 +306,21 @@ enum Node<'n> {
     Continue,
 }
 
-fn visit_block(block: &Block, visit: &mut impl FnMut(Node<'_>)) {
-    for stmt in block {
-        visit_stmt(stmt, visit);
-    }
-}
+/// Shows everything in a block or a statement.
+struct Walk<'v>(&'v mut dyn FnMut(Node<'_>));
 
-fn visit_stmt(stmt: &Stmt, visit: &mut impl FnMut(Node<'_>)) {
-    match &stmt.kind {
-        StmtKind::Assign { value, .. }
-        | StmtKind::Pend { value, .. }
-        | StmtKind::Expr(value)
-        | StmtKind::Return(Some(value)) => visit_expr(value, visit),
-        StmtKind::Within { duration, body, otherwise, .. } => {
-            visit(Node::Loop);
-            visit_expr(duration, visit);
-            visit_block(body, visit);
-            visit_block(otherwise, visit);
-        }
-        StmtKind::If { arms, otherwise } => {
-            for (condition, block) in arms {
-                visit_expr(condition, visit);
-                visit_block(block, visit);
-            }
-            visit_block(otherwise, visit);
-        }
-        StmtKind::While { condition, body } => {
-            visit(Node::Loop);
-            visit_expr(condition, visit);
-            visit_block(body, visit);
-        }
-        StmtKind::For { iteration, body } => {
-            visit(Node::Loop);
-            visit_iteration(iteration, visit);
-            visit_block(body, visit);
-        }
-        StmtKind::Scope(body) => visit_block(body, visit),
-        StmtKind::Continue => visit(Node::Continue),
-        StmtKind::Return(None) | StmtKind::Break => {}
+impl Reader for Walk<'_> {
+    fn expr(&mut self, expr: &Expr) {
+        (self.0)(Node::Expr(expr));
+        visit::parts_of_expr(expr, self);
     }
-}
 
-fn visit_iteration(iteration: &Iteration, visit: &mut impl FnMut(Node<'_>)) {
-    match iteration {
-        Iteration::Range { start, end, step, .. } => {
-            visit_expr(start, visit);
-            visit_expr(end, visit);
-            if let Some(step) = step {
-                visit_expr(step, visit);
-            }
+    fn stmt(&mut self, stmt: &Stmt) {
+        match stmt.kind {
+            StmtKind::Within { .. } | StmtKind::While { .. } | StmtKind::For { .. } => (self.0)(Node::Loop),
+            StmtKind::Continue => (self.0)(Node::Continue),
+            _ => {}
         }
-        Iteration::List { list: base, .. }
-        | Iteration::Array { array: base, .. }
-        | Iteration::Set { set: base, .. }
-        | Iteration::MapKeys { map: base, .. }
-        | Iteration::MapEntries { map: base, .. }
-        | Iteration::Channel { channel: base, .. }
-        | Iteration::String { string: base, .. } => visit_expr(base, visit),
-    }
-}
-
-/// Visits the expression and everything in it.
-fn visit_expr(expr: &Expr, visit: &mut impl FnMut(Node<'_>)) {
-    visit(Node::Expr(expr));
-    match &expr.kind {
-        ExprKind::Closure { captures: items, .. }
-        | ExprKind::Call { args: items, .. }
-        | ExprKind::Spawn { args: items, .. }
-        | ExprKind::Runtime { args: items, .. }
-        | ExprKind::Inline { args: items, .. }
-        | ExprKind::Aggregate(items)
-        | ExprKind::Case { args: items, .. }
-        | ExprKind::ListLiteral(items)
-        | ExprKind::ArrayLiteral(items)
-        | ExprKind::SetLiteral(items) => items.iter().for_each(|item| visit_expr(item, visit)),
-        ExprKind::CallValue { callee, args }
-        | ExprKind::SpawnValue { callee, args }
-        | ExprKind::NextGrid { matrix: callee, args, .. } => {
-            visit_expr(callee, visit);
-            args.iter().for_each(|arg| visit_expr(arg, visit));
-        }
-        ExprKind::CallExtern { args, .. } => {
-            for arg in args {
-                if let ExternArg::Value(value) = arg {
-                    visit_expr(value, visit);
-                }
-            }
-        }
-        ExprKind::Collect { iteration, body, value, .. } => {
-            visit_iteration(iteration, visit);
-            visit_block(body, visit);
-            visit_expr(value, visit);
-        }
-        ExprKind::MapLiteral(entries) => {
-            for (key, value) in entries {
-                visit_expr(key, visit);
-                visit_expr(value, visit);
-            }
-        }
-        ExprKind::Arithmetic { left, right, .. }
-        | ExprKind::Bits { left, right, .. }
-        | ExprKind::Compare { left, right, .. }
-        | ExprKind::Equal { left, right, .. }
-        | ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::WithField { base: left, value: right, .. }
-        | ExprKind::InGrid { x: left, y: right, .. }
-        | ExprKind::GridCell { matrix: left, index: right } => {
-            visit_expr(left, visit);
-            visit_expr(right, visit);
-        }
-        ExprKind::If { condition, then, otherwise } => {
-            visit_expr(condition, visit);
-            visit_expr(then, visit);
-            visit_expr(otherwise, visit);
-        }
-        ExprKind::Block { stmts, value } => {
-            visit_block(stmts, visit);
-            if let Some(value) = value {
-                visit_expr(value, visit);
-            }
-        }
-        ExprKind::Negate(operand)
-        | ExprKind::Not(operand)
-        | ExprKind::Math { operand, .. }
-        | ExprKind::Field { base: operand, .. }
-        | ExprKind::Tag(operand)
-        | ExprKind::Payload { base: operand, .. }
-        | ExprKind::Some(operand)
-        | ExprKind::IsSome(operand)
-        | ExprKind::Unwrap(operand)
-        | ExprKind::UnwrapUnchecked(operand)
-        | ExprKind::Join(operand)
-        | ExprKind::DropTask(operand)
-        | ExprKind::Cell(operand)
-        | ExprKind::Convert { operand, .. } => visit_expr(operand, visit),
-        ExprKind::Atomic { cell, operands, .. } => {
-            visit_expr(cell, visit);
-            operands.iter().for_each(|operand| visit_expr(operand, visit));
-        }
-        ExprKind::Select { cases, timeout, .. } => {
-            visit_expr(timeout, visit);
-            cases.iter().filter_map(|case| case.expr()).for_each(|expr| visit_expr(expr, visit));
-        }
-        ExprKind::Int(_)
-        | ExprKind::Float(_)
-        | ExprKind::Bool(_)
-        | ExprKind::Str(_)
-        | ExprKind::Nil
-        | ExprKind::Zero
-        | ExprKind::Local(_)
-        | ExprKind::FunctionValue(_) => {}
+        visit::parts_of_stmt(stmt, self);
     }
 }
