@@ -100,9 +100,20 @@ impl<'a> Body<'_, 'a> {
         self.cycle_variable(local).is_some()
     }
 
-    /// Whether this is the local that assignments to a cycle variable are stored in.
-    pub(crate) fn is_write_buffer(&mut self, local: LocalId) -> bool {
-        self.frame().cycles.iter().flat_map(|cycle| &cycle.variables).any(|variable| variable.written == local)
+    /// Where a cycle variable is read, of which this is the local that assignments to it are stored in.
+    pub(crate) fn read_buffer(&mut self, local: LocalId) -> Option<LocalId> {
+        let mut variables = self.frame().cycles.iter().flat_map(|cycle| &cycle.variables);
+        variables.find(|variable| variable.written == local).map(|variable| variable.read)
+    }
+
+    /// Whether a statement only lets an assignment to a part build on the old value.
+    pub(crate) fn copies_read_buffer(&mut self, stmt: &ir::Stmt) -> bool {
+        match stmt.kind {
+            ir::StmtKind::Assign { local, value: ir::Expr { kind: ExprKind::Local(read), .. } } => {
+                self.read_buffer(local) == Some(read)
+            }
+            _ => false,
+        }
     }
 
     fn cycle_variable(&mut self, local: LocalId) -> Option<CycleVariable> {

@@ -128,18 +128,22 @@ impl<'a> Body<'_, 'a> {
         out: &mut ir::Block,
     ) -> (Option<SelectCase>, Vec<(LocalId, LocalId)>) {
         let mut value = if name.is_some() { self.expr(call, None) } else { self.expr_or_nothing(call, None) };
+        let mut before = Vec::new();
         while let ExprKind::Block { mut stmts, value: last } = value.kind {
             let Some(last) = last.map(|last| *last).or_else(|| last_call(&mut stmts)) else {
                 self.not_a_case(call.span);
                 return (None, Vec::new());
             };
-            out.append(&mut stmts);
+            before.append(&mut stmts);
             value = last;
         }
         let mut rebound = Vec::new();
         match &mut value.kind {
             ExprKind::CallExtern { callee, args } => {
                 self.not_across_fibers(*callee, span);
+                // A case that is not chosen leaves the write buffers of a cycle alone: the call works on copies only.
+                before.retain(|stmt| !self.copies_read_buffer(stmt));
+                out.append(&mut before);
                 for arg in args {
                     match arg {
                         ExternArg::Value(value) => {
@@ -147,11 +151,9 @@ impl<'a> Body<'_, 'a> {
                             *value = self.to_temp(taken, out);
                         }
                         ExternArg::Out(local) => {
-                            if self.is_write_buffer(*local) {
-                                self.unsupported(span, "cycle variables that a foreign case writes");
-                            }
                             let copy = self.temp(self.local_type(*local), span);
-                            out.push(assign(copy, self.local_expr(*local, span)));
+                            let old = self.read_buffer(*local).unwrap_or(*local);
+                            out.push(assign(copy, self.local_expr(old, span)));
                             rebound.push((*local, copy));
                             *local = copy;
                         }

@@ -6,7 +6,7 @@ use super::statics::printable;
 use super::{How, LowerCall, Lowering, Method, custom, plain};
 use crate::ir::{Expr, MathOp, RuntimeFunction};
 
-const FUNCTIONS: &[Method] = &[
+pub(super) const FUNCTIONS: &[Method] = &[
     custom("print", &[("x", "X")], "int", |l, call| show(l, call, RuntimeFunction::Print)).without_result().effect(),
     custom("debug", &[("x", "X")], "int", |l, call| show(l, call, RuntimeFunction::Debug)).without_result().effect(),
     custom("range", &[("a", "int"), ("b", "int"), ("step", "int")], "List<int>", range).optional(2),

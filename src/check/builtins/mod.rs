@@ -196,31 +196,33 @@ mod tests {
     use super::text::{Bindings, instantiate};
     use super::*;
 
+    /// A type of each kind that has methods, and the word for it in the index of the documentation.
+    const RECEIVERS: &[(&str, Type)] = &[
+        ("List", Type::List(types::INT)),
+        ("Array", Type::Array(types::INT)),
+        ("Map", Type::Map(types::INT, types::STRING)),
+        ("Set", Type::Set(types::INT)),
+        ("string", Type::String),
+        ("int", Type::Int),
+        ("float", Type::Float),
+        ("bool", Type::Bool),
+        ("T?", Type::Optional(types::INT)),
+        ("Result", Type::Result(types::INT, types::STRING)),
+        ("json", Type::Json),
+        ("posix", Type::Posix),
+        ("Channel", Type::Channel(types::INT)),
+        ("atomic_int", Type::Atomic(AtomicKind::Int)),
+        ("atomic_float", Type::Atomic(AtomicKind::Float)),
+        ("atomic_bool", Type::Atomic(AtomicKind::Bool)),
+        ("atomic_ref", Type::AtomicRef(types::STRING)),
+    ];
+
     /// Every type text of every table reads as a type, and every plain row agrees with the runtime's table.
     #[test]
     fn every_row_is_well_formed() {
         let mut table = TypeTable::default();
-        let receivers = [
-            Type::List(types::INT),
-            Type::Array(types::INT),
-            Type::Map(types::INT, types::STRING),
-            Type::Set(types::INT),
-            Type::String,
-            Type::Int,
-            Type::Float,
-            Type::Bool,
-            Type::Optional(types::INT),
-            Type::Result(types::INT, types::STRING),
-            Type::Json,
-            Type::Posix,
-            Type::Channel(types::INT),
-            Type::Atomic(AtomicKind::Int),
-            Type::Atomic(AtomicKind::Float),
-            Type::Atomic(AtomicKind::Bool),
-            Type::AtomicRef(types::STRING),
-        ];
-        for receiver in receivers {
-            let receiver = table.intern(receiver);
+        for (_, receiver) in RECEIVERS {
+            let receiver = table.intern(receiver.clone());
             for row in rows(&table, receiver) {
                 let mut count = 0;
                 let bindings = Bindings::new(row, Some(receiver), &mut table, &mut |table| {
@@ -239,5 +241,41 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The rows of the tables behind a heading of the index: the words in backticks, and the words in brackets behind them.
+    fn index(heading: &str) -> Vec<(&'static str, &'static str)> {
+        let text = include_str!("../../../docs/language/index.md");
+        let (_, section) = text.split_once(heading).expect("the heading");
+        let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        rows.flat_map(|(name, rest)| {
+            let of = rest.split(" | ").next().unwrap_or_default();
+            let labels = of.split('[').skip(1).filter_map(|label| Some(label.split_once(']')?.0));
+            std::iter::once("").chain(labels).map(move |label| (name, label))
+        })
+        .collect()
+    }
+
+    /// The index of the documentation names all methods and functions, and no others.
+    #[test]
+    fn the_index_is_complete() {
+        let mut table = TypeTable::default();
+        let mut methods = Vec::new();
+        for (label, receiver) in RECEIVERS {
+            let receiver = table.intern(receiver.clone());
+            methods.extend(method_names(&table, receiver).map(|name| (name, *label)));
+        }
+        let mut listed = index("\n## Methods\n");
+        listed.retain(|(_, label)| !label.is_empty());
+        methods.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(methods, listed);
+
+        // `len` is made by the checker, since it calls the method of its argument.
+        let mut functions: Vec<_> = functions::FUNCTIONS.iter().map(|row| row.name).chain(["len"]).collect();
+        functions.sort_unstable();
+        let listed: Vec<_> = index("\n## Built-in functions\n").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(functions, listed);
     }
 }

@@ -123,3 +123,28 @@ fn strings() {
     }
     assert_eq!(codes("s = \"\"\"raw\"\"\""), ["E0201"]);
 }
+
+#[test]
+fn the_documentation_lists_all_reserved_words() {
+    let quoted = |text: &'static str, mark: &'static str| {
+        let mut words: Vec<_> = text.split(mark).skip(1).filter_map(|rest| rest.split(['"', '`']).next()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    };
+    let mut known = quoted(include_str!("../token.rs"), "b\"");
+    known.retain(|word| *word != "_");
+    let index = include_str!("../../../docs/language/index.md");
+    let (_, rest) = index.split_once("## Keywords").expect("the heading");
+    let (table, _) = rest.split_once("\n\nKeywords only").expect("the table's end");
+    let mut listed: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next()).collect();
+    listed = listed.iter().flat_map(|words| words.split("`, `")).map(|word| word.trim_matches('`')).collect();
+    listed.sort_unstable();
+    assert_eq!(known, listed);
+    let page = include_str!("../../../docs/language/source-text.md");
+    let (_, rest) = page.split_once("Reserved words cannot").expect("the paragraph");
+    let block = rest.split("```").nth(1).expect("the block");
+    let mut listed: Vec<_> = block.split_whitespace().collect();
+    listed.sort_unstable();
+    assert_eq!(known, listed);
+}
