@@ -60,7 +60,7 @@ pub(crate) unsafe fn raise(fiber: *mut FullFiber, site: *const Site) -> ! {
     let mut notes = Vec::new();
     // SAFETY: the caller's promise.
     let (place, runs_child) = unsafe {
-        let runs_child = !(*fiber).task.is_null();
+        let runs_child = !(*fiber).task.is_null() || !(*fiber).public.range.is_null();
         (if runs_child { (*fiber).main_site } else { site }, runs_child)
     };
     let mut count = 0;

@@ -58,7 +58,7 @@ pub(crate) struct FullFiber {
     pub(crate) has_run: AtomicBool,
     pub(crate) what: What,
     pub(crate) site: *const Site,
-    /// Where main waits for a child that runs on its stack.
+    /// Where main waits for a child that runs on its stack, or for the rounds of a parallel `for`.
     pub(crate) main_site: *const Site,
     pub(crate) depth: Depth,
     /// Lowest usable address.

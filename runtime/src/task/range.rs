@@ -103,6 +103,10 @@ pub(crate) unsafe extern "C" fn coex_range_run(
 ) -> *mut u8 {
     // SAFETY: the caller's promise; job and scope outlive all helpers, which the end of the scope joins.
     unsafe {
+        let this = full(fiber);
+        if (*this).task.is_null() && (*fiber).range.is_null() {
+            (*this).main_site = site;
+        }
         let results = allocate(fiber, &*info, count.max(0) as usize, site);
         let job = Job { info, env, results, next: AtomicI64::new(0), count, site };
         let mut scope = core::mem::MaybeUninit::<FullScope>::uninit();

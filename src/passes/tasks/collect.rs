@@ -25,7 +25,7 @@ impl Rewriter<'_> {
         let mut before = Vec::new();
         if !pending.is_empty() {
             let condition = self.any_round(&mut iteration, &mut before, span);
-            let joins = pending.into_iter().flat_map(|local| self.joins(local)).collect();
+            let joins = pending.into_iter().flat_map(|local| self.joins(local, span)).collect();
             before.push(Stmt { kind: StmtKind::If { arms: vec![(condition, joins)], otherwise: Vec::new() }, span });
         }
         let mut value = value;

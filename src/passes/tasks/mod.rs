@@ -157,10 +157,15 @@ impl Rewriter<'_> {
         Stmt { kind: StmtKind::If { arms, otherwise: Vec::new() }, span }
     }
 
-    /// Afterwards the variable has its value.
-    fn joins(&self, local: LocalId) -> Block {
+    /// Afterwards the variable has its value. Who waits does so at `span`; what is converted has the place of the binding.
+    fn joins(&self, local: LocalId, span: Span) -> Block {
         let companions = self.companions.get(&local).map_or(&[][..], Vec::as_slice);
-        companions.iter().map(|one| self.if_pending(one.task, assign(local, one.value.clone()))).collect()
+        let join = |one: &Companion| {
+            let mut value = one.value.clone();
+            WaitsAt(span).expr(&mut value);
+            self.if_pending(one.task, assign(local, value))
+        };
+        companions.iter().map(join).collect()
     }
 
     /// Afterwards the variable is not pending, and its value is what was stored last.
@@ -228,7 +233,7 @@ impl Rewriter<'_> {
             StmtKind::Break | StmtKind::Continue => {
                 // Bindings to variables from outside belong to the bodies that are left here.
                 for within in self.withins.iter().rev().take_while(|within| within.loops == self.loops) {
-                    within.bound.iter().for_each(|local| out.append(&mut self.joins(*local)));
+                    within.bound.iter().for_each(|local| out.append(&mut self.joins(*local, span)));
                 }
             }
             StmtKind::Return(None) => {}
@@ -261,7 +266,7 @@ impl Rewriter<'_> {
             && within.outer.contains(&owner)
         {
             // When the body is cancelled, the variable has the value of its earlier child.
-            out.append(&mut self.joins(owner));
+            out.append(&mut self.joins(owner, span));
             self.expr(spawn);
             out.push(assign(task, spawn.clone()));
             return;
@@ -289,7 +294,7 @@ impl Rewriter<'_> {
         self.withins.push(OpenWithin { outer, bound, loops: self.loops });
         let mut body = self.rewrite_block(body);
         let Some(within) = self.withins.pop() else { crate::bug!("no 'within' is open") };
-        within.bound.iter().for_each(|local| body.append(&mut self.joins(*local)));
+        within.bound.iter().for_each(|local| body.append(&mut self.joins(*local, span)));
         let inner = |task: LocalId, owner: LocalId| bound_tasks.contains(&task) && !within.outer.contains(&owner);
         let mut body = scoped(body, span);
         let mut first = self.initialise(inner, span);
@@ -311,7 +316,7 @@ impl Visitor for Rewriter<'_> {
         let span = expr.span;
         match &mut expr.kind {
             ExprKind::Local(local) if self.companions.contains_key(local) => {
-                let before = self.joins(*local);
+                let before = self.joins(*local, span);
                 wrap(expr, before);
             }
             ExprKind::Collect { .. } => self.collect(expr),
@@ -320,7 +325,7 @@ impl Visitor for Rewriter<'_> {
                     ExternArg::Out(local) => Some(*local),
                     ExternArg::Value(_) => None,
                 });
-                let before: Block = outs.flat_map(|local| self.joins(local)).collect();
+                let before: Block = outs.flat_map(|local| self.joins(local, span)).collect();
                 expr_parts(expr, self);
                 self.run_side_by_side(expr, span);
                 if !before.is_empty() {
@@ -332,6 +337,18 @@ impl Visitor for Rewriter<'_> {
                 self.run_side_by_side(expr, span);
             }
         }
+    }
+}
+
+/// Gives a join the place of its use.
+struct WaitsAt(Span);
+
+impl Visitor for WaitsAt {
+    fn expr(&mut self, expr: &mut Expr) {
+        if let ExprKind::Join(_) = expr.kind {
+            expr.span = self.0;
+        }
+        expr_parts(expr, self);
     }
 }
 
