@@ -146,6 +146,15 @@ impl<'a> Body<'_, 'a> {
         unknown(written.span)
     }
 
+    /// Function values and externs are not generic.
+    fn without_type_args(&mut self, name: &str, written: Written<'a>) {
+        let found = written.type_args.len();
+        if found > 0 {
+            let message = format!("Wrong arguments for '{name}': expected 0 type arguments, found {found}");
+            self.error(Code::E0506, written.name_span, message);
+        }
+    }
+
     /// A call through a function value; positional arguments only.
     pub(crate) fn call_value(&mut self, callee: Expr, name: &str, written: Written<'a>) -> Expr {
         let callee = self.unwrapped(callee);
@@ -166,6 +175,7 @@ impl<'a> Body<'_, 'a> {
             }
         };
         self.check_call_kind(kind, name, written.name_span);
+        self.without_type_args(name, written);
         if let Some(label) = written.args.iter().find_map(|arg| arg.name) {
             let message = format!("Wrong arguments for '{name}': unknown name '{}'", label.name);
             let diagnostic =
@@ -371,6 +381,7 @@ impl<'a> Body<'_, 'a> {
             );
             self.report(diagnostic);
         }
+        self.without_type_args(name.as_str(), written);
         let types: Vec<TypeId> = params.iter().map(|(_, ty, _)| *ty).collect();
         let called = Called {
             name: name.as_str(),
@@ -386,17 +397,18 @@ impl<'a> Body<'_, 'a> {
         };
         let in_order = slots.is_sorted();
         let mut before = Vec::new();
+        let mut parts: Vec<(&'a ast::Expr, LocalId)> = Vec::new();
         let mut values: Vec<Option<ExternArg>> = params.iter().map(|_| None).collect();
         for (arg, slot) in written.args.iter().zip(&slots) {
             let (_, ty, out) = params[*slot];
             values[*slot] = Some(if out {
-                let local = self.out_argument(&arg.value, ty);
-                let written = self.written(local);
-                if written != local {
-                    // The call builds on the read buffer.
-                    before.push(super::body::assign(written, self.local_expr(local, arg.value.span)));
+                match self.out_part(&arg.value, ty, &mut before) {
+                    Some(copy) => {
+                        parts.push((&arg.value, copy));
+                        ExternArg::Out(copy)
+                    }
+                    None => ExternArg::Out(self.out_variable(&arg.value, ty, &mut before)),
                 }
-                ExternArg::Out(written)
             } else {
                 let value = self.expr(&arg.value, Some(ty));
                 let mut value = self.convert(value, ty, arg.value.span);
@@ -408,16 +420,58 @@ impl<'a> Body<'_, 'a> {
         }
         self.last_call = LastCall::Other(name);
         let kind = ExprKind::CallExtern { callee: id, args: values.into_iter().flatten().collect() };
-        let call = Expr { kind, ty: result, span: written.span };
+        let mut call = Expr { kind, ty: result, span: written.span };
         if before.is_empty() {
             return call;
         }
         let (ty, span) = (call.ty, call.span);
-        if ty.is_none() {
+        if !parts.is_empty() && ty.is_some() {
+            let kept = self.temp(ty.unwrap_or(types::UNKNOWN), span);
+            before.push(super::body::assign(kept, call));
+            call = self.local_expr(kept, span);
+        } else if ty.is_none() {
             before.push(ir::Stmt { kind: ir::StmtKind::Expr(call), span });
+            self.store_parts(parts, &mut before);
             return Expr { kind: ExprKind::Block { stmts: before, value: None }, ty, span };
         }
+        self.store_parts(parts, &mut before);
         Expr { kind: ExprKind::Block { stmts: before, value: Some(Box::new(call)) }, ty, span }
+    }
+
+    /// An `out` argument that is a part of a variable: C writes into a copy of it.
+    fn out_part(&mut self, arg: &'a ast::Expr, ty: TypeId, before: &mut ir::Block) -> Option<LocalId> {
+        let (base, steps) = self.part_of_variable(arg)?;
+        let copy = self.temp(ty, arg.span);
+        if let Some(old) = self.read_part(base, &steps, before) {
+            let found = old.ty.unwrap_or(types::UNKNOWN);
+            if self.unify(found, ty) {
+                before.push(super::body::assign(copy, old));
+            } else {
+                self.mismatch(&old, ty, arg.span);
+            }
+        }
+        Some(copy)
+    }
+
+    /// Each store reads its variable anew: two parts of one variable may be written by one call.
+    fn store_parts(&mut self, parts: Vec<(&'a ast::Expr, LocalId)>, out: &mut ir::Block) {
+        for (arg, copy) in parts {
+            if let Some((base, steps)) = self.part_of_variable(arg) {
+                let value = self.local_expr(copy, arg.span);
+                self.store_part(base, &steps, value, out);
+            }
+        }
+    }
+
+    /// The variable that an `out` argument rebinds.
+    fn out_variable(&mut self, arg: &'a ast::Expr, ty: TypeId, before: &mut ir::Block) -> LocalId {
+        let local = self.out_argument(arg, ty);
+        let written = self.written(local);
+        if written != local {
+            // The call builds on the read buffer.
+            before.push(super::body::assign(written, self.local_expr(local, arg.span)));
+        }
+        written
     }
 
     /// An `out` argument: a rebindable variable of exactly the type.
@@ -436,8 +490,11 @@ impl<'a> Body<'_, 'a> {
             }
             return local;
         }
-        self.expr(arg, None);
-        self.error(Code::E1104, arg.span, "An 'out' argument must be a variable");
+        let value = self.expr(arg, None);
+        if value.ty != Some(types::UNKNOWN) {
+            self.error(Code::E1104, arg.span, "An 'out' argument must be a variable");
+        }
+        value.ty.into_iter().for_each(|ty| self.silence(ty));
         self.temp(types::UNKNOWN, arg.span)
     }
 }

@@ -99,6 +99,7 @@ impl<'a> Body<'_, 'a> {
             (Type::Param(_), Type::Json) if self.generic => Ok(value),
             (_, Type::Json) => self.to_json(value),
             (Type::Optional(_), Type::Handle(_)) if matches!(value.kind, ExprKind::Nil) => {
+                self.silence(from);
                 Ok(make(ExprKind::Nil, to, span))
             }
             (_, Type::Optional(inner)) => {

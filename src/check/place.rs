@@ -164,6 +164,31 @@ impl<'a> Body<'_, 'a> {
         }
     }
 
+    /// A place with steps and without subscripts: a part of a variable, which can be read and stored apart.
+    pub(crate) fn part_of_variable(&mut self, place: &'a ast::Expr) -> Option<(Ident, Vec<Step<'a>>)> {
+        let mut at = place;
+        while let Ast::Member { base, .. } | Ast::Position { base, .. } = &at.kind {
+            at = base;
+        }
+        let Ast::Name(name) = at.kind else { return None };
+        // Anything else with a dot is no place: a member of a type or a module.
+        self.rebindable(name)?;
+        self.place_base(place).filter(|(_, steps)| !steps.is_empty())
+    }
+
+    pub(crate) fn read_part(&mut self, base: Ident, steps: &[Step<'a>], out: &mut ir::Block) -> Option<Expr> {
+        let (_, levels) = self.levels(base, steps, true, out)?;
+        let last = levels.last()?;
+        Some(self.read_level(last, last.span))
+    }
+
+    pub(crate) fn store_part(&mut self, base: Ident, steps: &[Step<'a>], value: Expr, out: &mut ir::Block) {
+        if let Some((local, levels)) = self.levels(base, steps, false, out) {
+            let span = value.span;
+            self.store(local, levels, value, span, out);
+        }
+    }
+
     /// The variable of a place, if it may change.
     pub(crate) fn assignable(&mut self, base: Ident) -> Option<LocalId> {
         let Some(local) = self.rebindable(base.name) else {

@@ -127,10 +127,15 @@ impl<'a> Body<'_, 'a> {
         span: Span,
         out: &mut ir::Block,
     ) -> (Option<SelectCase>, Vec<(LocalId, LocalId)>) {
+        let is_call = matches!(call.kind, ast::ExprKind::Call { .. });
         let mut value = if name.is_some() { self.expr(call, None) } else { self.expr_or_nothing(call, None) };
         let mut before = Vec::new();
         while let ExprKind::Block { mut stmts, value: last } = value.kind {
             let Some(last) = last.map(|last| *last).or_else(|| last_call(&mut stmts)) else {
+                if is_call {
+                    self.unsupported(call.span, "parts of variables that a foreign case writes");
+                    return (None, Vec::new());
+                }
                 self.not_a_case(call.span);
                 return (None, Vec::new());
             };
@@ -160,7 +165,11 @@ impl<'a> Body<'_, 'a> {
                     }
                 }
             }
-            _ if value.ty == Some(types::UNKNOWN) && matches!(call.kind, ast::ExprKind::Call { .. }) => {
+            ExprKind::Local(_) if is_call && out.last().is_some_and(writes_a_part) => {
+                self.unsupported(call.span, "parts of variables that a foreign case writes");
+                return (None, rebound);
+            }
+            _ if value.ty == Some(types::UNKNOWN) && is_call => {
                 return (None, rebound);
             }
             _ => {
@@ -272,6 +281,11 @@ fn callee(case: &SelectCase) -> Option<ExternId> {
         SelectSource::Call(Expr { kind: ExprKind::CallExtern { callee, .. }, .. }) => Some(callee),
         _ => None,
     }
+}
+
+/// What follows a call whose `out` arguments are parts of variables.
+fn writes_a_part(last: &ir::Stmt) -> bool {
+    matches!(last.kind, StmtKind::Assign { .. })
 }
 
 /// A call without a value stands at the end of the block that evaluates its arguments.

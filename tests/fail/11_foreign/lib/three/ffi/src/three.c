@@ -1,0 +1,1 @@
+/* Never compiled: the programs that import this are wrong. */
