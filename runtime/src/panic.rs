@@ -108,10 +108,12 @@ pub unsafe fn raise(fiber: *mut Fiber, what: &[u8], site: *const Site) -> ! {
     unsafe { raise_with_notes(fiber, what, site, b"") }
 }
 
-/// As [`raise`], with explanatory lines behind the first.
+/// As [`raise`], with explanatory lines behind the first. All panics come here, under a name for debuggers.
 ///
 /// # Safety
 /// As [`raise`].
+#[inline(never)]
+#[unsafe(export_name = "coex_raise")]
 pub unsafe fn raise_with_notes(fiber: *mut Fiber, what: &[u8], site: *const Site, notes: &[u8]) -> ! {
     // SAFETY: forwarded.
     unsafe {

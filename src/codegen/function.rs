@@ -108,6 +108,8 @@ pub(super) fn define_form<'a, 'ctx>(
         body.check_stack();
     }
     body.block(&ir.body[before..]);
+    let end = ir.span.end.saturating_sub(1).max(ir.span.start);
+    body.at_place(Span { start: end, ..ir.span });
     body.fall_off();
     body.close();
 }

@@ -49,11 +49,13 @@ impl<'ctx> Body<'_, 'ctx> {
 
     /// Lowers the body and goes to `next`, where building continues.
     fn body_of_loop(&mut self, body: &Block, next: BasicBlock<'ctx>, exit: BasicBlock<'ctx>) {
+        let header = self.place();
         self.loops.push(LoopTargets { next, exit });
         self.block(body);
         self.loops.pop();
         self.emit.jump(next);
         self.emit.at(next);
+        self.return_to(header);
     }
 
     pub(super) fn poll(&mut self) {

@@ -148,9 +148,12 @@ impl<'ctx> Body<'_, 'ctx> {
         let following = self.emit.add(index, types.int(1));
         self.emit.store(next_at, following);
         self.next_item(&mut items, index);
+        let header = self.place();
         self.block(rounds.body);
+        self.at_place(rounds.value.span);
         let value = self.value(rounds.value);
         self.store_slot(item_type, self.emit.element(results, index, stride), value);
+        self.return_to(header);
         self.poll();
         self.emit.jump(head);
         self.emit.at(exit);

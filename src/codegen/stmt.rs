@@ -47,6 +47,7 @@ impl<'ctx> Body<'_, 'ctx> {
     fn if_stmt(&mut self, arms: &[(Expr, Block)], otherwise: &Block) {
         let end = self.new_block();
         for (condition, block) in arms {
+            self.at_place(condition.span);
             let condition = self.int_value(condition);
             let (then, next) = (self.new_block(), self.new_block());
             self.emit.branch(condition, then, next);

@@ -6,6 +6,7 @@ mod builds;
 mod cli;
 mod commentary;
 mod corpus;
+mod debugger;
 mod foreign_select;
 mod full_pipe;
 mod manifest;

@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// One fenced block of a page.
-struct Fence {
-    info: String,
+pub(crate) struct Fence {
+    pub(crate) info: String,
     line: usize,
-    text: String,
+    pub(crate) text: String,
 }
 
-fn fences(page: &str) -> Vec<Fence> {
+pub(crate) fn fences(page: &str) -> Vec<Fence> {
     let mut found: Vec<Fence> = Vec::new();
     let mut open = false;
     for (index, line) in page.lines().enumerate() {

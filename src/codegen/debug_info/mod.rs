@@ -5,6 +5,7 @@
 //! Deliberately not here: what types look like (`types`), the parts that variables are visible in (`scopes`).
 
 mod scopes;
+mod stepping;
 mod types;
 
 use super::context::Codegen;
@@ -14,7 +15,7 @@ use crate::ir::{Function, LocalId};
 use crate::source::{FileId, Span};
 use crate::types::TypeId;
 use inkwell::debug_info::{
-    AsDIScope, DICompileUnit, DIFile, DIFlags, DIFlagsConstants, DISubprogram, DIType, DWARFEmissionKind,
+    AsDIScope, DICompileUnit, DIFile, DIFlags, DIFlagsConstants, DILocation, DISubprogram, DIType, DWARFEmissionKind,
     DWARFSourceLanguage, DebugInfoBuilder, debug_metadata_version,
 };
 use inkwell::module::{FlagBehavior, Linkage, Module};
@@ -26,7 +27,7 @@ use std::collections::HashMap;
 /// The version that every debugger in use reads.
 const DWARF_VERSION: u32 = 5;
 /// Where the code is that calls `main`: in no file, so that no line of one means it.
-const START: &str = "<start>";
+const START: &str = "<coex>";
 /// What a debugger does to an address to find the variable: it follows it.
 const DW_OP_DEREF: i64 = 0x06;
 
@@ -81,6 +82,9 @@ impl<'ctx> DebugInfo<'ctx> {
 
     pub(super) fn finish(&self, codegen: &Codegen<'_, 'ctx>) {
         self.builder.finalize();
+        if !self.optimised {
+            stepping::run(codegen.context, &codegen.module);
+        }
         let text = codegen.context.const_string([SCRIPT_HEAD, SCRIPT].concat().as_bytes(), true);
         let script = codegen.module.add_global(text.get_type(), None, "gdb.script");
         script.set_linkage(Linkage::Internal);
@@ -110,7 +114,7 @@ impl<'ctx> DebugInfo<'ctx> {
         ir: &Function,
     ) -> DISubprogram<'ctx> {
         let (file, line, flags) = if codegen.is_entry(ir) {
-            (self.builder.create_file(START, ""), 1, DIFlags::ARTIFICIAL)
+            (self.builder.create_file("start", START), 1, DIFlags::ARTIFICIAL)
         } else {
             (self.file(codegen, ir.span.file), codegen.sources.line_column(ir.span).0, DIFlags::ZERO)
         };
@@ -215,5 +219,16 @@ impl<'ctx> Body<'_, 'ctx> {
         let scope = scopes.at(span.start);
         let place = debug.builder.create_debug_location(self.codegen.context, line, column, scope, None);
         self.emit.builder.set_current_debug_location(place);
+    }
+
+    pub(super) fn place(&self) -> Option<DILocation<'ctx>> {
+        self.emit.builder.get_current_debug_location()
+    }
+
+    /// Instructions built from now on belong to a place again, as those behind a loop's body to its header.
+    pub(super) fn return_to(&self, place: Option<DILocation<'ctx>>) {
+        if let Some(place) = place {
+            self.emit.builder.set_current_debug_location(place);
+        }
     }
 }

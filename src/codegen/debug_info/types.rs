@@ -48,18 +48,21 @@ impl<'ctx> DebugInfo<'ctx> {
             return known;
         }
         let name = codegen.type_name(ty);
+        let named = |inner| {
+            let (scope, file) = (self.unit.as_debug_info_scope(), self.unit.get_file());
+            self.builder.create_typedef(inner, &name, file, 0, scope, 0)
+        };
         // Only user types can hold themselves.
         if !matches!(codegen.program.types.get(ty), Type::User { .. }) {
             let made = self.make(codegen, ty, &name);
+            let made = if codegen.layout(ty).is_scalar() { made } else { named(made).as_type() };
             self.types.borrow_mut().insert(ty, made);
             return made;
         }
         // SAFETY: replaced below, before anything is finished.
         let promised = unsafe { self.builder.create_placeholder_derived_type(codegen.context) };
         self.types.borrow_mut().insert(ty, promised.as_type());
-        let inner = self.make(codegen, ty, &name);
-        let scope = self.unit.as_debug_info_scope();
-        let made = self.builder.create_typedef(inner, &name, self.unit.get_file(), 0, scope, 0);
+        let made = named(self.make(codegen, ty, &name));
         self.types.borrow_mut().insert(ty, made.as_type());
         // SAFETY: the table has the type itself now, and metadata follows.
         unsafe { self.builder.replace_placeholder_derived_type(promised, made) };
