@@ -102,6 +102,10 @@ impl<'a> Body<'_, 'a> {
     /// An argument may fix what the result leaves open.
     pub(crate) fn expect_result(&mut self, result: TypeId, expected: TypeId) {
         let expected = self.shallow(expected);
+        if matches!(self.shape(expected), Type::Variable(_)) {
+            // Nothing is known yet: the value decides, whose type may be another (`m.get(k, d)` is no optional).
+            return;
+        }
         let (result, expected) = match (self.shape(result).clone(), self.shape(expected).clone()) {
             (Type::Optional(_), Type::Optional(_)) => (result, expected),
             (_, Type::Optional(inner)) => (result, inner),

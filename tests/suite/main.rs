@@ -9,6 +9,7 @@ mod corpus;
 mod debugger;
 mod foreign_select;
 mod full_pipe;
+mod hostile_text;
 mod manifest;
 mod matrices;
 mod mixed;

@@ -10,7 +10,7 @@ mod decl;
 mod expr;
 mod literals;
 mod maker;
-mod random;
+pub(crate) mod random;
 mod reduce;
 mod stmt;
 mod tree;
