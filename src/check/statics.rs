@@ -125,9 +125,13 @@ impl<'a> Body<'_, 'a> {
             },
             Base::Builtin(owner, _) => match builtins::constant(owner, name.name.as_str()) {
                 Some(value) => make(ExprKind::Int(value), types::INT, span),
+                None if builtins::static_member(owner, name.name.as_str()).is_some() => {
+                    let message = format!("Built-in '{owner}.{}' is not a value; write a lambda", name.name);
+                    self.error(Code::E0512, name.span, message);
+                    unknown(span)
+                }
                 None => {
-                    let message = format!("Undefined field '{}' on type '{owner}'", name.name);
-                    self.error(Code::E0505, name.span, message);
+                    self.no_builtin_member(owner, name, Code::E0505);
                     unknown(span)
                 }
             },
@@ -239,11 +243,25 @@ impl<'a> Body<'_, 'a> {
                 };
                 self.call_builtin(method, None, types::UNKNOWN, Symbol::new(&shown).as_str(), written)
             }
+            None if builtins::constant(owner, name.name.as_str()).is_some() => {
+                self.error(Code::E0305, name.span, "Type mismatch: expected a function, found int");
+                self.drop_args(written)
+            }
             None => {
-                let message = format!("Undefined method '{}' on type '{owner}'", name.name);
-                self.error(Code::E0504, name.span, message);
+                self.no_builtin_member(owner, name, Code::E0504);
                 self.drop_args(written)
             }
         }
+    }
+
+    /// `time` is a module; of the others, `code` says what is missing.
+    fn no_builtin_member(&mut self, owner: &str, name: Ident, code: Code) {
+        let name_text = name.name;
+        let (code, message) = match (owner, code) {
+            ("time", _) => (Code::E1203, format!("Module 'time' has no member '{name_text}'")),
+            (_, Code::E0504) => (code, format!("Undefined method '{name_text}' on type '{owner}'")),
+            _ => (code, format!("Undefined field '{name_text}' on type '{owner}'")),
+        };
+        self.error(code, name.span, message);
     }
 }
