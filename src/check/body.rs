@@ -59,9 +59,14 @@ pub(crate) struct Body<'c, 'a> {
     pub(crate) bound_checks: Vec<(DeclId, Vec<TypeId>, Span)>,
     /// What the call elaborated last was, for the warnings about unused results.
     pub(crate) last_call: LastCall,
+    /// While the call of a foreign case is elaborated: the parts of variables that it writes are stored by who asked.
+    pub(crate) case_parts: Option<OutParts<'a>>,
     /// Operands directly left of a `??` that is being elaborated.
     pub(crate) before_coalesce: Vec<Span>,
 }
+
+/// Parts of variables that a call of C writes, and the local that C writes instead.
+pub(crate) type OutParts<'a> = Vec<(&'a crate::ast::Expr, LocalId)>;
 
 /// The function itself, or a lambda.
 pub(crate) struct Frame {

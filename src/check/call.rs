@@ -4,7 +4,7 @@
 //! Deliberately not here: constructors and cases (`construct`), members (`members`), arguments (`args`).
 
 use super::args::Called;
-use super::body::{Body, unknown};
+use super::body::{Body, OutParts, unknown};
 use super::builtins::{self, LowerCall, Lowering, Method, text::Bindings, text::instantiate};
 use super::decls::{Entity, FnId};
 use super::generics::FunctionCall;
@@ -396,8 +396,9 @@ impl<'a> Body<'_, 'a> {
             return Expr { kind: ExprKind::Zero, ty: result.map(|_| types::UNKNOWN), span: written.span };
         };
         let in_order = slots.is_sorted();
+        let is_case = self.case_parts.take().is_some();
         let mut before = Vec::new();
-        let mut parts: Vec<(&'a ast::Expr, LocalId)> = Vec::new();
+        let mut parts: OutParts<'a> = Vec::new();
         let mut values: Vec<Option<ExternArg>> = params.iter().map(|_| None).collect();
         for (arg, slot) in written.args.iter().zip(&slots) {
             let (_, ty, out) = params[*slot];
@@ -417,6 +418,9 @@ impl<'a> Body<'_, 'a> {
                 }
                 ExternArg::Value(value)
             });
+        }
+        if is_case {
+            self.case_parts = Some(std::mem::take(&mut parts));
         }
         self.last_call = LastCall::Other(name);
         let kind = ExprKind::CallExtern { callee: id, args: values.into_iter().flatten().collect() };
@@ -454,7 +458,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// Each store reads its variable anew: two parts of one variable may be written by one call.
-    fn store_parts(&mut self, parts: Vec<(&'a ast::Expr, LocalId)>, out: &mut ir::Block) {
+    pub(crate) fn store_parts(&mut self, parts: OutParts<'a>, out: &mut ir::Block) {
         for (arg, copy) in parts {
             if let Some((base, steps)) = self.part_of_variable(arg) {
                 let value = self.local_expr(copy, arg.span);

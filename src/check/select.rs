@@ -3,7 +3,7 @@
 //! In: the statement. Out: a `Select` that yields the number of the chosen case, and tests of that number around the
 //! blocks; E1003 to E1005, E1008, E1009. Deliberately not here: waiting, and when calls of C begin (runtime).
 
-use super::body::{Body, assign, make};
+use super::body::{Body, OutParts, assign, make};
 use super::properties::Contains;
 use crate::ast::{self, Ident, SelectArm, Strategy};
 use crate::diagnostics::{Code, Diagnostic};
@@ -18,9 +18,17 @@ use crate::types::{self, Type};
 struct Arm<'a> {
     name: Option<Ident>,
     out: Option<LocalId>,
-    /// `out` arguments of a call of C: the variable, and what it is when the case is chosen.
-    rebound: Vec<(LocalId, LocalId)>,
+    outs: Outs<'a>,
     body: &'a ast::Block,
+}
+
+/// What the `out` arguments of a call of C are when its case is chosen.
+#[derive(Default)]
+struct Outs<'a> {
+    /// The variable, and its new value.
+    variables: Vec<(LocalId, LocalId)>,
+    /// The part of a variable, and its new value; stored behind the variables.
+    parts: OutParts<'a>,
 }
 
 impl<'a> Body<'_, 'a> {
@@ -39,20 +47,20 @@ impl<'a> Body<'_, 'a> {
             match arm {
                 SelectArm::Receive { name, channel, body, span } => {
                     let case = self.receive_case(*name, channel, *span, out);
-                    arms.push(Arm { name: *name, out: case.out, rebound: Vec::new(), body });
+                    arms.push(Arm { name: *name, out: case.out, outs: Outs::default(), body });
                     cases.push(case);
                 }
                 SelectArm::Foreign { name, call, body, span } => {
-                    let (case, rebound) = self.foreign_case(*name, call, *span, out);
+                    let (case, outs) = self.foreign_case(*name, call, *span, out);
                     foreign.push((case.as_ref().and_then(callee), *span));
                     let place = case.as_ref().and_then(|case| case.out);
                     let place = place.or_else(|| name.map(|name| self.temp(types::UNKNOWN, name.span)));
-                    arms.push(Arm { name: *name, out: place, rebound, body });
+                    arms.push(Arm { name: *name, out: place, outs, body });
                     cases.extend(case);
                 }
                 SelectArm::ResourceExhausted { body, .. } => {
                     cases.push(SelectCase { source: SelectSource::Exhausted, out: None });
-                    arms.push(Arm { name: None, out: None, rebound: Vec::new(), body });
+                    arms.push(Arm { name: None, out: None, outs: Outs::default(), body });
                 }
             }
         }
@@ -119,30 +127,26 @@ impl<'a> Body<'_, 'a> {
         self.error(Code::E1005, span, "Select case must receive from a channel or call an extern");
     }
 
-    /// A call of C with its arguments evaluated, and the variables that its `out` arguments rebind; none after an error.
+    /// A call of C with its arguments evaluated, and what its `out` arguments rebind; none after an error.
     fn foreign_case(
         &mut self,
         name: Option<Ident>,
         call: &'a ast::Expr,
         span: Span,
         out: &mut ir::Block,
-    ) -> (Option<SelectCase>, Vec<(LocalId, LocalId)>) {
-        let is_call = matches!(call.kind, ast::ExprKind::Call { .. });
+    ) -> (Option<SelectCase>, Outs<'a>) {
+        self.case_parts = Some(Vec::new());
         let mut value = if name.is_some() { self.expr(call, None) } else { self.expr_or_nothing(call, None) };
+        let mut outs = Outs { variables: Vec::new(), parts: self.case_parts.take().unwrap_or_default() };
         let mut before = Vec::new();
         while let ExprKind::Block { mut stmts, value: last } = value.kind {
             let Some(last) = last.map(|last| *last).or_else(|| last_call(&mut stmts)) else {
-                if is_call {
-                    self.unsupported(call.span, "parts of variables that a foreign case writes");
-                    return (None, Vec::new());
-                }
                 self.not_a_case(call.span);
-                return (None, Vec::new());
+                return (None, outs);
             };
             before.append(&mut stmts);
             value = last;
         }
-        let mut rebound = Vec::new();
         match &mut value.kind {
             ExprKind::CallExtern { callee, args } => {
                 self.not_across_fibers(*callee, span);
@@ -159,26 +163,22 @@ impl<'a> Body<'_, 'a> {
                             let copy = self.temp(self.local_type(*local), span);
                             let old = self.read_buffer(*local).unwrap_or(*local);
                             out.push(assign(copy, self.local_expr(old, span)));
-                            rebound.push((*local, copy));
+                            outs.variables.push((*local, copy));
                             *local = copy;
                         }
                     }
                 }
             }
-            ExprKind::Local(_) if is_call && out.last().is_some_and(writes_a_part) => {
-                self.unsupported(call.span, "parts of variables that a foreign case writes");
-                return (None, rebound);
-            }
-            _ if value.ty == Some(types::UNKNOWN) && is_call => {
-                return (None, rebound);
+            _ if value.ty == Some(types::UNKNOWN) && matches!(call.kind, ast::ExprKind::Call { .. }) => {
+                return (None, outs);
             }
             _ => {
                 self.not_a_case(if call.span.start == call.span.end { span } else { call.span });
-                return (None, rebound);
+                return (None, outs);
             }
         }
         let place = name.and_then(|name| value.ty.map(|ty| self.temp(ty, name.span)));
-        (Some(SelectCase { source: SelectSource::Call(value), out: place }), rebound)
+        (Some(SelectCase { source: SelectSource::Call(value), out: place }), outs)
     }
 
     /// Handles of the program's own externs belong to a fiber, and the call is made on another one.
@@ -242,9 +242,10 @@ impl<'a> Body<'_, 'a> {
             self.moved = before.clone();
             let mut stmts = Vec::new();
             let mark = self.enter_block();
-            for (local, copy) in arm.rebound {
+            for (local, copy) in arm.outs.variables {
                 stmts.push(assign(local, self.local_expr(copy, span)));
             }
+            self.store_parts(arm.outs.parts, &mut stmts);
             if let (Some(name), Some(out)) = (arm.name, arm.out) {
                 let received = self.local_expr(out, name.span);
                 let ty = self.local_type(out);
@@ -281,11 +282,6 @@ fn callee(case: &SelectCase) -> Option<ExternId> {
         SelectSource::Call(Expr { kind: ExprKind::CallExtern { callee, .. }, .. }) => Some(callee),
         _ => None,
     }
-}
-
-/// What follows a call whose `out` arguments are parts of variables.
-fn writes_a_part(last: &ir::Stmt) -> bool {
-    matches!(last.kind, StmtKind::Assign { .. })
 }
 
 /// A call without a value stands at the end of the block that evaluates its arguments.
