@@ -155,6 +155,9 @@ fn pages_and_their_index_are_linked() {
         for target in links(&page).into_iter().filter(|target| !target.contains("://")) {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let linked = if file.is_empty() { path.clone() } else { directory_of_page.join(file) };
+            if anchor.is_empty() && linked.is_dir() {
+                continue;
+            }
             match fs::read_to_string(&linked) {
                 Ok(text) if anchor.is_empty() || text.lines().any(|line| anchor_of(line) == anchor) => {}
                 _ => wrong.push(format!("{}: {target} leads nowhere", path.display())),
