@@ -237,7 +237,8 @@ impl<'a> Body<'_, 'a> {
             | Ast::Tuple(_)
             | Ast::List(_)
             | Ast::Set(_)
-            | Ast::Map(_) => {
+            | Ast::Map(_)
+            | Ast::Json(_) => {
                 let diagnostic = plain("literal".to_owned());
                 self.report(diagnostic);
             }

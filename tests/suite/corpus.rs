@@ -234,7 +234,7 @@ fn every_code_has_a_program_that_shows_it() {
     assert!(missing.is_empty(), "no program of tests/fail shows {missing:?}");
 }
 
-fn text_of_sources(directory: &str) -> String {
+pub(crate) fn text_of_sources(directory: &str) -> String {
     fn gather(directory: &Path, text: &mut String) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();

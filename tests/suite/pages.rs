@@ -7,6 +7,7 @@
 //! language whose first line says `file NAME` is a file that the programs of the page find beside them.
 //! `COEX_FILTER=collections` runs only the pages whose path contains the word.
 
+use crate::corpus::text_of_sources;
 use crate::sandbox::{Sandbox, ran};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -175,4 +176,20 @@ fn anchor_of(line: &str) -> String {
     }
     let kept = title.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+#[test]
+fn numbers_of_sections_lead_to_pages() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language/numbering.md");
+    let page = fs::read_to_string(page).expect("page");
+    let is_number = |word: &&str| word.split_once('.').is_some_and(|(_, section)| !section.is_empty());
+    let known: Vec<&str> =
+        page.split(['|', ' ', ',', '\n']).filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let sources = text_of_sources("src");
+    let cited = sources.split("reference ").skip(1);
+    let cited = cited.filter_map(|rest| rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next());
+    let mut missing: Vec<&str> = cited.map(|word| word.trim_end_matches('.')).filter(is_number).collect();
+    assert!(missing.len() > 30, "the sources cite the reference");
+    missing.retain(|number| !known.contains(number));
+    assert!(missing.is_empty(), "{missing:?}");
 }
