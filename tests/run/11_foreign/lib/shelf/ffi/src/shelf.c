@@ -83,3 +83,29 @@ const char *remembered(const char *word)
     strncpy(memory, word, sizeof memory - 1);
     return before;
 }
+
+void tin_close(int64_t tin) { coex_ffi_handle_close(tin); }
+
+/* The older names: numbers that the library itself checks, and memory of the instance's arena. */
+int64_t old_counter_new(int64_t start)
+{
+    int64_t id = coex_ffi_current_instance();
+    int64_t *value = coex_ffi_arena_alloc(id, sizeof *value);
+    if (!value) return -2;
+    *value = start;
+    return coex_ffi_handle_alloc(id, value);
+}
+
+int64_t old_counter_next(int64_t counter)
+{
+    int64_t *value = coex_ffi_handle_get(coex_ffi_current_instance(), counter);
+    return value ? ++*value : -1;
+}
+
+void old_counter_free(int64_t counter) { coex_ffi_handle_free(coex_ffi_current_instance(), counter); }
+
+bool instance_is_live(void)
+{
+    int64_t id = coex_ffi_instance_id();
+    return id > 0 && coex_ffi_instance_valid(id) && !coex_ffi_instance_valid(id + 1000000) && coex_ffi_in_foreign_code();
+}
