@@ -115,6 +115,9 @@ impl<'ctx> Codegen<'_, 'ctx> {
         let adapter = self.declare(name, self.signature(1, &params, ir.result));
         let emit = self.emit();
         emit.at(self.context.append_basic_block(adapter, ""));
+        if let Some(debug) = &self.debug {
+            debug.describe_made(self, adapter, &emit);
+        }
         let mut operands = vec![parameter(adapter, 0)];
         operands.extend((0..params.len()).map(|index| parameter(adapter, 2 + index as u32)));
         let call = self.mark_call(emit.call(self.function(func), &operands));

@@ -92,6 +92,9 @@ impl<'ctx> Codegen<'_, 'ctx> {
         let stub = self.declare(name, self.types.void.fn_type(&[ptr.into(), ptr.into()], false));
         let emit = self.emit();
         emit.at(self.context.append_basic_block(stub, ""));
+        if let Some(debug) = &self.debug {
+            debug.describe_made(self, stub, &emit);
+        }
         let payload = emit.offset(parameter(stub, 1).into_pointer_value(), TASK_PAYLOAD);
         (stub, emit, payload)
     }

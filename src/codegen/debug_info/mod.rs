@@ -9,7 +9,7 @@ mod stepping;
 mod types;
 
 use super::context::Codegen;
-use super::emit::Scalars;
+use super::emit::{Emit, Scalars};
 use super::function::Body;
 use crate::ir::{Function, LocalId};
 use crate::source::{FileId, Span};
@@ -103,6 +103,21 @@ impl<'ctx> DebugInfo<'ctx> {
     fn file(&self, codegen: &Codegen<'_, 'ctx>, id: FileId) -> DIFile<'ctx> {
         let create = || self.builder.create_file(&codegen.sources.file(id).name, &self.directory);
         *self.files.borrow_mut().entry(id).or_insert_with(create)
+    }
+
+    /// Describes a function that the compiler has made: what is inlined into it has places only if it has one itself.
+    pub(super) fn describe_made(&self, codegen: &Codegen<'_, 'ctx>, function: FunctionValue<'ctx>, emit: &Emit<'ctx>) {
+        let file = self.builder.create_file("start", START);
+        let name = function.get_name().to_string_lossy();
+        let unit = self.unit.as_debug_info_scope();
+        let signature = self.builder.create_subroutine_type(file, None, &[], DIFlags::ZERO);
+        let (flags, optimised) = (DIFlags::ARTIFICIAL, self.optimised);
+        let described =
+            self.builder.create_function(unit, &name, None, file, 1, signature, true, true, 1, flags, optimised);
+        function.set_subprogram(described);
+        let scope = described.as_debug_info_scope();
+        let place = self.builder.create_debug_location(codegen.context, 1, 1, scope, None);
+        emit.builder.set_current_debug_location(place);
     }
 
     /// Describes a function, so that its instructions may have places.

@@ -4,6 +4,8 @@
 # Out: pretty-printers, and the functions $at and $len. No layout stands here: places, sizes and counts are those of the
 # types.
 
+import struct
+
 import gdb
 import gdb.types
 
@@ -173,6 +175,48 @@ def channel(value):
     return Shown("channel with %d of %d values%s" % (value["len"], value["capacity"], state))
 
 
+class Members:
+    """An object of json."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return None if int(self.value["len"]) else "{}"
+
+    def children(self):
+        for index in range(int(self.value["len"])):
+            entry = (self.value["entries"]["items"][0].address + index).dereference()
+            yield "[%d].key" % index, entry["key"]
+            yield "[%d].value" % index, entry["value"]
+
+    def display_hint(self):
+        return "map"
+
+
+def json(value):
+    part, word = value["part"], int(value["word"])
+    if int(part) == 0:
+        return Shown("null")
+    known = {field.name: field.enumval for field in part["kind"].type.fields()}
+    kind = int(part["kind"]) & known["json.mask"]
+    if kind == known["json.bool"]:
+        return Shown("true" if word else "false")
+    if kind == known["json.int"]:
+        return Shown(str(int.from_bytes(word.to_bytes(8, "little"), "little", signed=True)))
+    if kind == known["json.float"]:
+        return Shown(repr(struct.unpack("<d", word.to_bytes(8, "little"))[0]))
+    if kind == known["json.array"]:
+        return Array(part["items"])
+    if kind == known["json.object"]:
+        return Members(part["members"])
+    first, length = 0, int(part["text"]["len"])
+    if word:
+        bits = known["json.view_bits"]
+        first, length = word % (1 << known["json.view_mark"]) >> bits, word & ((1 << bits) - 1)
+    return Text({"data": part["text"]["data"] + first, "len": length})
+
+
 KINDS = {
     "string": Text,
     "list": List,
@@ -184,6 +228,7 @@ KINDS = {
     "optional": Inner,
     "box": Inner,
     "atomic": Inner,
+    "json": json,
     "function": function,
     "channel": channel,
 }

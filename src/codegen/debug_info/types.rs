@@ -10,8 +10,9 @@ use crate::codegen::layout::{EnumWords, FieldPlace, Form, Presence};
 use crate::ir::{Case, Definition};
 use crate::types::{self, AtomicKind, Type, TypeId};
 use coex_runtime::abi::{
-    ArrayObject, AtomicObject, ChannelObject, ClosureObject, ELEMENTS_OFFSET, HEADER_AUX_SHIFT, JsonValue, LIST_FANOUT,
-    ListObject, MapNode, MapObject, StringObject, list_leaf_len, map_entry_size, map_value_offset,
+    ArrayObject, AtomicObject, ChannelObject, ClosureObject, ELEMENTS_OFFSET, HEADER_AUX_SHIFT, HEADER_TYPE_MASK,
+    HEADER_TYPE_SHIFT, JSON_VIEW, JSON_VIEW_LEN_BITS, JsonEntry, JsonObject, JsonValue, LIST_FANOUT, ListObject,
+    MapNode, MapObject, StringObject, list_leaf_len, map_entry_size, map_value_offset, type_id,
 };
 use inkwell::AddressSpace;
 use inkwell::debug_info::{AsDIScope, DIFlags, DIFlagsConstants, DIType};
@@ -52,8 +53,8 @@ impl<'ctx> DebugInfo<'ctx> {
             let (scope, file) = (self.unit.as_debug_info_scope(), self.unit.get_file());
             self.builder.create_typedef(inner, &name, file, 0, scope, 0)
         };
-        // Only user types can hold themselves.
-        if !matches!(codegen.program.types.get(ty), Type::User { .. }) {
+        // Only json and user types can hold themselves.
+        if !matches!(codegen.program.types.get(ty), Type::Json | Type::User { .. }) {
             let made = self.make(codegen, ty, &name);
             let made = if codegen.layout(ty).is_scalar() { made } else { named(made).as_type() };
             self.types.borrow_mut().insert(ty, made);
@@ -77,9 +78,9 @@ impl<'ctx> DebugInfo<'ctx> {
             Type::Bool => self.basic(name, 1, encoding::BOOLEAN),
             Type::Byte => self.basic(name, 1, encoding::UNSIGNED),
             Type::Char => self.basic(name, 4, encoding::UTF),
-            Type::String => self.string(name),
+            Type::String => self.pointer(self.string(name)),
             Type::List(item) => self.list(codegen, *item, name),
-            Type::Array(item) => self.array(name, self.slot(codegen, *item)),
+            Type::Array(item) => self.pointer(self.array(name, self.slot(codegen, *item))),
             Type::Map(key, value) => self.map(codegen, *key, Some(*value), name),
             Type::Set(item) => self.map(codegen, *item, None, name),
             Type::Function { .. } => {
@@ -108,13 +109,7 @@ impl<'ctx> DebugInfo<'ctx> {
                 let value = member("value", offset_of!(AtomicObject, value), 8, self.pointer(self.word()));
                 self.object(name, "atomic", size_of::<AtomicObject>(), vec![value])
             }
-            Type::Json => {
-                let members = vec![
-                    member("word", offset_of!(JsonValue, word), 8, self.word()),
-                    member("part", offset_of!(JsonValue, part), 8, self.pointer(self.word())),
-                ];
-                self.structure(name, size_of::<JsonValue>(), members)
-            }
+            Type::Json => self.json(codegen, ty, name),
             Type::Optional(_) | Type::Tuple(_) | Type::Result(..) | Type::User { .. } => {
                 self.members(codegen, ty, name)
             }
@@ -180,7 +175,7 @@ impl<'ctx> DebugInfo<'ctx> {
             member("chars", offset_of!(StringObject, chars), 8, self.int()),
             member("data", offset_of!(StringObject, data), 8, self.pointer(self.basic("byte", 1, encoding::UNSIGNED))),
         ];
-        self.object(name, "string", size_of::<StringObject>(), members)
+        self.structure(&format!("{name}.string"), size_of::<StringObject>(), members)
     }
 
     fn list(&self, codegen: &Codegen<'_, 'ctx>, item: TypeId, name: &str) -> DIType<'ctx> {
@@ -208,7 +203,7 @@ impl<'ctx> DebugInfo<'ctx> {
             member("len", offset_of!(ArrayObject, len), 8, self.int()),
             member("data", offset_of!(ArrayObject, data), 8, self.pointer(item)),
         ];
-        self.object(name, "array", size_of::<ArrayObject>(), members)
+        self.structure(&format!("{name}.array"), size_of::<ArrayObject>(), members)
     }
 
     fn map(&self, codegen: &Codegen<'_, 'ctx>, key: TypeId, value: Option<TypeId>, name: &str) -> DIType<'ctx> {
@@ -236,6 +231,62 @@ impl<'ctx> DebugInfo<'ctx> {
         self.object(name, if value.is_some() { "map" } else { "set" }, size_of::<MapObject>(), members)
     }
 
+    /// What the part of a json value is, in all its forms at one place.
+    fn json(&self, codegen: &Codegen<'_, 'ctx>, ty: TypeId, name: &str) -> DIType<'ctx> {
+        let value = self.slot(codegen, ty);
+        let entry = self.structure(
+            "json.entry",
+            size_of::<JsonEntry>(),
+            vec![
+                member("key", offset_of!(JsonEntry, key), 8, self.slot(codegen, types::STRING)),
+                member("value", offset_of!(JsonEntry, value), size_of::<JsonValue>(), value),
+            ],
+        );
+        let at = ELEMENTS_OFFSET as usize;
+        let entries = self.several(entry, 1, size_of::<JsonEntry>());
+        let entries = vec![member("items", at, size_of::<JsonEntry>(), entries)];
+        let members = vec![
+            member("len", offset_of!(JsonObject, len), 8, self.int()),
+            member("entries", offset_of!(JsonObject, entries), 8, self.object("json", "entries", at, entries)),
+        ];
+        let members = self.structure("json.members", size_of::<JsonObject>(), members);
+        let array = self.array(name, value);
+        let part = vec![
+            member("kind", HEADER_TYPE_SHIFT as usize / 8, 4, self.json_kind()),
+            member("text", 0, size_of::<StringObject>(), self.string("string")),
+            member("items", 0, size_of::<ArrayObject>(), array),
+            member("members", 0, size_of::<JsonObject>(), members),
+        ];
+        let members = vec![
+            member("word", offset_of!(JsonValue, word), 8, self.word()),
+            member(
+                "part",
+                offset_of!(JsonValue, part),
+                8,
+                self.object("json", "part", size_of::<StringObject>(), part),
+            ),
+        ];
+        self.structure("json.json", size_of::<JsonValue>(), members)
+    }
+
+    /// The kinds of parts by their type ids, and what else the script must know.
+    fn json_kind(&self) -> DIType<'ctx> {
+        let named = [
+            ("string", type_id::STRING.into()),
+            ("array", type_id::ARRAY.into()),
+            ("object", type_id::JSON_OBJECT.into()),
+            ("bool", type_id::JSON_BOOL.into()),
+            ("int", type_id::JSON_INT.into()),
+            ("float", type_id::JSON_FLOAT.into()),
+            ("mask", HEADER_TYPE_MASK as i64),
+            ("view_bits", JSON_VIEW_LEN_BITS.into()),
+            ("view_mark", JSON_VIEW.trailing_zeros().into()),
+        ];
+        let (scope, file) = (self.unit.as_debug_info_scope(), self.unit.get_file());
+        let named = named.map(|(name, value)| self.builder.create_enumerator(&format!("json.{name}"), value, true));
+        self.builder.create_enumeration_type(scope, "json.kind", file, 0, 32, 0, &named, self.half()).as_type()
+    }
+
     // ---------------------------------------------------------------------------------------------- types of parts
 
     /// Types with parts that the program names.
@@ -260,7 +311,8 @@ impl<'ctx> DebugInfo<'ctx> {
                     crate::bug!("debug information of {name}")
                 };
                 let bytes = codegen.layout(*cell).slot.size as usize;
-                return self.array(name, self.several(self.slot(codegen, *cell), size.width as usize, bytes));
+                let row = self.several(self.slot(codegen, *cell), size.width as usize, bytes);
+                return self.pointer(self.array(name, row));
             }
         };
         let bytes = layout.content.size as usize;
