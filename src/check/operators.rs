@@ -283,9 +283,32 @@ impl<'a> Body<'_, 'a> {
             self.error(Code::E0309, op_span, "Functions cannot be compared");
             return make(ExprKind::Bool(true), types::BOOL, span);
         }
+        let (left, right) = (self.lifted(left, ty), self.lifted(right, ty));
         let left = Box::new(self.convert(left, ty, op_span));
         let right = Box::new(self.convert(right, ty, op_span));
         make(ExprKind::Equal { left, right, negate }, types::BOOL, span)
+    }
+
+    /// An optional number as an optional one of another type, so that contents can be compared as numbers are.
+    fn lifted(&mut self, value: Expr, ty: TypeId) -> Expr {
+        let (Some(found), span) = (value.ty.map(|found| self.resolve(found)), value.span) else { return value };
+        let (Type::Optional(inner), Type::Optional(wanted)) = (self.shape(found).clone(), self.shape(ty).clone())
+        else {
+            return value;
+        };
+        let is_number = |body: &Body, ty| numeric_rank(body.shape(ty)).is_some();
+        if inner == wanted || !is_number(self, inner) || !is_number(self, wanted) {
+            return value;
+        }
+        let local = self.temp(found, span);
+        let read = |body: &Body| Box::new(body.local_expr(local, span));
+        let condition = Box::new(make(ExprKind::IsSome(read(self)), types::BOOL, span));
+        let present = make(ExprKind::UnwrapUnchecked(read(self)), inner, span);
+        let present = self.convert(present, wanted, span);
+        let then = Box::new(make(ExprKind::Some(Box::new(present)), ty, span));
+        let otherwise = Box::new(make(ExprKind::Nil, ty, span));
+        let chosen = Some(Box::new(make(ExprKind::If { condition, then, otherwise }, ty, span)));
+        make(ExprKind::Block { stmts: vec![assign(local, value)], value: chosen }, ty, span)
     }
 
     /// The nil's own type follows the other side, so that nothing stays open.

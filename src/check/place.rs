@@ -252,6 +252,9 @@ impl<'a> Body<'_, 'a> {
             self.still_open(&base, span);
             return None;
         }
+        // Its `len` may be asked, which counts negative bounds from the end.
+        let is_asked = matches!((step, &shape), (Step::Slice(..), Type::User { .. }));
+        let base = if is_asked && !matches!(base.kind, ExprKind::Local(_)) { self.to_temp(base, out) } else { base };
         let (access, span) = match step {
             Step::Field(name) if shape == Type::Json => {
                 let key = make(ExprKind::Str(name.name.to_string()), types::STRING, name.span);
