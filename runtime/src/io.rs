@@ -91,6 +91,14 @@ pub fn flush_all() {
     WRITING.store(0, Ordering::Relaxed);
 }
 
+/// As [`flush_all`], where this thread may hold what that needs: then the text stays away.
+pub(crate) fn flush_if_free() {
+    let is_free = WRITER.try_lock().is_ok() && OUTPUT.try_lock().is_ok();
+    if is_free {
+        flush_all();
+    }
+}
+
 /// A reader that goes away is an error of the write, not the end of the program.
 pub fn ignore_broken_pipes() {
     static ONCE: Once = Once::new();

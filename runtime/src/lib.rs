@@ -3,7 +3,7 @@
 //! In: calls of compiled code, by the names in [`exports`]. Out: memory, values, output, foreign calls.
 //! Deliberately not here: anything about one program's types; all of it is driven by the tables of [`abi`].
 //!
-//! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `panic`, `signals`, `ffi` (libraries' instances),
+//! Map: `start` (a program begins and ends), `alloc` and `gc` (memory), `rust_heap` (that of the runtime itself), `panic`, `signals`, `ffi` (libraries' instances),
 //! `arch` (assembly), `sched` and `task` (what runs side by side). Values: `slot` (their contract), `value` (equality, order, hashes), `text` and `io` (printing),
 //! `string`, `list`, `array`, `map`, `set`, `json`, `number`, `posix`, `atomic`. A failure of the runtime itself aborts; nothing unwinds.
 
@@ -26,6 +26,7 @@ pub mod number;
 pub mod panic;
 pub mod posix;
 pub mod program;
+mod rust_heap;
 pub(crate) mod sched;
 pub mod set;
 pub mod signals;

@@ -26,6 +26,7 @@ use super::worker::{self, is_remote, pool::Worker};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Relocation, Root, instance_state, library_flags};
 use crate::arch;
 use crate::program;
+use crate::rust_heap::may_fail;
 
 /// What the runtime keeps of an instance, in front of the private globals.
 #[repr(C)]
@@ -288,7 +289,7 @@ unsafe fn take_slot(library: *const LibraryDescriptor, index: u32) -> Result<(*m
     let library = unsafe { &*library };
     if all.slabs.len() <= index as usize {
         let missing = index as usize + 1 - all.slabs.len();
-        if limits::injected_failure() || all.slabs.try_reserve(missing).is_err() {
+        if limits::injected_failure() || may_fail(|| all.slabs.try_reserve(missing)).is_err() {
             return Err(Exhausted::Bytes);
         }
         all.slabs.resize_with(index as usize + 1, || Slab::new(core::ptr::null()));
@@ -328,7 +329,7 @@ unsafe fn carve(
     let stride = (DATA_OFFSET + total_size).next_multiple_of(align);
     let count = (stride + align).div_ceil(UNIT_BYTES).max(4);
     let slots = count * UNIT_BYTES / stride;
-    let no_rows = ids.try_reserve(slots).is_err() || free_rows.try_reserve(ids.len() + slots).is_err();
+    let no_rows = may_fail(|| ids.try_reserve(slots).is_err() || free_rows.try_reserve(ids.len() + slots).is_err());
     if no_rows || limits::injected_failure() || ids.len() + slots > 1 << ID_ROW_BITS {
         return Err(Exhausted::Bytes);
     }

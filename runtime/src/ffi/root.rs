@@ -12,6 +12,7 @@ use super::{call, side, worker};
 use crate::abi::{Fiber, Instance, LibraryDescriptor, Root, Site, entered, library_flags};
 use crate::arch;
 use crate::program;
+use crate::rust_heap::may_fail;
 
 /// The instances of shared libraries: one for the process. Null before the first call.
 static SHARED: Lock<Vec<Shared>> = Lock::new(Vec::new());
@@ -204,7 +205,7 @@ unsafe fn get_shared(
             let mut shared = SHARED.hold();
             if shared.len() <= index {
                 let missing = index + 1 - shared.len();
-                if limits::injected_failure() || shared.try_reserve(missing).is_err() {
+                if limits::injected_failure() || may_fail(|| shared.try_reserve(missing)).is_err() {
                     return Err(Exhausted::Bytes);
                 }
                 shared.resize(index + 1, Shared { instance: null_mut(), is_ready: false });

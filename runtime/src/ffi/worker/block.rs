@@ -151,7 +151,8 @@ impl Block {
             let len = len as usize;
             let room = most.saturating_sub(message.len());
             let wanted = len.saturating_add(usize::try_from(left).unwrap_or(usize::MAX));
-            if len > DATA_BYTES || wanted > room || message.try_reserve(wanted).is_err() {
+            if len > DATA_BYTES || wanted > room || crate::rust_heap::may_fail(|| message.try_reserve(wanted)).is_err()
+            {
                 return Err(Broken::Damaged);
             }
             // SAFETY: room was made. The other side may still write, so this is a copy that nothing was read from yet.

@@ -10,6 +10,7 @@
 use crate::abi::{ArrayObject, Fiber, Kind, ListObject, StringObject, TypeDesc, header};
 use crate::list::convert::{coex_list_copy_bytes, coex_list_from_bytes};
 use crate::program;
+use crate::rust_heap::may_fail;
 use crate::slot::{self, BOX_OFFSET, keep};
 use crate::value::{contents, field_slot};
 use crate::{array, string};
@@ -45,7 +46,7 @@ impl Message {
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
-        self.bytes.try_reserve(bytes.len()).map_err(|_| NoMemory)?;
+        may_fail(|| self.bytes.try_reserve(bytes.len())).map_err(|_| NoMemory)?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
@@ -125,7 +126,7 @@ pub(crate) unsafe fn put(
             let list = slot::reference(value).cast::<ListObject>();
             let len = (*list).len as usize;
             message.put_word(len as u64)?;
-            message.bytes.try_reserve(len).map_err(|_| NotPut::Memory)?;
+            may_fail(|| message.bytes.try_reserve(len)).map_err(|_| NotPut::Memory)?;
             coex_list_copy_bytes(list, message.bytes.as_mut_ptr().add(message.bytes.len()));
             message.bytes.set_len(message.bytes.len() + len);
         }
