@@ -3,6 +3,9 @@
 # make bench   measure against the tools one would otherwise use
 # make soak    the runtime under sanitizers, then for MINUTES=60 what is promised of C code in full size, libraries and
 #              a mixed load of tasks under stress
+# make nightly PROGRAMS random programs at every level and MUTATIONS damaged ones through the front end, other ones each
+#              day; SEED=n repeats those of a report
+# make fuzz    the front end under a coverage-guided fuzzer for MINUTES
 #
 # Everything else goes through cargo. What is missing on the machine is installed through apt first.
 
@@ -13,8 +16,11 @@ else
 RELEASE = --release --no-default-features --features static-llvm
 endif
 MINUTES ?= 60
+PROGRAMS ?= 10000
+MUTATIONS ?= 100000
+SEED ?= $(shell date +%Y%m%d)00000
 
-.PHONY: demo test test-cargo test-libraries test-upstream bench soak release tools
+.PHONY: demo test test-cargo test-libraries test-upstream bench soak nightly fuzz release tools
 
 demo: release
 	@examples/demo
@@ -45,6 +51,14 @@ bench: release
 soak: release
 	@tests/sanitizers/run
 	@benches/soak $(MINUTES)
+
+nightly: tools
+	@echo "seed $(SEED)"
+	COEX_SEED=$(SEED) COEX_PROGRAMS=$(PROGRAMS) COEX_MUTATIONS=$(MUTATIONS) \
+		cargo test --test suite -- random_programs hostile_text
+
+fuzz: tools
+	@fuzz/run $(MINUTES)
 
 release: tools
 	@cargo build $(RELEASE)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::random_programs::random::Random;
 
 /// For a text of a few pages, in a compiler without optimisation on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What hurts more often than what a corpus has.
 const WORDS: &[&str] = &[

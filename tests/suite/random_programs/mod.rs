@@ -84,11 +84,11 @@ pub(crate) fn fault(sandbox: &Sandbox, cases: &[Case], ways: &[Way]) -> Option<F
         let fault = |case, what| Some(Fault { case, way, what });
         if way != Way::Stressed {
             let words = match way {
-                Way::Plain => vec!["60", env!("CARGO_BIN_EXE_coexc"), "build", "-O0", "program.coex"],
+                Way::Plain => vec!["300", env!("CARGO_BIN_EXE_coexc"), "build", "-O0", "program.coex"],
                 Way::Copied => {
-                    vec!["60", env!("CARGO_BIN_EXE_coexc"), "build", "-O2", "--no-edit-tokens", "program.coex"]
+                    vec!["300", env!("CARGO_BIN_EXE_coexc"), "build", "-O2", "--no-edit-tokens", "program.coex"]
                 }
-                _ => vec!["60", env!("CARGO_BIN_EXE_coexc"), "build", "-O2", "program.coex"],
+                _ => vec!["300", env!("CARGO_BIN_EXE_coexc"), "build", "-O2", "program.coex"],
             };
             let built = ran(sandbox.command("timeout").args(words));
             if built.status != 0 {
