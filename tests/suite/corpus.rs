@@ -268,6 +268,25 @@ fn changes_in_place_make_no_difference() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A part of the same programs with debug information: LLVM accepts it, and nobody else can tell.
+#[test]
+fn debug_information_makes_no_difference() {
+    let cases: Vec<PathBuf> = programs("run").into_iter().step_by(16).collect();
+    let wrong = each_case(&cases, |sandbox, path| {
+        let program = sandbox.path("program");
+        let (source, output) = (path.to_string_lossy(), program.to_string_lossy());
+        for level in ["-O0", "-O2"] {
+            let built = sandbox.coexc(&["build", "-g", level, "--color=never", "-o", &output, &source]);
+            if built.status != 0 {
+                return Err(format!("{level}: does not build: {}", built.stderr));
+            }
+            check_output(path, &ran(&mut Command::new(&program))).map_err(|fault| format!("{level}: {fault}"))?;
+        }
+        Ok(())
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn run_case(sandbox: &Sandbox, path: &Path, level: &str) -> Result<(), String> {
     let program = sandbox.path("program");
     let source = path.to_string_lossy();
