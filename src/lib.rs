@@ -31,6 +31,8 @@ pub mod passes;
 // Libraries and their C.
 pub mod cxz;
 
+pub mod packages;
+
 pub mod native;
 
 pub mod bind;

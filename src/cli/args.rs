@@ -20,7 +20,7 @@ const AFTER_HELP: &str = "`coexc FILE ARGUMENTS…` is `coexc run FILE ARGUMENTS
     1   an error in a program, a manifest or C source\n  \
     2   wrong use\n  \
     3   a tool or system dependency is missing\n  \
-    4   an archive is refused\n  \
+    4   an archive, package or lock file is refused\n  \
     70  internal failure";
 
 #[derive(Subcommand, Debug)]
@@ -267,10 +267,67 @@ pub enum CoexCommand {
         #[command(subcommand)]
         action: Package,
     },
+    /// Keep a registry: a directory that libraries are installed from.
+    Registry {
+        #[command(subcommand)]
+        action: RegistryAction,
+    },
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Package {
+    /// Install libraries for the project in this directory, or all that its coex.lock names.
+    Install {
+        /// NAME, NAME@1.2.3 (that version), NAME@1.2 (a requirement), or an archive FILE.cxz.
+        #[arg(value_name = "NAME[@VERSION]|FILE.cxz")]
+        wishes: Vec<String>,
+
+        #[command(flatten)]
+        options: PackageOptions,
+    },
+    /// Remove libraries from the project.
+    Remove {
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+
+        #[command(flatten)]
+        options: PackageOptions,
+    },
+    /// Take newer versions within what was asked for: of the named libraries, or of all.
+    Update {
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+
+        #[command(flatten)]
+        options: PackageOptions,
+    },
+    /// List the libraries of the project.
+    List {
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// What a registry says of a library.
+    Info {
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        #[command(flatten)]
+        source: RegistryOption,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Find libraries whose name or description holds all words.
+    Search {
+        #[arg(value_name = "WORD")]
+        words: Vec<String>,
+
+        #[command(flatten)]
+        source: RegistryOption,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
     /// Pack a library's directory into a .cxz archive.
     Pack {
         /// The directory with manifest.toml.
@@ -292,7 +349,73 @@ pub enum Package {
         #[command(flatten)]
         messages: Messages,
     },
-    /// Not built yet: install, remove, list, info, search, update, publish, vendor.
+    /// Not built yet: publish, vendor.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RegistryOption {
+    /// Where libraries come from: a directory or a file:// URL.
+    #[arg(long, value_name = "PLACE", env = "COEX_REGISTRY")]
+    pub registry: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PackageOptions {
+    #[command(flatten)]
+    pub source: RegistryOption,
+
+    /// Fail rather than change coex.lock.
+    #[arg(long)]
+    pub locked: bool,
+
+    /// Ask no registry: what is locked and installed must do.
+    #[arg(long)]
+    pub offline: bool,
+
+    /// How long to wait for another process that changes installed libraries.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub wait: u64,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum RegistryAction {
+    /// Take archives in; an empty or absent directory becomes a registry.
+    Add {
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+
+        #[arg(value_name = "FILE.cxz", required = true)]
+        archives: Vec<PathBuf>,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Take a version back: projects that have it locked keep it, nobody else gets it.
+    Yank {
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+
+        #[arg(value_name = "NAME@VERSION")]
+        release: String,
+
+        /// Why; people read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Check every line and every archive.
+    ServeCheck {
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
 }

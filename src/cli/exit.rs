@@ -10,6 +10,8 @@ pub(super) const FAULT: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const TOOL: u8 = 3;
 pub(super) const ARCHIVE: u8 = 4;
+pub(super) const NETWORK: u8 = 5;
+pub(super) const BUSY: u8 = 6;
 pub(super) const INTERNAL: u8 = 70;
 /// What a shell reports of a process that a closed pipe has ended.
 pub(super) const PIPE: u8 = 141;
@@ -21,12 +23,21 @@ pub(super) fn of_diagnostics(diagnostics: &[Diagnostic]) -> u8 {
         .filter(|diagnostic| diagnostic.severity() == Severity::Error)
         .map(|diagnostic| of_code(diagnostic.code))
         .collect();
-    [FAULT, ARCHIVE, TOOL].into_iter().find(|status| statuses.contains(status)).unwrap_or(SUCCESS)
+    [FAULT, ARCHIVE, TOOL, NETWORK, BUSY].into_iter().find(|status| statuses.contains(status)).unwrap_or(SUCCESS)
 }
 
 fn of_code(code: Code) -> u8 {
     match code {
-        Code::E1109 => ARCHIVE,
+        Code::E1109
+        | Code::E1501
+        | Code::E1502
+        | Code::E1503
+        | Code::E1504
+        | Code::E1505
+        | Code::E1506
+        | Code::E1507 => ARCHIVE,
+        Code::E1508 => NETWORK,
+        Code::E1509 => BUSY,
         Code::E1111
         | Code::E1401
         | Code::E1402

@@ -16,6 +16,7 @@ mod isolation;
 mod output;
 mod packages;
 mod pages;
+mod registry;
 mod run;
 mod script;
 

@@ -1,39 +1,62 @@
-//! `coex pkg`: packing and verifying libraries.
+//! `coex pkg` and `coex registry`.
 //!
-//! In: arguments. Out: an archive, or verdicts on standard output. Installing is not built yet and says so.
+//! In: arguments. Out: archives, a lock file, a registry, or verdicts and lists on standard output. Deliberately not
+//! here: what any of it means (`packages`, `cxz`).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
 
-use super::args::{Coex, CoexCommand, Messages, Package};
+use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
 use super::output::{self, Style};
-use super::{emit, exit, internal_error};
+use super::{emit, exit, internal_error, registry};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack};
 use crate::diagnostics::Diagnostics;
+use crate::packages::project::{self, Change, LockPolicy, Options, Project, Reach, Wish};
+use crate::packages::{PackageError, identity};
 use crate::source::SourceMap;
 
 /// `coex`, with the arguments after the program's name. Returns the exit status.
 pub fn coex(arguments: Vec<OsString>) -> u8 {
     internal_error::guard(|| {
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
-        let parsed = match Coex::try_parse_from(words) {
-            Ok(parsed) => parsed,
-            Err(error) => return exit::usage(&error),
-        };
-        let CoexCommand::Pkg { action } = parsed.command;
-        match action {
-            Package::Pack { directory, output, messages } => pack_directory(&directory, output, &messages),
-            Package::Verify { files, messages } => verify(&files, &messages),
-            Package::Other(words) => other(&words),
+        match Coex::try_parse_from(words) {
+            Ok(Coex { command: CoexCommand::Pkg { action } }) => package(&action),
+            Ok(Coex { command: CoexCommand::Registry { action } }) => maintain(&action),
+            Err(error) => exit::usage(&error),
         }
     })
 }
 
+fn package(action: &Package) -> u8 {
+    match action {
+        Package::Install { wishes, options } => install(wishes, options),
+        Package::Remove { names, options } => change(options, |project| project.remove(names)),
+        Package::Update { names, options } => change(options, |project| project.update(names)),
+        Package::List { messages } => registry::list(messages),
+        Package::Info { name, source, messages } => registry::info(name, source, messages),
+        Package::Search { words, source, messages } => registry::search(words, source, messages),
+        Package::Pack { directory, output, messages } => pack_directory(directory, output.clone(), messages),
+        Package::Verify { files, messages } => verify(files, messages),
+        Package::Other(words) => other(words),
+    }
+}
+
+fn maintain(action: &RegistryAction) -> u8 {
+    match action {
+        RegistryAction::Add { directory, archives, messages } => registry::add(directory, archives, messages),
+        RegistryAction::Yank { directory, release, reason, messages } => {
+            registry::yank(directory, release, reason, messages)
+        }
+        RegistryAction::ServeCheck { directory, messages } => registry::serve_check(directory, messages),
+    }
+}
+
 fn other(words: &[OsString]) -> u8 {
-    const PLANNED: &[&str] = &["install", "remove", "list", "info", "search", "update", "publish", "vendor"];
+    const PLANNED: &[&str] = &["publish", "vendor"];
     let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     if PLANNED.contains(&name.as_str()) {
         output::talk(&format!("error[E0001]: Not supported by this version: coex pkg {name}\n"));
@@ -41,6 +64,61 @@ fn other(words: &[OsString]) -> u8 {
     }
     output::talk(&format!("error: There is no command 'coex pkg {name}'; 'coex pkg --help' lists them\n"));
     exit::USAGE
+}
+
+/// The project of the current directory.
+pub(super) fn project(options: Options) -> Result<Project, PackageError> {
+    let unwritable = |reason: String| PackageError::Unwritable { path: PathBuf::from("~/.coex/lib"), reason };
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let home = home.ok_or_else(|| unwritable("HOME is not set".to_owned()))?;
+    let here =
+        std::env::current_dir().map_err(|error| unwritable(format!("there is no current directory: {error}")))?;
+    Ok(Project::of(&here, Path::new(&home), options))
+}
+
+/// Shows what went wrong; the status is that of the fault.
+pub(super) fn failed(error: PackageError, style: &Style) -> u8 {
+    let (diagnostics, sources) = error.into_diagnostics();
+    style.show(&diagnostics, &sources);
+    exit::of_diagnostics(&diagnostics)
+}
+
+fn install(words: &[String], options: &PackageOptions) -> u8 {
+    let mut wishes = Vec::new();
+    for word in words {
+        if word.ends_with(".cxz") {
+            wishes.push(Wish::Archive(PathBuf::from(word)));
+            continue;
+        }
+        let Some((name, wanted)) = identity::request(word) else {
+            output::talk(&format!("error: '{}' is neither NAME, NAME@VERSION nor a .cxz file\n", word.escape_debug()));
+            return exit::USAGE;
+        };
+        wishes.push(Wish::Named { name, wanted });
+    }
+    change(options, |project| project.install(&wishes))
+}
+
+/// Runs a command that may change the lock file, and says what it did.
+fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, PackageError>) -> u8 {
+    let style = Style::new(&options.messages);
+    let done = project(Options {
+        registry: options.source.registry.clone(),
+        policy: if options.locked { LockPolicy::MustStay } else { LockPolicy::MayChange },
+        reach: if options.offline { Reach::Installed } else { Reach::Registries },
+        patience: Duration::from_secs(options.wait),
+    })
+    .and_then(|project| run(&project));
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => return failed(error, &style),
+    };
+    for warning in &done.warnings {
+        output::talk(&format!("warning: {warning}\n"));
+    }
+    let lines: String =
+        project::differences(&done.before, &done.after).iter().map(|line| format!("{line}\n")).collect();
+    output::write(lines.as_bytes())
 }
 
 /// Loads a library and shows what is wrong with it; the status is that of the worst fault.

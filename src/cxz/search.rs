@@ -53,7 +53,15 @@ pub fn stem(text: &str) -> &str {
     last.strip_suffix(".cxz").unwrap_or(last)
 }
 
-pub fn find(wanted: Wanted, importing_file: &Path, paths: &SearchPaths) -> Result<Hit, NotFound> {
+/// Which directories count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    All,
+    /// Those that a project names, without what is installed for all programs.
+    Project,
+}
+
+pub fn find(wanted: Wanted, importing_file: &Path, paths: &SearchPaths, scope: Scope) -> Result<Hit, NotFound> {
     let (text, is_module) = match wanted {
         Wanted::Module(name) => (name, true),
         Wanted::Library(text) => (text, false),
@@ -64,7 +72,7 @@ pub fn find(wanted: Wanted, importing_file: &Path, paths: &SearchPaths) -> Resul
     // A path is looked up from the importing file and from the current directory only.
     let directories = match inner.rsplit_once('/') {
         Some((parent, _)) => unique(vec![beside.join(format!("{parent}/")), PathBuf::from(format!("{parent}/"))]),
-        None => directories(beside, paths),
+        None => directories(beside, paths, scope),
     };
     let (mut searched, mut absent) = (Vec::new(), Vec::new());
     for directory in directories {
@@ -100,10 +108,13 @@ fn look_in(directory: &Path, name: &str, is_module: bool, absent: &mut Vec<PathB
 }
 
 /// In search order, each once.
-fn directories(beside: &Path, paths: &SearchPaths) -> Vec<PathBuf> {
+fn directories(beside: &Path, paths: &SearchPaths, scope: Scope) -> Vec<PathBuf> {
     let mut list = vec![beside.to_owned(), beside.join("lib"), PathBuf::from("lib")];
     list.extend(paths.options.iter().cloned());
     list.extend(paths.environment.iter().cloned());
+    if scope == Scope::Project {
+        return unique(list);
+    }
     list.extend(paths.home.iter().map(|home| home.join(".coex/lib")));
     list.push(PathBuf::from("/usr/local/lib/coex"));
     list.extend(paths.compiler.iter().cloned());
@@ -143,7 +154,7 @@ mod tests {
 
     #[test]
     fn lists_the_directories_as_the_note_does() {
-        let error = find(Wanted::Library("no_such"), Path::new("main.coex"), &paths()).expect_err("absent");
+        let error = find(Wanted::Library("no_such"), Path::new("main.coex"), &paths(), Scope::All).expect_err("absent");
         assert_eq!(
             error.searched,
             ["./no_such.cxz", "./lib/no_such.cxz", "~/.coex/lib/no_such.cxz", "/usr/local/lib/coex/no_such.cxz"]
@@ -152,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_path_is_looked_up_in_two_places() {
-        let error = find(Wanted::Library("net/none.cxz"), Path::new("app/main.coex"), &paths()).expect_err("absent");
+        let error = find(Wanted::Library("net/none.cxz"), Path::new("app/main.coex"), &paths(), Scope::All)
+            .expect_err("absent");
         assert_eq!(error.searched, ["./app/net/none.cxz", "./net/none.cxz"]);
     }
 }

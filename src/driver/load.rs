@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use super::facts::library_facts;
 use super::imports;
 use super::inputs::Inputs;
+use super::locked::LockState;
 use super::session::Session;
 use crate::ast::{Header, Import, Module};
 use crate::cxz::library::{self, Library};
 use crate::cxz::manifest::Isolation;
-use crate::cxz::search::{self, Found};
+use crate::cxz::search::{self, Found, Scope};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::packages::lock::Locked;
 use crate::resolve::{ImportedUnit, SourceFile, Sources, Unit, UnitId, UnitKind};
 use crate::source::{FileId, SourceMap, Span, Symbol};
 use crate::types::LibraryId;
@@ -124,18 +126,19 @@ enum State {
     Broken,
 }
 
-struct Loader<'l> {
-    session: &'l Session,
+pub(super) struct Loader<'l> {
+    pub(super) session: &'l Session,
     parse: Parse<'l>,
-    source_map: &'l mut SourceMap,
-    diagnostics: &'l mut Diagnostics,
-    loaded: Loaded,
+    pub(super) source_map: &'l mut SourceMap,
+    pub(super) diagnostics: &'l mut Diagnostics,
+    pub(super) loaded: Loaded,
     /// By canonical path; `math` by a path that no file has.
     states: HashMap<PathBuf, State>,
     /// Names of the units that are being loaded, outermost first.
     open: Vec<(PathBuf, String)>,
     /// Stands for every import that failed.
     missing: Option<UnitId>,
+    pub(super) lock: LockState,
 }
 
 impl<'l> Loader<'l> {
@@ -149,7 +152,17 @@ impl<'l> Loader<'l> {
         let sources = Sources { units: Vec::new(), libraries: Vec::new() };
         let loaded = Loaded { sources, libraries: Vec::new(), inputs };
         let (states, open) = (HashMap::new(), Vec::new());
-        Loader { session, parse, source_map, diagnostics, loaded, states, open, missing: None }
+        Loader {
+            session,
+            parse,
+            source_map,
+            diagnostics,
+            loaded,
+            states,
+            open,
+            missing: None,
+            lock: LockState::default(),
+        }
     }
 
     /// `Err` holds the reason.
@@ -207,17 +220,24 @@ impl<'l> Loader<'l> {
 
     fn import(&mut self, import: &Import, importing: &Path) -> ImportedUnit {
         let request = imports::request(import, self.diagnostics);
-        let unit = match search::find(request.wanted, importing, &self.session.search) {
+        let locked = self.locked(&request);
+        let scope = if locked.is_some() { Scope::Project } else { Scope::All };
+        let unit = match search::find(request.wanted, importing, &self.session.search, scope) {
             Ok(hit) => {
                 for path in &hit.absent {
                     self.loaded.inputs.note_absent(path);
                 }
                 match hit.found {
                     Found::Module(path) => self.module(&path, &request, importing),
-                    Found::Library(path) => self.library(&path, &request),
+                    Found::Library(path) => self.library(&path, &request, locked.as_ref()),
                 }
             }
+            Err(missed) if let Some(locked) = &locked => {
+                missed.tried.iter().for_each(|path| self.loaded.inputs.note_absent(path));
+                self.locked_library(locked, &request)
+            }
             Err(_) if request.is_bundled_math() => self.bundled_math(),
+            Err(_) if matches!(self.lock, LockState::Broken) => None,
             Err(error) => {
                 self.diagnostics.push(imports::not_found(&request, &error));
                 None
@@ -305,13 +325,19 @@ impl<'l> Loader<'l> {
         self.close(&key, unit)
     }
 
-    fn library(&mut self, path: &Path, request: &imports::Request) -> Option<UnitId> {
+    pub(super) fn library(
+        &mut self,
+        path: &Path,
+        request: &imports::Request,
+        locked: Option<&Locked>,
+    ) -> Option<UnitId> {
         let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some(known) = self.known(&key, request) {
             return known;
         }
         self.open(&key, request.name);
-        let unit = self.read_library(path, request).and_then(|library| self.library_unit(library, path));
+        let library = self.read_library(path, request).filter(|library| self.is_locked(library, locked, request));
+        let unit = library.and_then(|library| self.library_unit(library, path));
         self.close(&key, unit)
     }
 

@@ -10,6 +10,7 @@ mod imports;
 pub mod inputs;
 mod linking;
 pub mod load;
+mod locked;
 pub mod log;
 mod native_libraries;
 pub mod output_cache;

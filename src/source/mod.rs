@@ -10,11 +10,12 @@ pub use span::{FileId, Span};
 pub use symbol::Symbol;
 
 /// All source texts of one compilation; grows while imports are loaded.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
 }
 
+#[derive(Debug)]
 pub struct SourceFile {
     /// As named on the command line, relative to the importing file, or `regex.cxz!/src/regex.coex`.
     pub name: String,

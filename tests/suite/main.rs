@@ -19,6 +19,7 @@ mod native_build;
 mod native_leaves;
 mod native_privatise;
 mod native_support;
+mod packages;
 mod pages;
 mod promises;
 mod random_programs;

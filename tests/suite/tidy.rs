@@ -18,19 +18,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("passes", &["ir"]),
     ("codegen", &["ir", "bind", "native"]),
     ("cxz", &[]),
+    ("packages", &["cxz"]),
     ("link", &[]),
     (
         "driver",
-        &["ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "driver"],
+        &[
+            "ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "packages",
+            "driver",
+        ],
     ),
-    ("cli", &["driver", "cxz", "native", "link"]),
+    ("cli", &["driver", "cxz", "packages", "native", "link"]),
     ("bin", &["cli"]),
 ];
 
 const FREE: &[&str] = &["source", "diagnostics", "types", "bug"];
 
 /// Modules that may read and write files.
-const FILES: &[&str] = &["driver", "cxz", "native", "link", "cli", "bin"];
+const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin"];
 
 const MAX_LINES: usize = 800;
 

@@ -1,0 +1,272 @@
+//! The lock file `coex.lock`: what was chosen, by content.
+//!
+//! In: its text, as untrusted as any other. Out: a [`Lock`], and from it the same text again: it depends on the choices
+//! alone. Deliberately not here: choosing (`project`), and holding programs to it (`locked`).
+//!
+//! ```text
+//! schema = 1
+//!
+//! [[package]]
+//! name = "regex"
+//! version = "1.0.0"
+//! source = "registry+file:///home/me/registry"
+//! tree = "64 digits"                 BLAKE3 of (path, length, bytes) of every file
+//! wanted = "^1.0.0"                  somebody asked for it by name
+//! depends = { text = "^1.2" }
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use semver::VersionReq;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::error::PackageError;
+use super::identity::{self, PackageId};
+use super::store::{read_bounded, write_atomically};
+
+pub const FILE_NAME: &str = "coex.lock";
+const SCHEMA: u32 = 1;
+const MAX_BYTES: u64 = 4 << 20;
+const MAX_SOURCE_BYTES: usize = 4096;
+const HEAD: &str = "# Written by `coex pkg`; keep it in version control.\n";
+
+/// Where an archive comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A registry, by the name it has in messages.
+    Registry(String),
+    /// A file that was installed as it stands, as a URL.
+    Archive(String),
+}
+
+impl Source {
+    fn parse(text: &str) -> Option<Source> {
+        let (kind, url) = text.split_once('+')?;
+        let is_plain = url.len() <= MAX_SOURCE_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic());
+        match kind {
+            _ if !is_plain || !url.contains("://") => None,
+            "registry" => Some(Source::Registry(url.to_owned())),
+            "archive" => Some(Source::Archive(url.to_owned())),
+            _ => None,
+        }
+    }
+
+    pub fn text(&self) -> String {
+        match self {
+            Source::Registry(url) => format!("registry+{url}"),
+            Source::Archive(url) => format!("archive+{url}"),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Locked {
+    pub id: PackageId,
+    pub source: Source,
+    pub tree: blake3::Hash,
+    /// What was asked for by name; absent for what others need.
+    pub wanted: Option<VersionReq>,
+    pub depends: BTreeMap<String, VersionReq>,
+}
+
+/// By name: a project has one version of a package.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Lock {
+    pub packages: BTreeMap<String, Locked>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: Spanned<u32>,
+    #[serde(default)]
+    package: Vec<Spanned<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Spanned<String>,
+    version: Spanned<String>,
+    source: Spanned<String>,
+    tree: Spanned<String>,
+    wanted: Option<Spanned<String>>,
+    #[serde(default)]
+    depends: BTreeMap<String, Spanned<String>>,
+}
+
+/// The lock file of a directory or of one above it.
+pub fn find(directory: &Path) -> Option<PathBuf> {
+    directory.ancestors().map(|above| above.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+/// `None` when there is no such file.
+pub fn read(path: &Path) -> Result<Option<Lock>, PackageError> {
+    let refuse = |reason| PackageError::Lock { path: path.to_owned(), line: None, reason };
+    match read_bounded(path, MAX_BYTES).map_err(refuse)? {
+        Some(bytes) => parse(&bytes, path).map(Some),
+        None => Ok(None),
+    }
+}
+
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Lock, PackageError> {
+    let refuse = |line, reason: String| PackageError::Lock { path: path.to_owned(), line, reason };
+    let text = std::str::from_utf8(bytes).map_err(|_| refuse(None, "it is not UTF-8".to_owned()))?;
+    let line = |at: usize| Some(text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1);
+    let file: File = toml::from_str(text)
+        .map_err(|error| refuse(error.span().and_then(|span| line(span.start)), error.message().to_owned()))?;
+    if *file.schema.get_ref() != SCHEMA {
+        let reason = format!("its schema is {}, this version knows {SCHEMA}", file.schema.get_ref());
+        return Err(refuse(line(file.schema.span().start), reason));
+    }
+    let mut lock = Lock::default();
+    for entry in file.package {
+        let at = entry.span().start;
+        let locked = locked(entry.into_inner()).map_err(|(at, reason)| refuse(line(at), reason.to_owned()))?;
+        let name = locked.id.name.clone();
+        if lock.packages.insert(name.clone(), locked).is_some() {
+            return Err(refuse(line(at), format!("package '{name}' stands there twice")));
+        }
+    }
+    for locked in lock.packages.values() {
+        if let Some(missing) = locked.depends.keys().find(|name| !lock.packages.contains_key(*name)) {
+            return Err(refuse(None, format!("'{}' needs '{missing}', which is not there", locked.id.name)));
+        }
+    }
+    Ok(lock)
+}
+
+fn locked(entry: Entry) -> Result<Locked, (usize, &'static str)> {
+    fn take<T>(
+        field: &Spanned<String>,
+        parse: impl Fn(&str) -> Option<T>,
+        rule: &'static str,
+    ) -> Result<T, (usize, &'static str)> {
+        parse(field.get_ref()).ok_or((field.span().start, rule))
+    }
+    const REQUIREMENT: &str = "a version requirement is expected";
+    let name = take(&entry.name, identity::name, "'name' must fit [a-z][a-z0-9_-]{0,63}")?;
+    let version =
+        take(&entry.version, identity::version, "'version' must be a semantic version without build metadata")?;
+    let source = take(&entry.source, Source::parse, "'source' must be 'registry+URL' or 'archive+URL'")?;
+    let tree = take(&entry.tree, identity::tree_hash, "'tree' must be 64 lower-case hexadecimal digits")?;
+    let wanted = entry.wanted.map(|wanted| take(&wanted, identity::requirement, REQUIREMENT)).transpose()?;
+    let mut depends = BTreeMap::new();
+    for (name, wanted) in entry.depends {
+        let key =
+            identity::name(&name).ok_or((wanted.span().start, "'depends' has a name that no package can have"))?;
+        depends.insert(key, take(&wanted, identity::requirement, REQUIREMENT)?);
+    }
+    Ok(Locked { id: PackageId { name, version }, source, tree, wanted, depends })
+}
+
+impl Lock {
+    pub fn to_text(&self) -> String {
+        // All texts fit a grammar without quotes and backslashes.
+        let mut text = format!("{HEAD}schema = {SCHEMA}\n");
+        for locked in self.packages.values() {
+            text.push_str(&format!(
+                "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\nsource = \"{}\"\ntree = \"{}\"\n",
+                locked.id.name,
+                locked.id.version,
+                locked.source.text().replace('\\', "\\\\").replace('"', "\\\""),
+                locked.tree.to_hex()
+            ));
+            if let Some(wanted) = &locked.wanted {
+                text.push_str(&format!("wanted = \"{wanted}\"\n"));
+            }
+            if !locked.depends.is_empty() {
+                let list: Vec<String> =
+                    locked.depends.iter().map(|(name, wanted)| format!("{name} = \"{wanted}\"")).collect();
+                text.push_str(&format!("depends = {{ {} }}\n", list.join(", ")));
+            }
+        }
+        text
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), PackageError> {
+        write_atomically(path, self.to_text().as_bytes())
+    }
+
+    /// Removes what nobody asks for or needs any more.
+    pub fn prune(&mut self) {
+        let roots = self.packages.values().filter(|locked| locked.wanted.is_some());
+        let mut pending: Vec<String> = roots.map(|locked| locked.id.name.clone()).collect();
+        let mut needed = std::collections::BTreeSet::new();
+        while let Some(name) = pending.pop() {
+            if let Some(locked) = self.packages.get(&name).filter(|_| needed.insert(name.clone())) {
+                pending.extend(locked.depends.keys().cloned());
+            }
+        }
+        self.packages.retain(|name, _| needed.contains(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Lock {
+        let requirement = |text: &str| VersionReq::parse(text).expect("requirement");
+        let package = |name: &str, wanted: Option<&str>, depends: &[&str]| Locked {
+            id: PackageId { name: name.to_owned(), version: semver::Version::new(1, 0, 0) },
+            source: Source::Registry("file:///r%20x".to_owned()),
+            tree: blake3::hash(name.as_bytes()),
+            wanted: wanted.map(requirement),
+            depends: depends.iter().map(|name| ((*name).to_owned(), requirement(">=1, <3"))).collect(),
+        };
+        let list =
+            [package("app", Some("^1.0.0"), &["text"]), package("text", None, &["low"]), package("low", None, &[])];
+        Lock { packages: list.into_iter().map(|locked| (locked.id.name.clone(), locked)).collect() }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = sample().to_text();
+        let read = parse(text.as_bytes(), Path::new("coex.lock")).expect("reads");
+        assert_eq!(read, sample());
+        assert_eq!(read.to_text(), text);
+    }
+
+    #[test]
+    fn what_nobody_needs_goes() {
+        let mut lock = sample();
+        lock.prune();
+        assert_eq!(lock, sample());
+        lock.packages.get_mut("app").expect("app").wanted = None;
+        lock.prune();
+        assert_eq!(lock, Lock::default());
+    }
+
+    #[test]
+    fn hostile_lock_files_are_refused_at_their_line() {
+        let good = sample().to_text();
+        let cases = [
+            (good.replace("schema = 1", "schema = 2"), Some(2), "schema"),
+            (
+                good.replace("\"low\"\nversion = \"1.0.0\"", "\"low\"\nversion = \"1.0.0/../../x\""),
+                Some(14),
+                "semantic",
+            ),
+            (good.replace("name = \"low\"", "name = \"../low\""), Some(13), "must fit"),
+            (good.replace("registry+", "git+"), Some(7), "registry+URL"),
+            (good.replace("tree = \"", "tree = \"0"), Some(8), "64 lower-case"),
+            (good.replace("{ low", "{ gone"), None, "not there"),
+            (good.replace("name = \"low\"", "name = \"text\""), Some(18), "twice"),
+            (good.replace("wanted =", "wonted ="), Some(9), "unknown field"),
+            ("schema = ".to_owned(), Some(1), ""),
+            (String::new(), None, "schema"),
+        ];
+        for (text, expected_line, expected) in cases {
+            let error = parse(text.as_bytes(), Path::new("coex.lock")).expect_err(expected);
+            let PackageError::Lock { line, reason, .. } = error else { panic!("{error:?}") };
+            assert!(reason.contains(expected), "{reason} / {expected}");
+            if expected_line.is_some() {
+                assert_eq!(line, expected_line, "{reason}");
+            }
+        }
+        assert!(parse(b"\xff", Path::new("coex.lock")).is_err());
+    }
+}
