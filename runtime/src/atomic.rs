@@ -7,7 +7,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "each function works under the contract stated in `slot`")]
 
-use crate::abi::{AtomicObject, ELEMENTS_OFFSET, Elements, Fiber, TypeDesc, header};
+use crate::abi::{AtomicObject, ELEMENTS_OFFSET, Elements, Fiber, SLOT_WORDS, TypeDesc, header};
 use crate::gc::barrier;
 use crate::slot::{allocate, argument, copy, optional_value, reference, write_nil, write_reference};
 use crate::value::{self, SlotBuffer};
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn coex_atomic_ref_compare_and_swap(
     barrier(fiber, cell);
     loop {
         let seen = (*cell).value.load(SeqCst);
-        let mut held: SlotBuffer = [0; 4];
+        let mut held: SlotBuffer = [0; SLOT_WORDS];
         disclose(seen, ty, held.as_mut_ptr().cast());
         if !same(held.as_ptr().cast(), expected, ty) {
             return false;

@@ -87,6 +87,8 @@ runtime_functions! {
     PanicByteRange "coex_panic_byte_range" (Fiber, Site) -> Never;
     PanicCharRange "coex_panic_char_range" (Fiber, Site) -> Never;
     PanicRangeStep "coex_panic_range_step" (Fiber, Site) -> Never;
+    /// `index I out of range for length L`
+    PanicIndex "coex_panic_index" (Fiber, Int, Int, Site) -> Never;
     /// `exit value is Ok`
     PanicExitOk "coex_panic_exit_ok" (Fiber, Site) -> Never;
     /// `unwrap of Err: E`; the value is the error.
@@ -321,6 +323,10 @@ runtime_functions! {
     EditToken "coex_edit_token" () -> Int;
     /// As the functions without `Owned`; parts that carry the token (last argument) are changed in place.
     ListAppendOwned "coex_list_append_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
+    /// The list with the leaf of this position for the token alone, open for a store at once.
+    ListOwn "coex_list_own" (Fiber, Ref, Int, Int, Type) -> Ref;
+    /// The array with its elements for the token alone.
+    ArrayOwn "coex_array_own" (Fiber, Ref, Int, Type) -> Ref;
     ListSetOwned "coex_list_set_owned" (Fiber, Ref, Int, Value, Int, Type, Site) -> Ref;
     ArrayAppendOwned "coex_array_append_owned" (Fiber, Ref, Value, Int, Type) -> Ref;
     ArraySetOwned "coex_array_set_owned" (Fiber, Ref, Int, Value, Int, Type, Site) -> Ref;

@@ -218,6 +218,14 @@ fixed_panics! {
     coex_panic_string_nul b"string contains NUL"
 }
 
+/// # Safety
+/// As [`coex_panic`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_panic_index(fiber: *mut Fiber, index: i64, len: i64, site: *const Site) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { crate::slot::fail_index(fiber, site, index, len) }
+}
+
 /// `nil value used where T is required`; `optional` is the type `T?`.
 ///
 /// # Safety

@@ -28,7 +28,11 @@ impl<'ctx> Body<'_, 'ctx> {
         }
         operands.extend(self.values(args));
         self.at_place(span);
-        let call = self.emit.call(self.codegen.function(func), &operands);
+        let callee = match self.codegen.unrolled(func) {
+            Some(again) if self.func == self.codegen.function(func) => again,
+            _ => self.codegen.function(func),
+        };
+        let call = self.emit.call(callee, &operands);
         if self.id.is_some_and(|caller| self.codegen.graph.keeps_apart(caller, func)) {
             call.add_attribute(AttributeLoc::Function, self.codegen.attributes.noinline);
         }

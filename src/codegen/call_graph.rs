@@ -24,12 +24,19 @@ pub(super) struct CallGraph {
 struct Weight {
     exprs: u32,
     calls: u32,
+    /// Calls of the function itself.
+    own_calls: u32,
 }
 
 /// A function with more calls than this keeps all but tiny callees apart.
 const MANY_CALLS: u32 = 300;
 /// Expressions of a tiny function.
 const TINY: u32 = 16;
+/// Expressions of a round that does not gain from being cut off polls.
+const HEAVY: u32 = 96;
+/// Expressions of a function that is small enough to stand in itself, and how many times it may stand there.
+const SMALL: u32 = 48;
+const FEW_COPIES: u32 = 4;
 
 impl CallGraph {
     pub(super) fn new(program: &Program, paces: Vec<Pace>) -> CallGraph {
@@ -118,6 +125,14 @@ impl CallGraph {
         bounded
     }
 
+    /// A look for polls costs little beside a round through these statements.
+    pub(super) fn is_heavy(&self, block: &Block) -> bool {
+        let mut exprs = 0u32;
+        let mut count = |node: Node<'_>| exprs += u32::from(matches!(node, Node::Expr(_)));
+        Walk(&mut count).block(block);
+        exprs > HEAVY
+    }
+
     /// Each round through these statements ends a foreign call, which looks for polls, or leaves the loop.
     pub(super) fn polls(&self, block: &Block) -> bool {
         for stmt in block {
@@ -152,6 +167,12 @@ impl CallGraph {
         self.weights[caller.0 as usize].calls > MANY_CALLS && self.weights[callee.0 as usize].exprs > TINY
     }
 
+    /// The function is short and calls itself: its body may take the place of these calls, once.
+    pub(super) fn is_worth_unrolling(&self, func: FuncId) -> bool {
+        let Weight { exprs, own_calls, .. } = self.weights[func.0 as usize];
+        exprs <= SMALL && (1..=FEW_COPIES).contains(&own_calls) && !self.is_lambda(func)
+    }
+
     /// The function is only ever called through a closure, which it takes as a parameter.
     pub(super) fn is_lambda(&self, func: FuncId) -> bool {
         self.lambda[func.0 as usize]
@@ -178,7 +199,10 @@ impl Edges {
         };
         let weight = &mut self.weights[self.current];
         weight.exprs += 1;
-        weight.calls += u32::from(matches!(expr.kind, ExprKind::Call { .. }));
+        if let ExprKind::Call { func, .. } = expr.kind {
+            weight.calls += 1;
+            weight.own_calls += u32::from(func.0 as usize == self.current);
+        }
         match &expr.kind {
             ExprKind::Call { func, .. } => self.calls[self.current].push(func.0 as usize),
             ExprKind::NextGrid { cell, .. } => {

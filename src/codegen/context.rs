@@ -12,7 +12,8 @@ use super::{CodegenOptions, LibraryBinding, OptLevel, descriptors, foreign, lite
 use crate::bind::Binding;
 use crate::ir::{ExternId, FuncId, Function, Program, RuntimeFunction};
 use crate::source::SourceMap;
-use crate::types::{LibraryId, TypeId, display};
+use crate::types::{FunctionKind, LibraryId, Type, TypeId, display};
+use coex_runtime::abi::{ArrayObject, ListObject};
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
@@ -46,6 +47,8 @@ pub(super) struct Codegen<'a, 'ctx> {
     layouts: Layouts,
     slot_types: Vec<OnceCell<BasicTypeEnum<'ctx>>>,
     functions: Vec<FunctionValue<'ctx>>,
+    /// Of functions that stand in themselves: the form that takes the place of a call.
+    unrolled: Vec<Option<FunctionValue<'ctx>>>,
     runtime: RefCell<HashMap<RuntimeFunction, FunctionValue<'ctx>>>,
 }
 
@@ -107,9 +110,11 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             layouts: Layouts::new(program),
             slot_types: vec![OnceCell::new(); program.types.len()],
             functions: Vec::new(),
+            unrolled: Vec::new(),
             runtime: RefCell::default(),
         };
         codegen.functions = codegen.declare_functions();
+        codegen.unrolled = codegen.declare_unrolled();
         if options.debug_info {
             let file = program.function(program.entry).span.file;
             let name = &sources.file(file).name;
@@ -202,6 +207,12 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
                 function.params.iter().map(|local| function.locals[local.0 as usize].ty).collect();
             let closure = usize::from(self.graph.is_lambda(FuncId(index as u32)));
             let declared = self.declare(&name, self.signature(closure, &params, function.result));
+            for (position, &param) in params.iter().enumerate() {
+                self.mark_object(declared, AttributeLoc::Param((1 + closure + position) as u32), param);
+            }
+            if let Some(result) = function.result {
+                self.mark_object(declared, AttributeLoc::Return, result);
+            }
             let id = FuncId(index as u32);
             if self.graph.is_recursive(id) && !self.graph.may_lose_a_call(id) {
                 let no_loops = self.context.create_string_attribute("disable-tail-calls", "true");
@@ -210,6 +221,17 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
             declared
         };
         self.program.functions.iter().enumerate().map(declare).collect()
+    }
+
+    /// What is read of a list or an array in each round of a loop may then be read once before it.
+    fn mark_object(&self, function: FunctionValue<'ctx>, at: AttributeLoc, ty: TypeId) {
+        let size = match self.program.types.get(ty) {
+            Type::List(_) => size_of::<ListObject>(),
+            Type::Array(_) => size_of::<ArrayObject>(),
+            _ => return,
+        };
+        let kind = Attribute::get_named_enum_kind_id("dereferenceable");
+        function.add_attribute(at, self.context.create_enum_attribute(kind, size as u64));
     }
 
     /// An internal function of the program whose first parameter is the fiber.
@@ -224,6 +246,29 @@ impl<'a, 'ctx> Codegen<'a, 'ctx> {
     pub(super) fn mark_call(&self, call: CallSiteValue<'ctx>) -> CallSiteValue<'ctx> {
         call.add_attribute(AttributeLoc::Param(0), self.attributes.swiftself);
         call
+    }
+
+    /// Recursive functions that are called much do little between two calls of themselves. A copy of the body in the place of
+    /// each such call halves the calls and the looks at the stack.
+    fn declare_unrolled(&self) -> Vec<Option<FunctionValue<'ctx>>> {
+        let declare = |(index, function): (usize, &Function)| {
+            let unrolls = self.options.opt != OptLevel::Debug
+                && function.kind != FunctionKind::Task
+                && !function.isolated
+                && self.graph.is_worth_unrolling(FuncId(index as u32));
+            unrolls.then(|| {
+                let whole = self.functions[index];
+                let name = format!("{}.again", whole.get_name().to_string_lossy());
+                let again = self.declare(&name, whole.get_type());
+                again.add_attribute(AttributeLoc::Function, self.attributes.alwaysinline);
+                again
+            })
+        };
+        self.program.functions.iter().enumerate().map(declare).collect()
+    }
+
+    pub(super) fn unrolled(&self, id: FuncId) -> Option<FunctionValue<'ctx>> {
+        self.unrolled[id.0 as usize]
     }
 
     pub(super) fn function(&self, id: FuncId) -> FunctionValue<'ctx> {

@@ -60,6 +60,9 @@ pub(super) struct Emit<'ctx> {
 /// How many times the usual happens for one of the rare.
 const RARELY: u32 = 1 << 20;
 
+/// No object has as many elements.
+const MOST_ELEMENTS: i64 = 1 << 48;
+
 /// The value of a builder call that cannot fail on well-formed operands.
 pub(super) fn built<T>(result: Result<T, BuilderError>) -> T {
     match result {
@@ -92,6 +95,18 @@ impl<'ctx> Emit<'ctx> {
 
     pub(super) fn load_int(&self, address: PointerValue<'ctx>) -> IntValue<'ctx> {
         self.load(self.types.i64, address).into_int_value()
+    }
+
+    /// The length of an object: LLVM may know that it is not negative.
+    pub(super) fn load_len(&self, address: PointerValue<'ctx>) -> IntValue<'ctx> {
+        let len = self.load_int(address);
+        let context = self.types.i64.get_context();
+        let range = context.metadata_node(&[self.types.int(0).into(), self.types.int(MOST_ELEMENTS).into()]);
+        let marked = len.as_instruction_value().map(|load| load.set_metadata(range, context.get_kind_id("range")));
+        if !matches!(marked, Some(Ok(()))) {
+            bug!("a length without a range");
+        }
+        len
     }
 
     pub(super) fn load_ptr(&self, address: PointerValue<'ctx>) -> PointerValue<'ctx> {
@@ -221,12 +236,23 @@ impl<'ctx> Emit<'ctx> {
 
     /// A branch to what happens once in a long time: it stands apart, and the way past it is laid out as if there were none.
     pub(super) fn branch_rarely(&self, condition: IntValue<'ctx>, rare: BasicBlock<'ctx>, usual: BasicBlock<'ctx>) {
+        self.branch_seldom(condition, rare, usual, RARELY);
+    }
+
+    /// A branch to what happens once in `usually` times.
+    pub(super) fn branch_seldom(
+        &self,
+        condition: IntValue<'ctx>,
+        rare: BasicBlock<'ctx>,
+        usual: BasicBlock<'ctx>,
+        usually: u32,
+    ) {
         let branch = built(self.builder.build_conditional_branch(condition, rare, usual));
         let context = self.types.i64.get_context();
         let weights = [
             context.metadata_string("branch_weights").into(),
             self.types.word32(1).into(),
-            self.types.word32(RARELY).into(),
+            self.types.word32(usually).into(),
         ];
         let refused = branch.set_metadata(context.metadata_node(&weights), context.get_kind_id("prof"));
         if refused.is_err() {

@@ -12,8 +12,9 @@ use crate::ir::{Expr, RuntimeFunction};
 use crate::source::Span;
 use crate::types::{Type, TypeId};
 use coex_runtime::abi::{ArrayObject, ListObject, MapObject, StringObject, list_leaf_len};
+use inkwell::IntPredicate;
 use inkwell::types::FunctionType;
-use inkwell::values::{FunctionValue, PointerValue};
+use inkwell::values::{FunctionValue, IntValue, PointerValue};
 use std::mem::offset_of;
 
 impl<'ctx> Codegen<'_, 'ctx> {
@@ -33,15 +34,24 @@ impl<'ctx> Body<'_, 'ctx> {
         ty: Option<TypeId>,
         span: Span,
     ) -> Option<Value<'ctx>> {
+        if let (RuntimeFunction::ListGet | RuntimeFunction::ArrayGet, &[_, Value::IntValue(index)]) = (function, values)
+            && let Some(value) = self.window_get(args, index, span)
+        {
+            return Some(value);
+        }
+        if matches!(function, RuntimeFunction::ListLen | RuntimeFunction::ArrayLen)
+            && let Some(len) = self.window_len(args)
+        {
+            return Some(len);
+        }
         let optimised = self.codegen.options.opt != OptLevel::Debug;
         let len_at = match function {
             RuntimeFunction::ListLen => offset_of!(ListObject, len),
             RuntimeFunction::ArrayLen => offset_of!(ArrayObject, len),
             RuntimeFunction::MapLen => offset_of!(MapObject, len),
             RuntimeFunction::StringLen => offset_of!(StringObject, chars),
-            RuntimeFunction::ListGet | RuntimeFunction::ArrayGet if optimised => {
-                return self.element(function, args, values, span);
-            }
+            RuntimeFunction::ListGet if optimised => return self.list_element(args, values, span),
+            RuntimeFunction::ArrayGet if optimised => return self.array_element(args, values, span),
             RuntimeFunction::ListAppendOwned
             | RuntimeFunction::ListSetOwned
             | RuntimeFunction::ArrayAppendOwned
@@ -59,7 +69,7 @@ impl<'ctx> Body<'_, 'ctx> {
             _ => return None,
         };
         match values {
-            [Value::PointerValue(object)] => Some(self.emit.load_int(self.emit.offset(*object, len_at as u64)).into()),
+            [Value::PointerValue(object)] => Some(self.emit.load_len(self.emit.offset(*object, len_at as u64)).into()),
             _ => None,
         }
     }
@@ -73,34 +83,57 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     /// `xs[i]`: the element's address, or null for what the runtime shall decide.
-    fn element(
-        &mut self,
-        function: RuntimeFunction,
-        args: &[Expr],
-        values: &[Value<'ctx>],
-        span: Span,
-    ) -> Option<Value<'ctx>> {
+    fn list_element(&mut self, args: &[Expr], values: &[Value<'ctx>], span: Span) -> Option<Value<'ctx>> {
         let ty = args.first()?.ty?;
-        let (Type::List(element) | Type::Array(element)) = *self.codegen.program.types.get(ty) else { return None };
+        let Type::List(element) = *self.codegen.program.types.get(ty) else { return None };
         let &[Value::PointerValue(object), Value::IntValue(index)] = values else { return None };
         let types = self.emit.types;
         let size = self.codegen.layout(element).slot.size;
         let (word, ptr) = (types.i32.into(), types.ptr);
-        let slot = match function {
-            RuntimeFunction::ListGet => {
-                let shift = types.word32(list_leaf_len(size).trailing_zeros());
-                let signature = ptr.fn_type(&[ptr.into(), types.i64.into(), word, word], false);
-                let fast = self.codegen.fast_path("coex_fast_list_slot", signature);
-                self.emit.call(fast, &[object.into(), index.into(), shift.into(), types.word32(size).into()])
-            }
-            _ => {
-                let signature = ptr.fn_type(&[ptr.into(), types.i64.into(), word], false);
-                let fast = self.codegen.fast_path("coex_fast_array_slot", signature);
-                self.emit.call(fast, &[object.into(), index.into(), types.word32(size).into()])
-            }
-        };
+        let shift = types.word32(list_leaf_len(size).trailing_zeros());
+        let signature = ptr.fn_type(&[ptr.into(), types.i64.into(), word, word], false);
+        let fast = self.codegen.fast_path("coex_fast_list_slot", signature);
+        let slot = self.emit.call(fast, &[object.into(), index.into(), shift.into(), types.word32(size).into()]);
         let slot = slot.try_as_basic_value().unwrap_basic().into_pointer_value();
-        Some(self.read_or_ask(function, element, slot, &[object.into(), index.into()], ty, span))
+        Some(self.read_or_ask(RuntimeFunction::ListGet, element, slot, &[object.into(), index.into()], ty, span))
+    }
+
+    /// An element of an array. What leaves the usual way never comes back, so LLVM may load length and data once for a loop.
+    fn array_element(&mut self, args: &[Expr], values: &[Value<'ctx>], span: Span) -> Option<Value<'ctx>> {
+        let Type::Array(element) = *self.codegen.program.types.get(args.first()?.ty?) else { return None };
+        let &[Value::PointerValue(array), Value::IntValue(index)] = values else { return None };
+        let len = self.emit.load_len(self.emit.offset(array, offset_of!(ArrayObject, len) as u64));
+        let position = self.position(index, len, span);
+        let data = self.emit.load_ptr(self.emit.offset(array, offset_of!(ArrayObject, data) as u64));
+        let stride = self.codegen.layout(element).slot.size;
+        Some(self.load_slot(element, self.emit.element(data, position, stride)))
+    }
+
+    /// The position that an index means: negative ones count from the end. Panics where there is no element.
+    pub(super) fn position(&mut self, index: IntValue<'ctx>, len: IntValue<'ctx>, span: Span) -> IntValue<'ctx> {
+        let usual = self.emit.block();
+        let outside = self.emit.compare(IntPredicate::UGE, index, len);
+        let [rare, below, nowhere, negative, inside] = std::array::from_fn(|_| self.new_block());
+        self.emit.branch_rarely(outside, rare, inside);
+        self.emit.at(rare);
+        // Asked in this way because LLVM often knows it of variables of loops.
+        let none = self.emit.types.int(0);
+        let is_negative = self.emit.compare(IntPredicate::SLT, index, none);
+        self.emit.branch(is_negative, below, nowhere);
+        self.emit.at(below);
+        let from_end = self.emit.add(index, len);
+        let missing = self.emit.compare(IntPredicate::SLT, from_end, none);
+        self.emit.branch(missing, nowhere, negative);
+        self.emit.at(nowhere);
+        self.runtime_call(
+            RuntimeFunction::PanicIndex,
+            &[self.fiber.into(), index.into(), len.into(), self.codegen.site(span).into()],
+        );
+        self.emit.unreachable();
+        self.emit.at(negative);
+        self.emit.jump(inside);
+        self.emit.at(inside);
+        self.emit.phi(&[(index.into(), usual), (from_end.into(), negative)]).into_int_value()
     }
 
     /// The value in the slot; when there is none, what the runtime function says (it panics, or finds the element).

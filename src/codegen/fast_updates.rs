@@ -25,7 +25,7 @@ impl<'ctx> Codegen<'_, 'ctx> {
 
 impl<'ctx> Body<'_, 'ctx> {
     /// A call of a short path; its word arguments are constants.
-    fn short(&mut self, name: &str, args: &[Value<'ctx>], words: &[u32]) -> PointerValue<'ctx> {
+    pub(super) fn short(&mut self, name: &str, args: &[Value<'ctx>], words: &[u32]) -> PointerValue<'ctx> {
         let types = self.emit.types;
         let mut operands = args.to_vec();
         operands.extend(words.iter().map(|&word| Value::from(types.word32(word))));

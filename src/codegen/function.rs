@@ -7,6 +7,7 @@ use super::context::Codegen;
 use super::debug_info::{Scopes, Variables};
 use super::emit::{Emit, Value, built};
 use super::types_table::object_size;
+use super::windows::Windows;
 use super::within::Outlined;
 use crate::ir::{FuncId, Function, LocalId};
 use crate::source::Span;
@@ -37,6 +38,12 @@ pub(super) struct Body<'a, 'ctx> {
     pub(super) outlined: Option<Outlined<'ctx>>,
     /// The form of a formula of a matrix for cells whose neighbours exist: where the old cells lie.
     pub(super) inner_cells: Option<PointerValue<'ctx>>,
+    /// Of the loops that are being lowered.
+    pub(super) windows: Windows<'ctx>,
+    /// Variables of loops of which the second form is being lowered, see `windows`.
+    pub(super) without_windows: Vec<LocalId>,
+    /// How many of these loops are lowered in two forms.
+    pub(super) forms: u32,
     /// Where places of debug information belong to.
     pub(super) places: Option<Scopes<'ctx>>,
     /// Builds allocas, at the end of the entry block.
@@ -83,6 +90,9 @@ impl<'ctx> Codegen<'_, 'ctx> {
 
 pub(super) fn define<'a, 'ctx>(codegen: &'a Codegen<'a, 'ctx>, id: FuncId) {
     define_form(codegen, id, codegen.function(id), None);
+    if let Some(again) = codegen.unrolled(id) {
+        define_form(codegen, id, again, None);
+    }
 }
 
 /// Gives a declaration the body of a function.
@@ -102,7 +112,8 @@ pub(super) fn define_form<'a, 'ctx>(
     body.prologue(id);
     body.at_place(ir.span);
     let mut before = 0;
-    if codegen.graph.is_recursive(id) {
+    // A form that stands in the function itself calls it, and that looks.
+    if codegen.graph.is_recursive(id) && codegen.unrolled(id) != Some(func) {
         before = codegen.graph.statements_before_recursion(&ir.body);
         body.block(&ir.body[..before]);
         body.check_stack();
@@ -141,6 +152,9 @@ impl<'a, 'ctx> Body<'a, 'ctx> {
             scopes: Vec::new(),
             outlined: None,
             inner_cells: None,
+            windows: Windows::new(),
+            without_windows: Vec::new(),
+            forms: 0,
             places: None,
             entry,
             start,

@@ -6,7 +6,7 @@
 use crate::bug;
 use crate::ir::{Definition, Program};
 use crate::types::{Type, TypeId};
-use coex_runtime::abi::{INLINE_BYTES, JsonValue};
+use coex_runtime::abi::{INLINE_BYTES, JsonValue, PLAIN_INLINE_BYTES};
 use std::cell::{OnceCell, RefCell};
 use std::mem::{offset_of, size_of};
 
@@ -238,7 +238,8 @@ impl Layouts {
             .map(|&member| FieldPlace { ty: member, offset: content.push(&self.member(program, member)) })
             .collect();
         content.pad();
-        let boxed = self.is_boxed(ty, &content);
+        let is_plain = content.pointers.is_empty() && content.size <= PLAIN_INLINE_BYTES;
+        let boxed = !is_plain && self.is_boxed(ty, &content);
         Layout::members(content, boxed, Form::Fields(places))
     }
 

@@ -6,7 +6,7 @@
 //! derived addresses walk: what it does not see may move.
 //! Deliberately not here: what the runtime does when polled.
 
-use super::emit::{Value, built};
+use super::emit::{Emit, Value, built};
 use super::function::{Body, LoopTargets};
 use crate::ir::{Block, Expr, Iteration, LocalId, RuntimeFunction};
 use crate::types::{Type, TypeId};
@@ -28,6 +28,26 @@ struct Back<'ctx> {
     exit: BasicBlock<'ctx>,
     /// Every round looks for polls.
     poll: bool,
+    /// Rounds are not part of a chunk, at whose end windows are kept.
+    whole: bool,
+}
+
+/// What counts the rounds of a loop: from the first number on, up to the end and without it.
+#[derive(Clone, Copy)]
+struct Count<'ctx> {
+    first: IntValue<'ctx>,
+    end: IntValue<'ctx>,
+    signed: bool,
+}
+
+impl<'ctx> Count<'ctx> {
+    fn from_zero(emit: &Emit<'ctx>, end: IntValue<'ctx>) -> Count<'ctx> {
+        Count { first: emit.types.int(0), end, signed: false }
+    }
+
+    fn below(self) -> IntPredicate {
+        if self.signed { IntPredicate::SLT } else { IntPredicate::ULT }
+    }
 }
 
 impl<'ctx> Body<'_, 'ctx> {
@@ -43,6 +63,7 @@ impl<'ctx> Body<'_, 'ctx> {
         if !self.codegen.graph.polls(body) {
             self.poll();
         }
+        self.keep_windows();
         self.emit.jump(head);
         self.emit.at(exit);
     }
@@ -136,10 +157,17 @@ impl<'ctx> Body<'_, 'ctx> {
             }
             None => self.emit.types.int(1),
         };
-        let rounds = self.range_rounds(start, end, step);
-        let is_unit = step.get_sign_extended_constant() == Some(1);
+        if step.get_sign_extended_constant() == Some(1) {
+            // The values themselves count: LLVM knows their bounds then.
+            let range = match start.get_sign_extended_constant() {
+                Some(0..) => Count { first: start, end: self.int_intrinsic("llvm.smax", end, start), signed: false },
+                _ => Count { first: start, end, signed: true },
+            };
+            return self.counted_loop(range, body, |this, value| this.set_local(local, value.into()));
+        }
+        let rounds = Count::from_zero(&self.emit, self.range_rounds(start, end, step));
         self.counted_loop(rounds, body, |this, index| {
-            let moved = if is_unit { index } else { built(this.emit.builder.build_int_mul(index, step, "")) };
+            let moved = built(this.emit.builder.build_int_mul(index, step, ""));
             let value = this.emit.add(start, moved);
             this.set_local(local, value.into());
         });
@@ -171,39 +199,52 @@ impl<'ctx> Body<'_, 'ctx> {
         emit.select(some, whole, zero)
     }
 
-    /// `count` rounds with an index from 0; `enter` assigns the loop's locals. When a round ends soon, the loop is cut into
-    /// chunks that look for polls once, which leaves the inner loop to LLVM's vectoriser.
-    fn counted_loop(&mut self, count: IntValue<'ctx>, body: &Block, enter: impl FnOnce(&mut Self, IntValue<'ctx>)) {
+    /// Rounds; `enter` assigns the loop's locals. When a round ends soon, the loop is cut into chunks that look for polls
+    /// once, which leaves the inner loop to LLVM's vectoriser.
+    fn counted_loop(&mut self, count: Count<'ctx>, body: &Block, enter: impl FnOnce(&mut Self, IntValue<'ctx>)) {
         let index_slot = self.alloca(self.emit.types.i64.into());
-        self.emit.store(index_slot, self.emit.types.int(0));
+        self.emit.store(index_slot, count.first);
         let exit = self.new_block();
-        if !self.codegen.graph.is_bounded(body) {
+        if !self.codegen.graph.is_bounded(body) || self.codegen.graph.is_heavy(body) {
             let poll = !self.codegen.graph.polls(body);
-            self.rounds(index_slot, count, body, enter, Back { end: exit, exit, poll });
+            self.rounds(index_slot, count, body, enter, Back { end: exit, exit, poll, whole: true });
             return self.emit.at(exit);
         }
         let (chunk, chunk_end) = (self.new_block(), self.new_block());
         self.emit.jump(chunk);
         self.emit.at(chunk);
-        let done = self.emit.load_int(index_slot);
-        let rest = self.emit.sub(count, done);
-        let long = self.emit.compare(IntPredicate::UGT, rest, self.emit.types.int(CHUNK));
-        let rounds = self.emit.select(long, self.emit.types.int(CHUNK), rest);
-        let limit = self.emit.add(done, rounds);
-        self.rounds(index_slot, limit, body, enter, Back { end: chunk_end, exit, poll: false });
+        let mut done = self.emit.load_int(index_slot);
+        // In a form from which LLVM sees that no index reaches the end, and none comes before the first.
+        let (add, least) = if count.signed {
+            done = self.int_intrinsic("llvm.smax", done, count.first);
+            self.emit.store(index_slot, done);
+            ("llvm.sadd.sat", "llvm.smin")
+        } else {
+            ("llvm.uadd.sat", "llvm.umin")
+        };
+        let chunk_limit = self.int_intrinsic(add, done, self.emit.types.int(CHUNK));
+        let limit = self.int_intrinsic(least, chunk_limit, count.end);
+        let rounds = Count { end: limit, ..count };
+        self.rounds(index_slot, rounds, body, enter, Back { end: chunk_end, exit, poll: false, whole: false });
         self.emit.at(chunk_end);
         let done = self.emit.load_int(index_slot);
         self.poll();
-        let more = self.emit.compare(IntPredicate::ULT, done, count);
+        self.keep_windows();
+        let more = self.emit.compare(count.below(), done, count.end);
         self.emit.branch(more, chunk, exit);
         self.emit.at(exit);
     }
 
-    /// Rounds from the index in the slot up to `limit`, then to `back.end`.
+    pub(super) fn int_intrinsic(&self, name: &str, left: IntValue<'ctx>, right: IntValue<'ctx>) -> IntValue<'ctx> {
+        let function = self.codegen.intrinsic(name, &[self.emit.types.i64.into()]);
+        self.emit.call(function, &[left.into(), right.into()]).try_as_basic_value().unwrap_basic().into_int_value()
+    }
+
+    /// Rounds from the index in the slot up to the end, then to `back.end`.
     fn rounds(
         &mut self,
         index_slot: PointerValue<'ctx>,
-        limit: IntValue<'ctx>,
+        count: Count<'ctx>,
         body: &Block,
         enter: impl FnOnce(&mut Self, IntValue<'ctx>),
         back: Back<'ctx>,
@@ -212,15 +253,22 @@ impl<'ctx> Body<'_, 'ctx> {
         self.emit.jump(head);
         self.emit.at(head);
         let index = self.emit.load_int(index_slot);
-        let more = self.emit.compare(IntPredicate::ULT, index, limit);
+        let more = self.emit.compare(count.below(), index, count.end);
         self.emit.branch(more, inside, back.end);
         self.emit.at(inside);
         enter(self, index);
         self.body_of_loop(body, next, back.exit);
-        let following = built(self.emit.builder.build_int_nuw_add(index, self.emit.types.int(1), ""));
+        let (builder, one) = (&self.emit.builder, self.emit.types.int(1));
+        let following = built(match count.signed {
+            true => builder.build_int_nsw_add(index, one, ""),
+            false => builder.build_int_nuw_add(index, one, ""),
+        });
         self.emit.store(index_slot, following);
         if back.poll {
             self.poll();
+        }
+        if back.whole {
+            self.keep_windows();
         }
         self.emit.jump(head);
     }
@@ -235,10 +283,10 @@ impl<'ctx> Body<'_, 'ctx> {
     fn for_array(&mut self, local: LocalId, array: &Expr, body: &Block) {
         let element = self.element_type(self.type_of(array));
         let array = self.reference(array);
-        let len = self.emit.load_int(self.emit.offset(array, offset_of!(ArrayObject, len) as u64));
+        let len = self.emit.load_len(self.emit.offset(array, offset_of!(ArrayObject, len) as u64));
         let data = self.emit.load_ptr(self.emit.offset(array, offset_of!(ArrayObject, data) as u64));
         let stride = self.codegen.layout(element).slot.size;
-        self.counted_loop(len, body, |this, index| {
+        self.counted_loop(Count::from_zero(&self.emit, len), body, |this, index| {
             let value = this.load_slot(element, this.emit.element(data, index, stride));
             this.set_local(local, value);
         });
@@ -253,7 +301,7 @@ impl<'ctx> Body<'_, 'ctx> {
         let element = self.element_type(ty);
         let stride = self.codegen.layout(element).slot.size;
         let list = self.reference(list);
-        let len = self.emit.load_int(self.emit.offset(list, offset_of!(ListObject, len) as u64));
+        let len = self.emit.load_len(self.emit.offset(list, offset_of!(ListObject, len) as u64));
         let (done_slot, index_slot) = (self.alloca(types.i64.into()), self.alloca(types.i64.into()));
         let whole = types.int(list_leaf_len(stride).into());
         self.emit.store(done_slot, types.int(0));
@@ -272,13 +320,15 @@ impl<'ctx> Body<'_, 'ctx> {
             let value = this.load_slot(element, this.emit.element(data, index, stride));
             this.set_local(local, value);
         };
-        self.rounds(index_slot, count, body, enter, Back { end: leaf_end, exit, poll: false });
+        let rounds = Count::from_zero(&self.emit, count);
+        self.rounds(index_slot, rounds, body, enter, Back { end: leaf_end, exit, poll: false, whole: false });
 
         self.emit.at(leaf_end);
         self.fake_use(data);
         let done = self.emit.add(done, count);
         self.emit.store(done_slot, done);
         self.poll();
+        self.keep_windows();
         let more = self.emit.compare(IntPredicate::ULT, done, len);
         self.emit.branch(more, leaf, exit);
         self.emit.at(exit);
@@ -313,6 +363,7 @@ impl<'ctx> Body<'_, 'ctx> {
         }
         self.body_of_loop(body, next, exit);
         self.poll();
+        self.keep_windows();
         self.emit.jump(head);
         self.emit.at(exit);
         self.fake_use(collection);
@@ -335,6 +386,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.set_local(local, code);
         self.body_of_loop(body, next, exit);
         self.poll();
+        self.keep_windows();
         self.emit.jump(head);
         self.emit.at(exit);
         self.fake_use(string);

@@ -43,6 +43,7 @@ mod start;
 mod stmt;
 mod tasks;
 mod types_table;
+mod windows;
 mod within;
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ fn optimise(module: &Module<'_>, machine: &TargetMachine, level: OptLevel) -> Re
     let passes = match level {
         OptLevel::Debug => return Ok(()),
         OptLevel::O1 => "default<O1>",
-        OptLevel::O2 => "default<O2>",
+        OptLevel::O2 => "default<O2>,function(loop-mssa(simple-loop-unswitch<nontrivial>),simplifycfg)",
         OptLevel::O3 => "default<O3>",
     };
     let settings = PassBuilderOptions::create();

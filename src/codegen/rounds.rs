@@ -80,14 +80,14 @@ impl<'ctx> Body<'_, 'ctx> {
             Iteration::List { list, .. } => {
                 let list = self.reference(list);
                 self.emit.store(first, list);
-                self.emit.load_int(self.emit.offset(list, offset_of!(ListObject, len) as u64))
+                self.emit.load_len(self.emit.offset(list, offset_of!(ListObject, len) as u64))
             }
             Iteration::Array { array, .. } => {
                 let array = self.reference(array);
                 let data = self.emit.load_ptr(self.emit.offset(array, offset_of!(ArrayObject, data) as u64));
                 self.emit.store(first, data);
                 self.emit.store(self.emit.offset(memory, SECOND), array);
-                self.emit.load_int(self.emit.offset(array, offset_of!(ArrayObject, len) as u64))
+                self.emit.load_len(self.emit.offset(array, offset_of!(ArrayObject, len) as u64))
             }
             _ => crate::bug!("rounds side by side over something else in {}", self.ir.name),
         }

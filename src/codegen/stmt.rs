@@ -18,15 +18,16 @@ impl<'ctx> Body<'_, 'ctx> {
         self.at_place(stmt.span);
         match &stmt.kind {
             StmtKind::Assign { local, value } => {
-                let value = self.value(value);
-                self.set_local(*local, value);
+                if !self.window_assign(*local, value) {
+                    let result = self.value(value);
+                    self.set_local(*local, result);
+                }
             }
             StmtKind::Expr(expr) => {
                 self.expr(expr);
             }
             StmtKind::If { arms, otherwise } => self.if_stmt(arms, otherwise),
-            StmtKind::While { condition, body } => self.while_loop(condition, body),
-            StmtKind::For { iteration, body } => self.for_loop(iteration, body),
+            StmtKind::While { .. } | StmtKind::For { .. } => self.looping(stmt),
             StmtKind::Return(value) => {
                 let value = value.as_ref().and_then(|value| self.expr_or_poison(value));
                 self.leave(value.filter(|_| self.ir.result.is_some()));

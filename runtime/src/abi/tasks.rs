@@ -116,7 +116,7 @@ pub struct SelectCase {
     /// Receive: the descriptor of `T?`. Foreign: the [`super::Site`] of the call.
     pub about: *const u8,
     /// The runtime's, until the statement has chosen.
-    pub words: [u64; 12],
+    pub words: [u64; 16],
 }
 
 pub mod select_kind {

@@ -7,7 +7,8 @@ use super::MapNode;
 // A value occupies a slot (local, field, element):
 //   int, float, handle, posix      8 bytes          bool, byte   1 byte          char   4 bytes
 //   string, list, array, map, set, function, boxed aggregate      8 bytes, a reference
-//   tuple, record of at most INLINE_BYTES    fields in order at natural alignment
+//   tuple, record of at most INLINE_BYTES, or without references and of at most PLAIN_INLINE_BYTES
+//                                  fields in order at natural alignment
 //   larger or recursive tuple, record        reference to an object: header, then the same layout from offset 8
 //   json                           16 bytes, a scalar word and a reference: [`JsonValue`]
 //   enum, Result of at most INLINE_BYTES     word 0: tag (case index); then the reference words; then the scalar words
@@ -21,6 +22,11 @@ use super::MapNode;
 // reference word. Unused words are zero. So every word of a type is always a reference or never one.
 
 pub const INLINE_BYTES: u32 = 32;
+/// The limit of tuples and records without references: nothing of them concerns the collector, and a list of them is one
+/// piece of memory whose fields change in place.
+pub const PLAIN_INLINE_BYTES: u32 = 64;
+/// No slot is larger.
+pub const SLOT_WORDS: usize = PLAIN_INLINE_BYTES as usize / 8;
 
 #[repr(u32)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

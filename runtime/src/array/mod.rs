@@ -155,6 +155,22 @@ pub unsafe extern "C" fn coex_array_set(
     coex_array_set_owned(fiber, array, index, value, 0, ty, site)
 }
 
+/// The array, or a copy, that carries the token.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_array_own(
+    fiber: *mut Fiber,
+    array: *mut ArrayObject,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ArrayObject {
+    if token != 0 && (*array).owner == token as u64 {
+        return array;
+    }
+    let own = copied(fiber, array, argument(ty, 0));
+    (*own).owner = token as u64;
+    own
+}
+
 /// An array that carries the token has its buffer for itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coex_array_set_owned(

@@ -6,7 +6,7 @@
 use super::select::{Case, Wish, select};
 use super::state::{self, Taken};
 use super::{Ended, Purpose, Waiting, exchange, foreign};
-use crate::abi::{ChannelObject, Fiber, HEADER_PINNED, SelectCase, Site, TypeDesc, header, select_kind};
+use crate::abi::{ChannelObject, Fiber, HEADER_PINNED, SLOT_WORDS, SelectCase, Site, TypeDesc, header, select_kind};
 use crate::sched::fiber::{What, full};
 use crate::sched::wait::{self, Reason, Ticket};
 use crate::sched::{clock, timer, worker};
@@ -151,7 +151,7 @@ unsafe fn receive_until(
     site: *const Site,
     out: *mut u8,
 ) {
-    let mut value: SlotBuffer = [0; 4];
+    let mut value: SlotBuffer = [0; SLOT_WORDS];
     let taken = exchange::receive::<Fibers>(fiber, channel, value.as_mut_ptr().cast(), until, site);
     deliver(fiber, taken == Taken::Value, &value, ty, out);
 }
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn coex_channel_try_receive(
     ty: *const TypeDesc,
     out: *mut u8,
 ) {
-    let mut value: SlotBuffer = [0; 4];
+    let mut value: SlotBuffer = [0; SLOT_WORDS];
     let taken = exchange::try_receive::<Fibers>(fiber, channel, value.as_mut_ptr().cast());
     deliver(fiber, taken == Taken::Value, &value, ty, out);
 }

@@ -84,7 +84,7 @@ impl Case {
             source: channel.cast(),
             out: null_mut(),
             about: core::ptr::null(),
-            buffer: [0; 4],
+            buffer: [0; crate::abi::SLOT_WORDS],
             waiter: Waiter::new(null_mut(), null_mut()),
             task: null_mut(),
             locked: 0,

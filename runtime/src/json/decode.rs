@@ -6,7 +6,7 @@
 use super::change::fail_kind;
 use super::encode::{bytes_of, check_stack, field_name, plain_name};
 use super::{JsonKind, JsonValue, member, object};
-use crate::abi::{CaseDesc, Fiber, FieldDesc, Kind, Site, StringObject, TypeDesc, header};
+use crate::abi::{CaseDesc, Fiber, FieldDesc, Kind, SLOT_WORDS, Site, StringObject, TypeDesc, header};
 use crate::list::Builder;
 use crate::map::MapBuilder;
 use crate::slot::{BOX_OFFSET, allocate, argument, copy, keep, write_nil, write_reference, write_some};
@@ -14,11 +14,11 @@ use core::ptr;
 
 /// Room for every slot.
 #[repr(C, align(8))]
-struct SlotBuffer([u8; 32]);
+struct SlotBuffer([u8; 8 * SLOT_WORDS]);
 
 impl SlotBuffer {
     fn new() -> SlotBuffer {
-        SlotBuffer([0; 32])
+        SlotBuffer([0; 8 * SLOT_WORDS])
     }
 
     fn address(&mut self) -> *mut u8 {

@@ -5,7 +5,8 @@
 
 use super::build::Tree;
 use super::{
-    Builder, empty, leaf_bits, leaf_token, mark_leaf, new_elements, new_list, slot, slots, tail_offset, taken_of,
+    Builder, empty, leaf_bits, leaf_of, leaf_token, mark_leaf, new_elements, new_list, slot, slots, tail_offset,
+    taken_of,
 };
 use crate::abi::{Elements, Fiber, ListObject, Site, TypeDesc};
 use crate::gc;
@@ -112,6 +113,24 @@ pub unsafe extern "C" fn coex_list_set_owned(
 ) -> *mut ListObject {
     let Some(position) = resolve_index(index, (*list).len) else { fail_index(fiber, site, index, (*list).len) };
     set(fiber, list, position, value, argument(ty, 0), token as u64)
+}
+
+/// As [`coex_list_set_owned`] of an element to itself, at a position of the list: for stores that follow at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coex_list_own(
+    fiber: *mut Fiber,
+    list: *mut ListObject,
+    position: i64,
+    token: i64,
+    ty: *const TypeDesc,
+) -> *mut ListObject {
+    let (element, token, position) = (argument(ty, 0), token as u64, position as usize);
+    let size = (*element).size as usize;
+    let bits = leaf_bits(size);
+    let owned = |list: *const ListObject| (*list).owner == token && leaf_token(leaf_of(list, bits, position)) == token;
+    let list = if owned(list) { list } else { set(fiber, list, position, slot(list, size, position), element, token) };
+    gc::barrier(fiber, leaf_of(list, bits, position).cast_mut());
+    list
 }
 
 /// Takes the slot behind the first `in_use` ones of the tail, if nobody has it.

@@ -14,7 +14,7 @@ pub mod remove;
 use self::insert::{Editor, Fresh, LEVEL_BITS, hash_of, rank, search_collision, slot_bit};
 use self::layout::{Layout, children, entry, is_collision};
 use self::remove::Removed;
-use crate::abi::{Fiber, HEADER_OLD, Kind, ListObject, MapObject, Site, TypeDesc, header, type_id};
+use crate::abi::{Fiber, HEADER_OLD, Kind, ListObject, MapObject, SLOT_WORDS, Site, TypeDesc, header, type_id};
 use crate::gc;
 use crate::list::Builder;
 use crate::slot::{allocate, argument, copy, fail, fresh_token, keep, write_nil, write_some};
@@ -88,7 +88,7 @@ impl MapBuilder {
     /// `value` is null for sets.
     #[inline(always)]
     pub unsafe fn insert(&mut self, key: *const u8, value: *const u8) {
-        let mut buffer: SlotBuffer = [0; 4];
+        let mut buffer: SlotBuffer = [0; SLOT_WORDS];
         let mut stored = key;
         if !matches!(self.editor.layout.kind, Kind::Int | Kind::String) {
             let canonical = (&raw mut buffer).cast::<u8>();

@@ -4,15 +4,15 @@
 
 use super::hash::canonical_bits;
 use super::{contents, field_slot};
-use crate::abi::{ArrayObject, Fiber, FieldDesc, Kind, ListObject, TypeDesc, header};
+use crate::abi::{ArrayObject, Fiber, FieldDesc, Kind, ListObject, SLOT_WORDS, TypeDesc, header};
 use crate::list::{self, Builder};
 use crate::slot::{BOX_OFFSET, allocate, argument, copy, keep, optional_value, reference, write_reference};
 use core::ptr;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Room for any slot: no slot is larger than `INLINE_BYTES`.
-pub type SlotBuffer = [u64; 4];
+/// Room for any slot.
+pub type SlotBuffer = [u64; SLOT_WORDS];
 
 /// Copies the key in `slot` to `out` in its one form.
 #[inline]
@@ -151,7 +151,7 @@ unsafe fn rebuild(fiber: *mut Fiber, slot: *mut u8, desc: *const TypeDesc) {
             let (list, element) = (reference(slot).cast::<ListObject>(), argument(desc, 0));
             let mut builder = Builder::new(fiber, element);
             for index in 0..(*list).len as usize {
-                let mut buffer: SlotBuffer = [0; 4];
+                let mut buffer: SlotBuffer = [0; SLOT_WORDS];
                 let part = (&raw mut buffer).cast::<u8>();
                 copy((*element).size as usize, list::slot(list, (*element).size as usize, index), part);
                 rebuild(fiber, part, element);

@@ -44,6 +44,16 @@ fn members_follow_at_natural_alignment() {
 }
 
 #[test]
+fn members_without_references_stay_together() {
+    let mut types = TypeTable::default();
+    let body = tuple(&mut types, &[FLOAT; 7]);
+    let large = tuple(&mut types, &[FLOAT; 9]);
+    let program = types_only(types, BTreeMap::new());
+    assert_eq!((layout(&program, body).boxed, layout(&program, body).slot.size), (false, 56));
+    assert_eq!((layout(&program, large).boxed, layout(&program, large).slot.size), (true, 8));
+}
+
+#[test]
 fn optionals_have_three_forms() {
     let mut types = TypeTable::default();
     let full = tuple(&mut types, &[INT, INT, INT, INT]);

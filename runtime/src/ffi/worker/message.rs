@@ -7,7 +7,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
-use crate::abi::{ArrayObject, Fiber, Kind, ListObject, StringObject, TypeDesc, header};
+use crate::abi::{ArrayObject, Fiber, Kind, ListObject, SLOT_WORDS, StringObject, TypeDesc, header};
 use crate::list::convert::{coex_list_copy_bytes, coex_list_from_bytes};
 use crate::program;
 use crate::rust_heap::may_fail;
@@ -203,7 +203,7 @@ pub(crate) unsafe fn take(
                 return Some(());
             }
             // What may be absent is a string or a handle.
-            let mut inner = [0u64; 4];
+            let mut inner = [0u64; SLOT_WORDS];
             let place = (&raw mut inner).cast::<u8>();
             take(message, fiber, slot::argument(desc, 0), place, handles)?;
             slot::write_some(fiber, desc, place, out);
@@ -258,7 +258,7 @@ mod tests {
     fn arrives<T: Copy>(desc: Desc, value: T) {
         let value = (&raw const value).cast::<u8>();
         let mut message = sent(desc, value);
-        let mut slot = [0u64; 4];
+        let mut slot = [0u64; SLOT_WORDS];
         let place = (&raw mut slot).cast::<u8>();
         // SAFETY: slots of the type.
         unsafe {
@@ -268,7 +268,7 @@ mod tests {
             let all = core::mem::take(&mut message.bytes);
             for len in 0..all.len() {
                 let mut part = Message { bytes: all[..len].to_vec(), at: 0 };
-                let mut slot = [0u64; 4];
+                let mut slot = [0u64; SLOT_WORDS];
                 assert!(take(&mut part, null_mut(), desc, (&raw mut slot).cast(), &mut Some).is_none(), "{len}");
             }
         }
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let mut slot = [0u64; 4];
+        let mut slot = [0u64; SLOT_WORDS];
         let place = (&raw mut slot).cast::<u8>();
         for (desc, bytes) in [
             (scalar(Kind::Bool), vec![2]),
