@@ -37,7 +37,7 @@ pub(crate) fn check_bodies(checker: &mut Checker) {
         if function.faulty || checker.is_broken(function.ast.name.span.file) {
             continue;
         }
-        if request.depth > MAX_DEPTH {
+        if request.depth > MAX_DEPTH || super::sizes::too_large(checker, &request.args) {
             if !checker.instances.too_deep {
                 checker.instances.too_deep = true;
                 checker.error(Code::E0812, request.span, "Generic instantiation is too deep");
@@ -270,6 +270,7 @@ pub(crate) fn definitions(checker: &mut Checker) -> BTreeMap<TypeId, Definition>
         };
         definitions.insert(id, definition);
     }
+    super::sizes::report(checker, &definitions);
     definitions
 }
 

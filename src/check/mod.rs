@@ -50,6 +50,7 @@ mod scope;
 mod select;
 mod shared;
 mod signatures;
+mod sizes;
 mod statics;
 mod stmt;
 mod tasks;

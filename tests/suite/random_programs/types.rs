@@ -70,6 +70,7 @@ impl Types {
             Ty::Set(element) => format!("Set<{}>", self.text(element)),
             Ty::Map(key, value) => format!("Map<{}, {}>", self.text(key), self.text(value)),
             Ty::Tuple(items) => format!("({})", self.texts(items)),
+            Ty::Opt(inner) if matches!(**inner, Ty::Func(..)) => format!("({})?", self.text(inner)),
             Ty::Opt(inner) => format!("{}?", self.text(inner)),
             Ty::Res(value) => format!("Result<{}, string>", self.text(value)),
             Ty::Pair(a, b) => format!("Pair<{}, {}>", self.text(a), self.text(b)),
