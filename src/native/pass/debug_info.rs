@@ -1,6 +1,7 @@
 //! What clang's debug information says: types of functions, places of functions and variables.
 //!
-//! In: functions and variables of a module compiled with `-g`. Out: [`CSignature`]s and (file, line) pairs.
+//! In: functions and variables of a module compiled with `-g`. Out: [`CSignature`]s and (file, line) pairs; what is said of
+//! variables is corrected when they move.
 //! Deliberately not here: comparing signatures (`check`).
 
 use std::ptr;
@@ -8,8 +9,9 @@ use std::ptr;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::debuginfo::*;
 use inkwell::llvm_sys::prelude::*;
+use inkwell::module::Module;
 
-use super::llvm::Value;
+use super::llvm::{Value, globals};
 use crate::native::signature::{CField, CSignature, CType};
 
 mod tag {
@@ -24,6 +26,12 @@ mod tag {
     pub(super) const VOLATILE: u16 = 0x35;
     pub(super) const RESTRICT: u16 = 0x37;
     pub(super) const ATOMIC: u16 = 0x47;
+}
+
+/// DWARF's steps from an address to a variable.
+mod operation {
+    pub(super) const DEREF: u64 = 0x06;
+    pub(super) const PLUS: u64 = 0x23;
 }
 
 /// Where something is defined; an empty file when clang did not say.
@@ -186,6 +194,52 @@ pub(super) fn variable_place(variable: Value<'_>) -> Place {
         }
         LLVMDisposeValueMetadataEntries(entries);
         place
+    }
+}
+
+/// What is said of a variable that becomes a part of the instance, at an offset.
+pub(super) struct Moved {
+    described: LLVMMetadataRef,
+    offset: u64,
+}
+
+impl Moved {
+    pub(super) fn of(variable: Value<'_>, offset: u64) -> Vec<Moved> {
+        let mut count = 0;
+        // SAFETY: a live global; the entries are disposed of after their last use, what they name belongs to the context.
+        unsafe {
+            let entries = LLVMGlobalCopyAllMetadata(variable.raw(), &mut count);
+            let nodes = (0..count as u32).map(|index| LLVMValueMetadataEntriesGetMetadata(entries, index));
+            let expression = LLVMMetadataKind::LLVMDIGlobalVariableExpressionMetadataKind as u32;
+            let described = nodes.filter(|node| LLVMGetMetadataKind(*node) as u32 == expression);
+            let moved = described.map(|described| Moved { described, offset }).collect();
+            LLVMDisposeValueMetadataEntries(entries);
+            moved
+        }
+    }
+}
+
+/// Says of variables that they lie at their offset from where the thread-local points: so a debugger shows those of the
+/// instance that the thread has installed.
+pub(super) fn moved_variables(module: &Module<'_>, moved: Vec<Moved>) {
+    let base = globals(module).into_iter().find(|global| global.name() == coex_runtime::abi::INSTANCE_BASE_SYMBOL);
+    let Some(base) = base else { return };
+    // SAFETY: nodes of the module's context; the builder is disposed of after its last use.
+    unsafe {
+        let context = LLVMGetModuleContext(module.as_mut_ptr());
+        let builder = LLVMCreateDIBuilderDisallowUnresolved(module.as_mut_ptr());
+        for Moved { described, offset } in moved {
+            let whole = LLVMMetadataAsValue(context, LLVMDIGlobalVariableExpressionGetExpression(described));
+            // Of a variable that LLVM has divided nobody knows where the parts are.
+            if Value::new(whole).text() != "!DIExpression()" {
+                continue;
+            }
+            let mut steps = [operation::DEREF, operation::PLUS, offset];
+            let place = LLVMDIBuilderCreateExpression(builder, steps.as_mut_ptr(), steps.len());
+            LLVMReplaceMDNodeOperandWith(LLVMMetadataAsValue(context, described), 1, place);
+            LLVMGlobalAddDebugInfo(base.raw(), described);
+        }
+        LLVMDisposeDIBuilder(builder);
     }
 }
 

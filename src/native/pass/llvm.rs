@@ -394,6 +394,17 @@ impl<'c> Value<'c> {
         Value::new(unsafe { LLVMGetCalledValue(self.raw) })
     }
 
+    /// As LLVM prints it.
+    pub(super) fn text(self) -> String {
+        // SAFETY: see the head of this file; the text is disposed of after it was copied.
+        unsafe {
+            let printed = LLVMPrintValueToString(self.raw);
+            let text = CStr::from_ptr(printed).to_string_lossy().into_owned();
+            LLVMDisposeMessage(printed);
+            text
+        }
+    }
+
     pub(super) fn asm_text(self) -> String {
         let mut length = 0;
         // SAFETY: see the head of this file; asked of inline assembly only.

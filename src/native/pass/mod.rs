@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 use inkwell::module::Module;
 
-use self::debug_info::{Place, function_place, signature, variable_place};
+use self::debug_info::{Moved, Place, function_place, moved_variables, signature, variable_place};
 use self::descriptor::State;
 use self::leaves::Library;
 use self::llvm::{DataLayout, LlvmContext, Value, aliases, functions, globals};
@@ -232,7 +232,11 @@ fn privatise(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> Re
         .collect();
     let template = template::build(module, &layout).map_err(PassError::Refused)?;
     let relocations = template.relocations.len() as u64;
+    let described = layout.members.iter().flat_map(|member| Moved::of(member.variable, member.offset)).collect();
     uses::rewrite(module, &layout).map_err(PassError::Refused)?;
+    if input.debug_info {
+        moved_variables(module, described);
+    }
     layout::rename_constant_sections(module, input.key);
     let (data_size, total_size, align) = (layout.data_size, layout.total_size, layout.align);
     let state = State { template: Some(template), data_size, total_size, align, constructors, destructors };
