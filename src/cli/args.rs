@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -341,17 +342,35 @@ pub enum Package {
         #[command(flatten)]
         messages: Messages,
     },
-    /// Check archives or unpacked libraries without using them.
+    /// Sign a library and take it into a registry.
+    Publish {
+        /// The library's directory, or its archive.
+        #[arg(value_name = "DIR|FILE.cxz")]
+        library: PathBuf,
+
+        /// The secret key, as `minisign -G` writes it.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+
+        #[command(flatten)]
+        source: RegistryOption,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Copy what is locked into `lib`, beside coex.lock.
+    Vendor {
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Check archives or unpacked libraries without using them, or all that coex.lock names.
     Verify {
-        #[arg(value_name = "FILE", required = true)]
+        #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
 
         #[command(flatten)]
         messages: Messages,
     },
-    /// Not built yet: publish, vendor.
-    #[command(external_subcommand)]
-    Other(Vec<OsString>),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -373,6 +392,10 @@ pub struct PackageOptions {
     /// Ask no registry: what is locked and installed must do.
     #[arg(long)]
     pub offline: bool,
+
+    /// Take no new version that was published more recently: 36h, 3d.
+    #[arg(long, value_name = "AGE", env = "COEX_MIN_AGE", default_value = "0", value_parser = age)]
+    pub min_age: Duration,
 
     /// How long to wait for another process that changes installed libraries.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
@@ -418,4 +441,19 @@ pub enum RegistryAction {
         #[command(flatten)]
         messages: Messages,
     },
+}
+
+/// A number with `s`, `m`, `h` or `d`; 0 needs no unit.
+fn age(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit.trim() {
+        "" if digits == "0" => 1,
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("an age is a number with s, m, h or d".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "an age is a number with s, m, h or d".to_owned())?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }

@@ -35,7 +35,8 @@ fn of_code(code: Code) -> u8 {
         | Code::E1504
         | Code::E1505
         | Code::E1506
-        | Code::E1507 => ARCHIVE,
+        | Code::E1507
+        | Code::E1510 => ARCHIVE,
         Code::E1508 => NETWORK,
         Code::E1509 => BUSY,
         Code::E1111

@@ -40,8 +40,10 @@ fn package(action: &Package) -> u8 {
         Package::Info { name, source, messages } => registry::info(name, source, messages),
         Package::Search { words, source, messages } => registry::search(words, source, messages),
         Package::Pack { directory, output, messages } => pack_directory(directory, output.clone(), messages),
+        Package::Publish { library, key, source, messages } => registry::publish(library, key, source, messages),
+        Package::Vendor { messages } => registry::vendor(messages),
+        Package::Verify { files, messages } if files.is_empty() => registry::verify(messages),
         Package::Verify { files, messages } => verify(files, messages),
-        Package::Other(words) => other(words),
     }
 }
 
@@ -53,17 +55,6 @@ fn maintain(action: &RegistryAction) -> u8 {
         }
         RegistryAction::ServeCheck { directory, messages } => registry::serve_check(directory, messages),
     }
-}
-
-fn other(words: &[OsString]) -> u8 {
-    const PLANNED: &[&str] = &["publish", "vendor"];
-    let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    if PLANNED.contains(&name.as_str()) {
-        output::talk(&format!("error[E0001]: Not supported by this version: coex pkg {name}\n"));
-        return exit::FAULT;
-    }
-    output::talk(&format!("error: There is no command 'coex pkg {name}'; 'coex pkg --help' lists them\n"));
-    exit::USAGE
 }
 
 /// The project of the current directory.
@@ -107,6 +98,7 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
         policy: if options.locked { LockPolicy::MustStay } else { LockPolicy::MayChange },
         reach: if options.offline { Reach::Installed } else { Reach::Registries },
         patience: Duration::from_secs(options.wait),
+        min_age: options.min_age,
     })
     .and_then(|project| run(&project));
     let done = match done {
@@ -122,7 +114,7 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
 }
 
 /// Loads a library and shows what is wrong with it; the status is that of the worst fault.
-fn load(path: &Path, style: &Style) -> (u8, Option<Library>) {
+pub(super) fn load(path: &Path, style: &Style) -> (u8, Option<Library>) {
     let (mut sources, mut diagnostics) = (SourceMap::default(), Diagnostics::default());
     let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let library = library::load(path, &shown, None, &mut sources, &mut diagnostics);

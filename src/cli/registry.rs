@@ -8,12 +8,14 @@ use std::time::Duration;
 use super::args::{Messages, RegistryOption};
 use super::exit;
 use super::output::{self, Style};
-use super::packages::{failed, project};
+use super::packages::{failed, load, project};
 
+use crate::cxz::pack;
 use crate::packages::index::Release;
 use crate::packages::printable;
 use crate::packages::project::{self as projects, LockPolicy, Options, Project, Reach};
 use crate::packages::registry::Registry;
+use crate::packages::signature::Signer;
 use crate::packages::{PackageError, identity, maintain};
 
 fn looking(source: Option<&RegistryOption>) -> Result<Project, PackageError> {
@@ -21,7 +23,8 @@ fn looking(source: Option<&RegistryOption>) -> Result<Project, PackageError> {
         registry: source.and_then(|source| source.registry.clone()),
         policy: LockPolicy::MustStay,
         reach: Reach::Registries,
-        patience: Duration::ZERO,
+        patience: Duration::from_secs(60),
+        min_age: Duration::ZERO,
     })
 }
 
@@ -68,6 +71,9 @@ fn describe(name: &str, releases: &[Release]) -> String {
         for (wanted, requirement) in &release.depends {
             text.push_str(&format!("  needs {wanted} {requirement}\n"));
         }
+        if let Some(signer) = &release.signer {
+            text.push_str(&format!("  signed by {signer}\n"));
+        }
         if let Some(reason) = &release.yanked {
             text.push_str(&format!("  taken back: {}\n", printable(reason)));
         }
@@ -109,6 +115,57 @@ pub(super) fn add(directory: &Path, archives: &[PathBuf], messages: &Messages) -
         }
     }
     output::write(text.as_bytes())
+}
+
+pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messages: &Messages) -> u8 {
+    let style = Style::new(messages);
+    let (status, loaded) = load(library, &style);
+    let Some(loaded) = loaded else { return status };
+    let published = looking(Some(source)).and_then(|project| {
+        let registry = project.registry(&project.lock()?.unwrap_or_default())?;
+        let signer = Signer::read(key)?;
+        // The canonical form of the library, wherever it comes from.
+        let bytes = pack::pack(&loaded.files).map_err(|error| PackageError::Request {
+            reason: format!("Library '{}' cannot be packed: {error}", loaded.name),
+            help: "make the library smaller".to_owned(),
+        })?;
+        maintain::publish(&registry, &bytes, Path::new(&format!("{}.cxz", loaded.name)), Some(&signer))
+    });
+    match published {
+        Ok(id) => output::write(id.map(|id| format!("+ {id}\n")).unwrap_or_default().as_bytes()),
+        Err(error) => failed(error, &style),
+    }
+}
+
+pub(super) fn vendor(messages: &Messages) -> u8 {
+    let style = Style::new(messages);
+    match looking(None).and_then(|project| project.vendor()) {
+        Ok(paths) => {
+            let lines: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+            output::write(lines.as_bytes())
+        }
+        Err(error) => failed(error, &style),
+    }
+}
+
+/// Everything that the lock file names.
+pub(super) fn verify(messages: &Messages) -> u8 {
+    let style = Style::new(messages);
+    let verdicts = match looking(None).and_then(|project| project.verify()) {
+        Ok(verdicts) => verdicts,
+        Err(error) => return failed(error, &style),
+    };
+    let (mut worst, mut text) = (exit::SUCCESS, String::new());
+    for projects::Verdict { path, found } in verdicts {
+        match found {
+            Ok(id) => text.push_str(&format!("{}: {id}\n", path.display())),
+            Err(error) => {
+                output::talk(&format!("{}:\n", path.display()));
+                worst = worst.max(failed(error, &style));
+            }
+        }
+    }
+    worst.max(output::write(text.as_bytes()))
 }
 
 pub(super) fn yank(directory: &Path, release: &str, reason: &str, messages: &Messages) -> u8 {

@@ -166,6 +166,7 @@ codes! {
     E1507 "Package 'P' is locked but not installed"
     E1508 "Registry 'R' cannot be reached: …"
     E1509 "Another 'coex' has been changing the installed packages for N seconds"
+    E1510 "Signature of package 'P' is refused: …"
     W0401 "'sqrt' replaces a built-in function"
     W0501 "Parameter 'x' is declared positional"
     W0601 "Result of 'append' is unused; write 'x = x.append(...)'"

@@ -1,6 +1,6 @@
 //! What can go wrong with packages.
 //!
-//! In: the fault, where it is found. Out: diagnostics E1501 to E1509 and those of archives. Texts of strangers are made
+//! In: the fault, where it is found. Out: diagnostics E1501 to E1510 and those of archives. Texts of strangers are made
 //! printable here.
 
 use std::path::{Path, PathBuf};
@@ -32,6 +32,11 @@ pub enum PackageError {
     },
     /// An archive is not the one that was promised.
     Mismatch {
+        package: String,
+        reason: String,
+    },
+    /// A signature, or the key that makes it, is not the expected one.
+    Signature {
         package: String,
         reason: String,
     },
@@ -111,6 +116,9 @@ impl PackageError {
             }
             PackageError::Mismatch { package, reason } => {
                 new(Code::E1505, format!("Package '{package}' is not what was promised: {reason}"))
+            }
+            PackageError::Signature { package, reason } => {
+                new(Code::E1510, format!("Signature of package '{package}' is refused: {reason}"))
             }
             PackageError::WouldChange { path, reason } => {
                 let message = format!("Lock file '{}' would change: {reason}", path.display());

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PackageError;
 use super::identity::{self, PackageId};
+use super::signature;
 use crate::cxz::archive::limits;
 
 pub const MAX_INDEX_BYTES: u64 = 8 << 20;
@@ -35,6 +36,8 @@ pub struct Release {
     /// The compiler versions that it is made for.
     pub coex: Option<VersionReq>,
     pub description: String,
+    /// The public key of who signed it.
+    pub signer: Option<String>,
     /// Why nobody should begin to use it.
     pub yanked: Option<String>,
 }
@@ -58,6 +61,8 @@ struct Line {
     coex: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
 }
 
 /// Where a package's lines stand: `index/re/ge/regex.jsonl`; short names are filled up with `_`.
@@ -69,6 +74,11 @@ pub fn path(name: &str) -> String {
 /// Where a package's archive stands.
 pub fn archive_path(id: &PackageId) -> String {
     format!("dl/{0}/{0}-{1}.cxz", id.name, id.version)
+}
+
+/// Where the signature of a package's archive stands.
+pub fn signature_path(id: &PackageId) -> String {
+    archive_path(id) + ".minisig"
 }
 
 /// The line that promises a release.
@@ -83,6 +93,7 @@ pub fn release_line(release: &Release) -> String {
         depends: release.depends.iter().map(|(name, wanted)| (name.clone(), wanted.to_string())).collect(),
         coex: release.coex.as_ref().map(ToString::to_string),
         description: release.description.clone(),
+        signer: release.signer.clone(),
     })
 }
 
@@ -98,6 +109,7 @@ pub fn yank_line(id: &PackageId, reason: &str) -> String {
         depends: BTreeMap::new(),
         coex: None,
         description: String::new(),
+        signer: None,
     })
 }
 
@@ -160,7 +172,18 @@ fn release(line: Line, version: Version) -> Result<Release, String> {
     let coex = line.coex.map(|text| identity::requirement(&text).ok_or("'coex' must be a version requirement"));
     let id = PackageId { name: line.name, version };
     let description = line.description;
-    Ok(Release { id, tree, size, published, depends, coex: coex.transpose()?, description, yanked: None })
+    let signer = line.signer.map(|text| signature::key(&text).ok_or("'signer' must be a public key of minisign"));
+    Ok(Release {
+        id,
+        tree,
+        size,
+        published,
+        depends,
+        coex: coex.transpose()?,
+        description,
+        signer: signer.transpose()?,
+        yanked: None,
+    })
 }
 
 #[cfg(test)]
@@ -176,6 +199,7 @@ mod tests {
             depends: BTreeMap::from([("text".to_owned(), VersionReq::parse("^1.2").expect("requirement"))]),
             coex: VersionReq::parse(">=0.1").ok(),
             description: "a \"quoted\"\nline".to_owned(),
+            signer: None,
             yanked: None,
         }
     }
@@ -222,6 +246,24 @@ mod tests {
             let PackageError::Registry { place, reason } = error else { panic!("{error:?}") };
             assert!(reason.contains(expected), "{reason} / {expected}");
             assert!(place.starts_with("i:"), "{place}");
+        }
+    }
+
+    /// Whatever a byte becomes, the reader says so or reads releases of this package only.
+    #[test]
+    fn damaged_lines_do_no_harm() {
+        let good = (release_line(&sample()) + &yank_line(&sample().id, "broken")).into_bytes();
+        for at in 0..good.len() {
+            for byte in [0, b'\n', b'"', b'.', b'/', b'9', b'}', 0xff] {
+                let mut bytes = good.clone();
+                bytes[at] = byte;
+                for text in [&bytes[..], &bytes[at..], &bytes[..at]] {
+                    for release in parse("regex", text, "i").unwrap_or_default() {
+                        assert_eq!(release.id.name, "regex");
+                        assert!(!archive_path(&release.id).contains(".."), "{}", release.id);
+                    }
+                }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@
 //! version = "1.0.0"
 //! source = "registry+file:///home/me/registry"
 //! tree = "64 digits"                 BLAKE3 of (path, length, bytes) of every file
+//! signer = "RW…"                     the public key of who signs it, pinned when first seen
 //! wanted = "^1.0.0"                  somebody asked for it by name
 //! depends = { text = "^1.2" }
 //! ```
@@ -24,6 +25,7 @@ use toml::Spanned;
 
 use super::error::PackageError;
 use super::identity::{self, PackageId};
+use super::signature;
 use super::store::{read_bounded, write_atomically};
 
 pub const FILE_NAME: &str = "coex.lock";
@@ -69,6 +71,8 @@ pub struct Locked {
     /// What was asked for by name; absent for what others need.
     pub wanted: Option<VersionReq>,
     pub depends: BTreeMap<String, VersionReq>,
+    /// The key that signs this package, pinned when it was first seen.
+    pub signer: Option<String>,
 }
 
 /// By name: a project has one version of a package.
@@ -95,6 +99,7 @@ struct Entry {
     wanted: Option<Spanned<String>>,
     #[serde(default)]
     depends: BTreeMap<String, Spanned<String>>,
+    signer: Option<Spanned<String>>,
 }
 
 /// The lock file of a directory or of one above it.
@@ -159,7 +164,8 @@ fn locked(entry: Entry) -> Result<Locked, (usize, &'static str)> {
             identity::name(&name).ok_or((wanted.span().start, "'depends' has a name that no package can have"))?;
         depends.insert(key, take(&wanted, identity::requirement, REQUIREMENT)?);
     }
-    Ok(Locked { id: PackageId { name, version }, source, tree, wanted, depends })
+    let signer = entry.signer.map(|key| take(&key, signature::key, "'signer' must be a public key of minisign"));
+    Ok(Locked { id: PackageId { name, version }, source, tree, wanted, depends, signer: signer.transpose()? })
 }
 
 impl Lock {
@@ -174,6 +180,9 @@ impl Lock {
                 locked.source.text().replace('\\', "\\\\").replace('"', "\\\""),
                 locked.tree.to_hex()
             ));
+            if let Some(signer) = &locked.signer {
+                text.push_str(&format!("signer = \"{signer}\"\n"));
+            }
             if let Some(wanted) = &locked.wanted {
                 text.push_str(&format!("wanted = \"{wanted}\"\n"));
             }
@@ -216,6 +225,7 @@ mod tests {
             tree: blake3::hash(name.as_bytes()),
             wanted: wanted.map(requirement),
             depends: depends.iter().map(|name| ((*name).to_owned(), requirement(">=1, <3"))).collect(),
+            signer: None,
         };
         let list =
             [package("app", Some("^1.0.0"), &["text"]), package("text", None, &["low"]), package("low", None, &[])];
@@ -268,5 +278,22 @@ mod tests {
             }
         }
         assert!(parse(b"\xff", Path::new("coex.lock")).is_err());
+    }
+
+    /// Whatever a byte becomes, the reader says so or reads something that can be written again.
+    #[test]
+    fn damaged_lock_files_do_no_harm() {
+        let good = sample().to_text().into_bytes();
+        for at in 0..good.len() {
+            for byte in [0, b'\n', b'"', b'.', b'/', b'9', b'}', 0xff] {
+                let mut bytes = good.clone();
+                bytes[at] = byte;
+                for text in [&bytes[..], &bytes[at..], &bytes[..at]] {
+                    if let Ok(lock) = parse(text, Path::new("coex.lock")) {
+                        assert_eq!(parse(lock.to_text().as_bytes(), Path::new("coex.lock")).expect("reads"), lock);
+                    }
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::error::PackageError;
 use super::identity::{self, PackageId};
 use super::index::{self, Release};
 use super::registry::{Registry, SCHEMA, files_below};
+use super::signature::{self, Signer};
 use super::store::{self, create_directory, read_bounded, write_atomically};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
@@ -28,7 +29,7 @@ pub fn open_or_create(directory: &Path) -> Result<Registry, PackageError> {
     Registry::open(&directory.to_string_lossy())
 }
 
-/// Takes an archive in. `Ok(None)` says that it stands there already.
+/// Takes the archive of a file in. `Ok(None)` says that it stands there already.
 pub fn add(registry: &Registry, archive: &Path) -> Result<Option<PackageId>, PackageError> {
     let unreadable = |reason: String| PackageError::Request {
         reason: format!("Archive '{}' cannot be read: {reason}", archive.display()),
@@ -36,20 +37,41 @@ pub fn add(registry: &Registry, archive: &Path) -> Result<Option<PackageId>, Pac
     };
     let bytes = read_bounded(archive, limits::ARCHIVE_BYTES).map_err(unreadable)?;
     let bytes = bytes.ok_or_else(|| unreadable("it is not there".to_owned()))?;
-    let library = store::judge(&bytes, archive)?;
-    let release = release(&library, bytes.len() as u64)?;
+    publish(registry, &bytes, archive, None)
+}
+
+/// Takes an archive in, signed by whoever publishes it. Whoever has signed a package once signs all that follow.
+pub fn publish(
+    registry: &Registry,
+    bytes: &[u8],
+    origin: &Path,
+    signer: Option<&Signer>,
+) -> Result<Option<PackageId>, PackageError> {
+    let library = store::judge(bytes, origin)?;
+    let mut release = release(&library, bytes.len() as u64)?;
+    release.signer = signer.map(|signer| signer.public.clone());
     let id = &release.id;
-    if let Some(known) = registry.releases(&id.name)?.iter().find(|known| known.id == *id) {
+    let releases = registry.releases(&id.name)?;
+    if let Some(known) = releases.iter().find(|known| known.id == *id) {
         if known.tree == release.tree {
             return Ok(None);
         }
         let reason = format!("{id} is in the registry already, with another content");
         return Err(PackageError::Request { reason, help: "give the changed library a new version".to_owned() });
     }
+    let pinned = releases.iter().rev().find_map(|known| known.signer.as_ref());
+    if pinned.is_some() && pinned != release.signer.as_ref() {
+        let reason = "the package has been signed with another key until now".to_owned();
+        return Err(PackageError::Signature { package: id.to_string(), reason });
+    }
     // The archive first: an index never promises what is not there.
     let place = registry.root.join(index::archive_path(id));
     create_directory(place.parent().unwrap_or(&registry.root))?;
-    write_atomically(&place, &bytes)?;
+    write_atomically(&place, bytes)?;
+    if let Some(signer) = signer {
+        let text = signer.sign(id, &release.tree)?;
+        write_atomically(&registry.root.join(index::signature_path(id)), text.as_bytes())?;
+    }
     append(registry, &id.name, &index::release_line(&release))?;
     Ok(Some(release.id))
 }
@@ -81,12 +103,13 @@ pub(super) fn release(library: &Library, size: u64) -> Result<Release, PackageEr
         depends: manifest.depends.iter().map(|(name, wanted)| (name.clone(), wanted.value.clone())).collect(),
         coex: manifest.coex.as_ref().map(|wanted| wanted.value.clone()),
         description: manifest.description.as_deref().unwrap_or_default().chars().take(400).collect(),
+        signer: None,
         yanked: None,
     })
 }
 
 /// Seconds since 1970, or what builds that can be repeated say instead.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     fixed.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
@@ -121,6 +144,9 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
         for release in releases.iter() {
             count += 1;
             expected.insert(registry.root.join(index::archive_path(&release.id)));
+            if release.signer.is_some() {
+                expected.insert(registry.root.join(index::signature_path(&release.id)));
+            }
             faults.extend(check_release(registry, release).err());
             for wanted in release.depends.keys().filter(|wanted| !names.contains(wanted)) {
                 let reason = format!("{} needs '{wanted}', which is not there", release.id);
@@ -142,6 +168,9 @@ fn check_release(registry: &Registry, release: &Release) -> Result<(), PackageEr
 /// The archive of a release, when it is exactly what the index promises.
 pub(super) fn verified(registry: &Registry, release: &Release) -> Result<(Vec<u8>, Library), PackageError> {
     let id = &release.id;
+    if let Some(key) = &release.signer {
+        signature::check(id, &release.tree, key, &registry.signature(id)?)?;
+    }
     let bytes = registry.archive(id)?;
     if bytes.len() as u64 != release.size {
         let reason = format!("the archive has {} bytes, promised are {}", bytes.len(), release.size);

@@ -6,7 +6,7 @@
 //! Reading order:
 //!
 //! ```text
-//! identity ── what names, versions and hashes may be
+//! identity ── what names, versions and hashes may be      signature ── who answers for a release
 //! index, registry ── what there is          maintain ── how it gets there
 //! resolve ── which versions fit together
 //! lock, store ── what was chosen            project ── install, remove, update
@@ -22,6 +22,7 @@ pub mod project;
 mod ranges;
 pub mod registry;
 mod resolve;
+pub mod signature;
 pub mod store;
 
 pub use error::{PackageError, printable};

@@ -17,7 +17,7 @@ use super::index::Release;
 use super::lock::{self, Lock, Locked, Source};
 use super::maintain;
 use super::registry::{Registry, file_url};
-use super::resolve::{Question, resolve};
+use super::resolve::{Answer, Question, resolve};
 use super::store::{self, Store, read_bounded};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
@@ -44,6 +44,8 @@ pub struct Options {
     pub reach: Reach,
     /// How long to wait for another process.
     pub patience: Duration,
+    /// New versions must have been published for so long.
+    pub min_age: Duration,
 }
 
 /// What is to be installed.
@@ -59,6 +61,13 @@ pub struct Change {
     pub before: Lock,
     pub after: Lock,
     pub warnings: Vec<String>,
+}
+
+/// A copy of what is locked, and whether it is that.
+#[derive(Debug)]
+pub struct Verdict {
+    pub path: PathBuf,
+    pub found: Result<PackageId, PackageError>,
 }
 
 pub struct Project {
@@ -179,6 +188,53 @@ impl Project {
         Ok(Change { before, after, warnings })
     }
 
+    /// Copies everything that is locked into `lib` beside the lock file. Returns what was written.
+    pub fn vendor(&self) -> Result<Vec<PathBuf>, PackageError> {
+        let _guard = self.store.guard(self.options.patience)?;
+        let mut written = Vec::new();
+        for locked in self.existing_lock()?.packages.values() {
+            let (bytes, _) = self.store.get(&locked.id, &locked.tree)?.ok_or_else(|| self.not_installed(locked))?;
+            let path = self.vendored(locked);
+            if read_bounded(&path, limits::ARCHIVE_BYTES).is_ok_and(|old| old.as_ref() == Some(&bytes)) {
+                continue;
+            }
+            store::create_directory(path.parent().unwrap_or(Path::new("")))?;
+            store::write_atomically(&path, &bytes)?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+
+    /// Every copy of what is locked, installed or vendored, and whether it is what it should be.
+    pub fn verify(&self) -> Result<Vec<Verdict>, PackageError> {
+        let mut verdicts = Vec::new();
+        for locked in self.existing_lock()?.packages.values() {
+            let installed = self.store.path(&locked.id, &locked.tree);
+            let copies: Vec<PathBuf> =
+                [installed, self.vendored(locked)].into_iter().filter(|path| path.exists()).collect();
+            if copies.is_empty() {
+                verdicts.push(Verdict { path: self.vendored(locked), found: Err(self.not_installed(locked)) });
+            }
+            for path in copies {
+                let refuse = |reason| PackageError::mismatch(locked.id.to_string(), reason);
+                let verdict = read_bounded(&path, limits::ARCHIVE_BYTES)
+                    .map_err(refuse)
+                    .and_then(|bytes| store::judge(&bytes.unwrap_or_default(), &path))
+                    .and_then(|library| store::check(&library, &locked.id, &locked.tree));
+                verdicts.push(Verdict { path, found: verdict.map(|()| locked.id.clone()) });
+            }
+        }
+        Ok(verdicts)
+    }
+
+    fn vendored(&self, locked: &Locked) -> PathBuf {
+        self.lock_path.with_file_name("lib").join(format!("{}.cxz", locked.id.name))
+    }
+
+    fn not_installed(&self, locked: &Locked) -> PackageError {
+        PackageError::NotInstalled { package: locked.id.to_string(), path: self.lock_path.clone() }
+    }
+
     fn not_locked(&self, name: &str) -> PackageError {
         PackageError::Request {
             reason: format!("Package '{name}' is not installed here"),
@@ -229,8 +285,14 @@ impl Project {
         }
         let mut compiler = Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(0, 0, 0));
         compiler.pre = semver::Prerelease::EMPTY;
-        let chosen = resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler })?;
-        let (mut after, mut warnings) = (Lock::default(), Vec::new());
+        // Without a minimum nothing is too young, whatever a clock says.
+        let latest = match self.options.min_age.as_secs() {
+            0 => u64::MAX,
+            age => maintain::now().saturating_sub(age),
+        };
+        let Answer { chosen, held_back: mut warnings } =
+            resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler, latest })?;
+        let mut after = Lock::default();
         for (name, release) in &chosen {
             let source = match (given.get(name), before.packages.get(name)) {
                 (Some(archive), _) => Source::Archive(archive.url.clone()),
@@ -242,7 +304,10 @@ impl Project {
                 false => wanted.clone(),
             });
             let (id, tree, depends) = (release.id.clone(), release.tree, release.depends.clone());
-            after.packages.insert(name.clone(), Locked { id, source, tree, wanted, depends });
+            let signer = release.signer.clone();
+            let pinned = before.packages.get(name).filter(|_| !given.contains_key(name));
+            same_signer(pinned, release)?;
+            after.packages.insert(name.clone(), Locked { id, source, tree, wanted, depends, signer });
             warnings.extend(taken_back(release));
         }
         self.must_stay(&before, &after)?;
@@ -265,6 +330,7 @@ impl Project {
                 depends: locked.depends.clone(),
                 coex: None,
                 description: String::new(),
+                signer: locked.signer.clone(),
                 yanked: None,
             }])
         };
@@ -288,7 +354,7 @@ impl Project {
     }
 
     fn make_available(&self, locked: &Locked, release: &Release, given: Option<&Given>) -> Result<(), PackageError> {
-        if let Some(library) = self.store.get(&locked.id, &locked.tree)? {
+        if let Some((_, library)) = self.store.get(&locked.id, &locked.tree)? {
             return same_depends(&library, release);
         }
         let bytes = match (given, &locked.source) {
@@ -357,7 +423,19 @@ fn promised<'r>(releases: &'r [Release], locked: &Locked, url: &str) -> Result<&
         let (now, was) = (release.tree.to_hex(), locked.tree.to_hex());
         return Err(refuse(format!("'{url}' promises the tree {now} now, locked is {was}")));
     }
+    same_signer(Some(locked), release)?;
     Ok(release)
+}
+
+/// A key is trusted when it is first seen, and no other afterwards.
+fn same_signer(pinned: Option<&Locked>, release: &Release) -> Result<(), PackageError> {
+    let Some(key) = pinned.and_then(|locked| locked.signer.as_ref()) else { return Ok(()) };
+    let reason = match &release.signer {
+        Some(found) if found == key => return Ok(()),
+        Some(found) => format!("it is signed with the key {found}, pinned is {key}"),
+        None => format!("it is not signed, pinned is the key {key}"),
+    };
+    Err(PackageError::Signature { package: release.id.to_string(), reason })
 }
 
 fn same_depends(library: &Library, release: &Release) -> Result<(), PackageError> {

@@ -8,6 +8,7 @@
 //! config.json                       {"schema":"coex-registry/1"}
 //! index/re/ge/regex.jsonl           one release a line
 //! dl/regex/regex-1.0.0.cxz          the archives
+//! dl/regex/regex-1.0.0.cxz.minisig  their signatures, where the index names a signer
 //! ```
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use super::error::{PackageError, io_reason, printable};
 use super::identity::{self, PackageId};
 use super::index::{self, MAX_INDEX_BYTES, Release};
+use super::signature;
 use super::store::read_bounded;
 use crate::cxz::archive::limits;
 
@@ -88,6 +90,13 @@ impl Registry {
         let path = index::archive_path(id);
         let bytes = self.read(&path, limits::ARCHIVE_BYTES)?;
         bytes.ok_or_else(|| PackageError::registry(self.place(&path), format!("the archive of {id} is missing")))
+    }
+
+    /// The bytes of a signature, not judged yet.
+    pub(super) fn signature(&self, id: &PackageId) -> Result<Vec<u8>, PackageError> {
+        let path = index::signature_path(id);
+        let bytes = self.read(&path, signature::MAX_BYTES)?;
+        bytes.ok_or_else(|| PackageError::registry(self.place(&path), format!("the signature of {id} is missing")))
     }
 
     /// The names of all packages, sorted. Whatever else lies in the index is skipped: `serve-check` complains of it.

@@ -17,6 +17,7 @@ use pubgrub::{
 use semver::{Version, VersionReq};
 
 use super::error::{PackageError, printable};
+use super::identity::PackageId;
 use super::index::Release;
 use super::ranges::{Point, admits, ranges};
 
@@ -32,6 +33,14 @@ pub(super) struct Question<'q> {
     /// All releases of a package; none where it does not exist.
     pub(super) releases: &'q dyn Fn(&str) -> Found,
     pub(super) compiler: Version,
+    /// What was published later, in seconds since 1970, is too young.
+    pub(super) latest: u64,
+}
+
+/// The choice, and the versions that were only too young for it.
+pub(super) struct Answer {
+    pub(super) chosen: BTreeMap<String, Release>,
+    pub(super) held_back: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -66,10 +75,12 @@ struct Provider<'q> {
     steps: Cell<u32>,
     /// Versions that would have fitted, and why they do not count.
     passed_over: RefCell<BTreeSet<String>>,
+    held_back: RefCell<BTreeMap<PackageId, String>>,
 }
 
-pub(super) fn resolve(question: &Question) -> Result<BTreeMap<String, Release>, PackageError> {
-    let provider = Provider { question, steps: Cell::new(0), passed_over: RefCell::default() };
+pub(super) fn resolve(question: &Question) -> Result<Answer, PackageError> {
+    let provider =
+        Provider { question, steps: Cell::new(0), passed_over: RefCell::default(), held_back: RefCell::default() };
     let chosen = match pubgrub::resolve(&provider, Node::Project, Point(Version::new(0, 0, 0))) {
         Ok(chosen) => chosen,
         Err(PubGrubError::NoSolution(mut tree)) => {
@@ -97,7 +108,10 @@ pub(super) fn resolve(question: &Question) -> Result<BTreeMap<String, Release>, 
             releases.insert(name, release.clone());
         }
     }
-    Ok(releases)
+    let is_newer = |id: &PackageId| releases.get(&id.name).is_some_and(|chosen| chosen.id.version < id.version);
+    let held_back = provider.held_back.take().into_iter().filter(|(id, _)| is_newer(id)).map(|(_, reason)| reason);
+    let held_back = held_back.collect();
+    Ok(Answer { chosen: releases, held_back })
 }
 
 impl Provider<'_> {
@@ -113,6 +127,11 @@ impl Provider<'_> {
         }
         if let Some(reason) = &release.yanked {
             return Some(format!("{id} was taken back: {}", printable(reason)));
+        }
+        if release.published > self.question.latest {
+            let reason = format!("{id} is too young: --min-age holds it back");
+            self.held_back.borrow_mut().insert(id.clone(), reason.clone());
+            return Some(reason);
         }
         let wanted = release.coex.as_ref().filter(|wanted| !wanted.matches(&self.question.compiler))?;
         Some(format!("{id} needs a compiler version {wanted}, this is {}", self.question.compiler))
@@ -188,7 +207,6 @@ impl DependencyProvider for Provider<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::identity::PackageId;
     use super::*;
 
     /// `a 1.0.0 b=^1 c=*`
@@ -202,7 +220,8 @@ mod tests {
                 id: PackageId { name: words[0].to_owned(), version: Version::parse(words[1]).expect("version") },
                 tree: blake3::hash(line.as_bytes()),
                 size: 0,
-                published: 0,
+                published: if words.contains(&"young") { 1_000 } else { 10 },
+                signer: None,
                 depends: depends.map(|(name, wanted)| (name.to_owned(), requirement(wanted))).collect(),
                 coex: words.contains(&"coex:new").then(|| requirement(">=9")),
                 description: String::new(),
@@ -222,9 +241,12 @@ mod tests {
             preferred: &preferred,
             releases: &|name| Ok(known.get(name).cloned().unwrap_or_default()),
             compiler: Version::new(0, 1, 0),
+            latest: 500,
         };
         match resolve(&question) {
-            Ok(chosen) => Ok(chosen.values().map(|release| release.id.to_string()).collect()),
+            Ok(answer) => {
+                Ok(answer.chosen.values().map(|release| release.id.to_string()).chain(answer.held_back).collect())
+            }
             Err(PackageError::Conflict { explanation }) => Err(explanation),
             Err(other) => panic!("{other:?}"),
         }
@@ -261,6 +283,15 @@ mod tests {
         assert!(text.contains("\na 1.1.0 needs a compiler version >=9, this is 0.1.0"), "{text}");
         let text = ask(&["a 1.0.0 gone=*"], &[("a", "^1")], &[]).expect_err("conflict");
         assert!(text.contains("gone"), "{text}");
+    }
+
+    #[test]
+    fn what_is_too_young_is_said() {
+        let index = ["a 1.0.0", "a 1.1.0 young", "b 1.0.0 young"];
+        let held = "a 1.1.0 is too young: --min-age holds it back";
+        assert_eq!(ask(&index, &[("a", "^1")], &[]).expect("fits"), ["a 1.0.0", held]);
+        assert_eq!(ask(&index, &[("a", "^1")], &[("a", "1.1.0")]).expect("fits"), ["a 1.1.0"]);
+        assert!(ask(&index, &[("b", "^1")], &[]).expect_err("young").contains("b 1.0.0 is too young"));
     }
 
     #[test]

@@ -38,13 +38,13 @@ impl Store {
     }
 
     /// The installed archive, when it is there and is what it should be.
-    pub fn get(&self, id: &PackageId, tree: &blake3::Hash) -> Result<Option<Library>, PackageError> {
+    pub fn get(&self, id: &PackageId, tree: &blake3::Hash) -> Result<Option<(Vec<u8>, Library)>, PackageError> {
         let path = self.path(id, tree);
         let refuse = |reason| PackageError::mismatch(id.to_string(), format!("'{}': {reason}", path.display()));
         let Some(bytes) = read_bounded(&path, limits::ARCHIVE_BYTES).map_err(refuse)? else { return Ok(None) };
         let library = judge(&bytes, &path)?;
         check(&library, id, tree)?;
-        Ok(Some(library))
+        Ok(Some((bytes, library)))
     }
 
     /// Keeps an archive that `check` has accepted.

@@ -44,16 +44,6 @@ fn wrong_use_is_status_2() {
 }
 
 #[test]
-fn commands_that_are_not_built_say_so() {
-    let sandbox = Sandbox::new();
-    for name in ["publish", "vendor"] {
-        let run = sandbox.coex(&["pkg", name, "regex"]);
-        assert_eq!(run.status, 1);
-        assert_eq!(run.stderr, format!("error[E0001]: Not supported by this version: coex pkg {name}\n"));
-    }
-}
-
-#[test]
 fn invalid_utf8_is_shown_at_its_place() {
     let sandbox = Sandbox::new();
     sandbox.write("a.coex", b"func main()\n    print(\"\xff\")\n~\n");

@@ -415,3 +415,125 @@ fn one_process_at_a_time_changes_what_is_installed() {
         world.lock()
     );
 }
+
+impl World {
+    /// A pair of keys; the secret one lies in the file that is returned.
+    fn key(&self, name: &str) -> String {
+        let pair = minisign::KeyPair::generate_unencrypted_keypair().expect("keys");
+        let text = pair.sk.to_box(None).expect("box").to_string();
+        self.sandbox.write(&format!("keys/{name}"), text);
+        format!("../keys/{name}")
+    }
+
+    fn sign(&self, key: &str, name: &str, version: &str) -> Ran {
+        let directory = format!("made/{name}-{version}");
+        let manifest = format!("[library]\nname = \"{name}\"\nversion = \"{version}\"\nsource = [\"{name}.coex\"]\n");
+        self.sandbox.write(&format!("{directory}/manifest.toml"), manifest);
+        let body = format!("formula {name}_version() -> string\n    return \"{version}\"\n~\n");
+        self.sandbox.write(&format!("{directory}/src/{name}.coex"), body);
+        self.pkg(&["publish", &format!("../{directory}"), "--key", key])
+    }
+}
+
+#[test]
+fn a_key_is_pinned_when_it_is_first_seen() {
+    let world = World::published(&[("text", "1.0.0", "")]);
+    let (key, other) = (world.key("first"), world.key("second"));
+    for (name, version) in [("regex", "1.0.0"), ("regex", "1.1.0")] {
+        let run = world.sign(&key, name, version);
+        assert_eq!((run.status, run.stdout), (0, format!("+ {name} {version}\n")), "{}", run.stderr);
+    }
+    assert_eq!(world.sandbox.coex(&["registry", "serve-check", "reg"]).status, 0);
+    world.done(&["install", "regex@^1", "regex@=1.0.0"], "+ regex 1.0.0\n");
+    assert!(world.lock().contains("signer = \"RW"), "{}", world.lock());
+    // Nobody else publishes it, with a key or without.
+    let run = world.sign(&other, "regex", "1.2.0");
+    assert_eq!(run.status, 4, "{}", run.stderr);
+    assert!(run.stderr.contains("error[E1510]: Signature of package 'regex 1.2.0' is refused"), "{}", run.stderr);
+    assert!(world.publish("regex", "1.3.0", "").stderr.contains("[E1510]"));
+    // A registry that has changed hands may claim what it likes.
+    let path = world.index("regex");
+    let honest = String::from_utf8(world.sandbox.read(&path)).expect("text");
+    let start = honest.find("\"signer\":\"").expect("signer") + 10;
+    let known = &honest[start..start + 56];
+    fs::remove_file(world.sandbox.path(&path)).expect("removed");
+    for (name, changed) in [
+        ("1.1.0", honest.replace(&format!(",\"signer\":\"{known}\""), "")),
+        (
+            "1.1.0",
+            honest.replace(known, &minisign::KeyPair::generate_unencrypted_keypair().expect("keys").pk.to_base64()),
+        ),
+    ] {
+        world.sandbox.write(&path, changed);
+        world.refused(&["update"], 4, "error[E1510]: Signature of package 'regex 1.0.0' is refused");
+        let half = honest.lines().next().expect("line").to_owned() + "\n";
+        let rest = String::from_utf8(world.sandbox.read(&path)).expect("text");
+        world.sandbox.write(&path, half + rest.lines().nth(1).expect("line") + "\n");
+        let expected = format!("error[E1510]: Signature of package 'regex {name}' is refused: it is");
+        world.refused(&["install", "regex@1.1.0"], 4, &expected);
+    }
+    world.sandbox.write(&path, &honest);
+    // The signature of another version does not fit, and neither does half of one.
+    let (first, second) = ("reg/dl/regex/regex-1.0.0.cxz.minisig", "reg/dl/regex/regex-1.1.0.cxz.minisig");
+    let whole = world.sandbox.read(second);
+    for bytes in [world.sandbox.read(first), whole[..whole.len() / 2].to_vec(), Vec::new()] {
+        world.sandbox.write(second, bytes);
+        world.refused(&["install", "regex@1.1.0"], 4, "error[E1510]: ");
+        let run = world.sandbox.coex(&["registry", "serve-check", "reg"]);
+        assert_eq!(run.status, 4, "{}", run.stderr);
+    }
+    fs::remove_file(world.sandbox.path(second)).expect("removed");
+    world.refused(&["install", "regex@1.1.0"], 4, "the signature of regex 1.1.0 is missing");
+    world.sandbox.write(second, &whole);
+    world.done(&["install", "regex@1.1.0"], "regex 1.0.0 -> 1.1.0\n");
+    assert_eq!(world.version_in_program("regex").stdout, "1.1.0\n");
+    for bad in ["../keys/absent", "../made/regex-1.0.0/manifest.toml"] {
+        let run = world.sign(bad, "regex", "1.4.0");
+        assert!(run.stderr.contains("Secret key '"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn vendored_libraries_need_nothing_else() {
+    let world = World::published(TEXT_AND_REGEX);
+    world.done(&["install", "regex"], "+ regex 1.1.0\n+ text 1.3.0\n");
+    let run = world.pkg(&["vendor"]);
+    assert_eq!((run.status, run.stdout.lines().count()), (0, 2), "{}", run.stderr);
+    world.done(&["vendor"], "");
+    assert_eq!(world.pkg(&["verify"]).stdout.lines().count(), 4);
+    fs::remove_dir_all(world.sandbox.path("home/.coex/lib")).expect("removed");
+    fs::remove_dir_all(world.sandbox.path("reg")).expect("removed");
+    assert_eq!(world.version_in_program("regex").stdout, "1.1.0\n");
+    let run = world.pkg(&["verify"]);
+    assert_eq!((run.status, run.stdout.lines().count()), (0, 2), "{}", run.stderr);
+    fs::copy(world.sandbox.path("made/text-1.0.0.cxz"), world.sandbox.path("project/lib/text.cxz")).expect("copied");
+    let run = world.refused(&["verify"], 4, "error[E1505]: Package 'text 1.3.0' is not what was promised");
+    assert_eq!(run.stdout.lines().count(), 1);
+    fs::remove_file(world.sandbox.path("project/lib/text.cxz")).expect("removed");
+    world.refused(&["verify"], 4, "error[E1507]: Package 'text 1.3.0' is locked but not installed");
+    world.refused(&["vendor"], 4, "[E1507]");
+}
+
+#[test]
+fn what_is_too_young_is_held_back() {
+    let world = World::published(&[]);
+    for (version, published) in [("1.0.0", "1000000"), ("1.1.0", "99999999999")] {
+        world.publish("made", version, "");
+        let mut command = world.sandbox.command(env!("CARGO_BIN_EXE_coex"));
+        command.args(["registry", "add", "aged", &format!("made/made-{version}.cxz")]);
+        assert_eq!(ran(command.env("SOURCE_DATE_EPOCH", published)).status, 0);
+    }
+    let install = |words: &[&str]| world.pkg(&[&["install", "--registry", "../aged"], words].concat());
+    let run = install(&["--min-age", "3d", "made@1.1.0"]);
+    assert_eq!(run.status, 4);
+    assert!(run.stderr.contains("made 1.1.0 is too young: --min-age holds it back"), "{}", run.stderr);
+    let run = install(&["--min-age", "36h", "made"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "+ made 1.0.0\n"), "{}", run.stderr);
+    assert_eq!(run.stderr, "warning: made 1.1.0 is too young: --min-age holds it back\n");
+    for bad in ["x", "3", "-1d", "3w", "d"] {
+        assert_eq!(install(&[&format!("--min-age={bad}"), "made"]).status, 2, "{bad}");
+    }
+    world.done(&["update"], "made 1.0.0 -> 1.1.0\n");
+    // What is locked is old enough for who has it.
+    world.done(&["install", "--min-age", "3d", "made"], "");
+}

@@ -1,0 +1,114 @@
+//! Signatures of releases: minisign, detached, over name, version and content.
+//!
+//! In: keys and signatures, as untrusted as any file. Out: a verdict, or a new signature. The signed text names what it
+//! is for, so a signature fits one release and no other. Deliberately not here: which key is trusted (`project`: the one
+//! that the lock file has pinned).
+//!
+//! ```text
+//! coex-package/1\nNAME\nVERSION\nTREE\n
+//! ```
+
+use std::path::Path;
+
+use minisign::{SecretKey, SecretKeyBox};
+use minisign_verify::{PublicKey, Signature};
+
+use super::error::PackageError;
+use super::identity::PackageId;
+use super::store::read_bounded;
+
+pub(super) const MAX_BYTES: u64 = 8 << 10;
+/// A public key in the form of the second line of `minisign.pub`.
+const KEY_CHARACTERS: usize = 56;
+
+/// A public key, when the text is one.
+pub fn key(text: &str) -> Option<String> {
+    let is_plain =
+        text.len() == KEY_CHARACTERS && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+    (is_plain && PublicKey::from_base64(text).is_ok()).then(|| text.to_owned())
+}
+
+fn message(id: &PackageId, tree: &blake3::Hash) -> String {
+    format!("coex-package/1\n{}\n{}\n{}\n", id.name, id.version, tree.to_hex())
+}
+
+/// The signature must be of this key, for this release.
+pub(super) fn check(id: &PackageId, tree: &blake3::Hash, key: &str, signature: &[u8]) -> Result<(), PackageError> {
+    let refuse = |reason: &str| PackageError::Signature { package: id.to_string(), reason: reason.to_owned() };
+    let key = PublicKey::from_base64(key).map_err(|_| refuse("the key is none"))?;
+    let text = std::str::from_utf8(signature).map_err(|_| refuse("the signature is not UTF-8"))?;
+    let signature = Signature::decode(text).map_err(|_| refuse("the signature is not in the form of minisign"))?;
+    let verified = key.verify(message(id, tree).as_bytes(), &signature, false);
+    verified.map_err(|_| refuse("the signature is not by this key for this name, version and content"))
+}
+
+/// Who publishes.
+pub struct Signer {
+    secret: SecretKey,
+    pub public: String,
+}
+
+impl Signer {
+    /// A secret key as `minisign -G` writes it. The password of an encrypted one is asked for at the terminal.
+    pub fn read(path: &Path) -> Result<Signer, PackageError> {
+        let refuse = |reason: String| PackageError::Request {
+            reason: format!("Secret key '{}' cannot be used: {reason}", path.display()),
+            help: "`minisign -G` makes a pair of keys".to_owned(),
+        };
+        let bytes = read_bounded(path, MAX_BYTES).map_err(refuse)?;
+        let bytes = bytes.ok_or_else(|| refuse("it is not there".to_owned()))?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+        let open = || SecretKeyBox::from_string(&text);
+        let plain = open().and_then(SecretKeyBox::into_unencrypted_secret_key);
+        let secret = plain.or_else(|_| open().and_then(|key| key.into_secret_key(None)));
+        let secret = secret.map_err(|error| refuse(error.to_string()))?;
+        let public = minisign::PublicKey::from_secret_key(&secret).map_err(|error| refuse(error.to_string()))?;
+        Ok(Signer { secret, public: public.to_base64() })
+    }
+
+    pub(super) fn sign(&self, id: &PackageId, tree: &blake3::Hash) -> Result<String, PackageError> {
+        let text = message(id, tree);
+        // The comment is signed too, and says nothing that the place does not.
+        let signature = minisign::sign(None, &self.secret, text.as_bytes(), Some(&id.to_string()), None);
+        let refuse =
+            |error: minisign::PError| PackageError::Signature { package: id.to_string(), reason: error.to_string() };
+        Ok(signature.map_err(refuse)?.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_fits_one_release() {
+        let pair = minisign::KeyPair::generate_unencrypted_keypair().expect("keys");
+        let signer = Signer { secret: pair.sk, public: pair.pk.to_base64() };
+        let other = minisign::KeyPair::generate_unencrypted_keypair().expect("keys").pk.to_base64();
+        let id = |name: &str, version: &str| PackageId {
+            name: name.to_owned(),
+            version: semver::Version::parse(version).expect("version"),
+        };
+        let (tree, forged) = (blake3::hash(b"a"), blake3::hash(b"b"));
+        let text = signer.sign(&id("regex", "1.0.0"), &tree).expect("signs");
+        let verdict = |id, tree, key: &str, text: &str| check(&id, tree, key, text.as_bytes()).is_ok();
+        assert_eq!(key(&signer.public).as_deref(), Some(signer.public.as_str()));
+        assert!(verdict(id("regex", "1.0.0"), &tree, &signer.public, &text));
+        assert!(!verdict(id("regex", "1.0.1"), &tree, &signer.public, &text));
+        assert!(!verdict(id("regey", "1.0.0"), &tree, &signer.public, &text));
+        assert!(!verdict(id("regex", "1.0.0"), &forged, &signer.public, &text));
+        assert!(!verdict(id("regex", "1.0.0"), &tree, &other, &text));
+        for cut in 0..text.len() - 1 {
+            assert!(!verdict(id("regex", "1.0.0"), &tree, &signer.public, &text[..cut]), "{cut}");
+        }
+        for bad in [
+            "",
+            "x",
+            &"A".repeat(56),
+            &format!("{other}="),
+            "../../../../../../../../../../../../../../../../etc/passwd!",
+        ] {
+            assert_eq!(key(bad), None, "{bad}");
+        }
+    }
+}
