@@ -24,6 +24,7 @@ mod pages;
 mod promises;
 mod random_programs;
 mod sandbox;
+mod shape;
 mod tidy;
 mod workers;
 mod zip_builder;

@@ -48,11 +48,12 @@ pub(crate) fn wanted() -> usize {
             Some(count) if count > 0 => count,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
+        ALONE.store(count == 1, Ordering::Relaxed);
         count.min(MOST_WORKERS)
     })
 }
 
-/// There will never be a second worker: two pieces of Coex code never run at the same time.
+/// It is known that there will never be a second worker: two pieces of Coex code never run at the same time.
 #[inline]
 pub(crate) fn is_alone() -> bool {
     ALONE.load(Ordering::Relaxed)
@@ -65,7 +66,8 @@ pub(crate) fn started() -> usize {
 /// One more worker, when there may be one.
 pub(crate) fn start_one() -> Option<*mut Worker> {
     let index = STARTED.load(Ordering::Relaxed);
-    if index >= wanted() {
+    // The system is asked for its processors when there is work for a second one.
+    if index > 0 && index >= wanted() {
         return None;
     }
     STARTED.compare_exchange(index, index + 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
@@ -89,7 +91,6 @@ pub(crate) fn start_one() -> Option<*mut Worker> {
 /// The worker of main's thread.
 pub(crate) fn first() -> *mut Worker {
     if started() == 0 {
-        ALONE.store(wanted() == 1, Ordering::Relaxed);
         start_one();
     }
     nth(0)
