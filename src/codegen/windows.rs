@@ -93,10 +93,10 @@ impl Reader for Uses {
             StmtKind::Pend { local, .. } => {
                 self.bound.insert(*local);
             }
-            StmtKind::Assign { local, value } => {
-                if !set_in_place(value).is_some_and(|(set, _)| set == *local) && !takes_token(value) {
-                    self.bound.insert(*local);
-                }
+            StmtKind::Assign { local, value }
+                if set_in_place(value).is_none_or(|(set, _)| set != *local) && !takes_token(value) =>
+            {
+                self.bound.insert(*local);
             }
             _ => {}
         }
