@@ -4,7 +4,7 @@
 //! an index only grows, an archive is written once. Deliberately not here: reading one for an installation (`registry`).
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -51,7 +51,8 @@ pub fn publish(
     let mut release = release(&library, bytes.len() as u64)?;
     release.signer = signer.map(|signer| signer.public.clone());
     let id = &release.id;
-    let releases = registry.releases(&id.name)?;
+    let _guard = guard(registry)?;
+    let releases = registry.fresh(&id.name)?;
     if let Some(known) = releases.iter().find(|known| known.id == *id) {
         if known.tree == release.tree {
             return Ok(None);
@@ -78,7 +79,8 @@ pub fn publish(
 
 /// Takes a release back: who has it locked keeps it, nobody else gets it.
 pub fn yank(registry: &Registry, id: &PackageId, reason: &str) -> Result<(), PackageError> {
-    if !registry.releases(&id.name)?.iter().any(|known| known.id == *id) {
+    let _guard = guard(registry)?;
+    if !registry.fresh(&id.name)?.iter().any(|known| known.id == *id) {
         return Err(PackageError::Unknown {
             wanted: id.to_string(),
             registry: registry.name.clone(),
@@ -114,13 +116,19 @@ pub(super) fn now() -> u64 {
     fixed.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
+/// Whoever decides by what stands there is alone until the line is written.
+fn guard(registry: &Registry) -> Result<File, PackageError> {
+    let path = registry.root.join("config.json");
+    let locked = File::open(&path).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| PackageError::unwritable(&path, &error))
+}
+
 /// One write of one line: readers see it whole or not at all.
 fn append(registry: &Registry, name: &str, line: &str) -> Result<(), PackageError> {
     let path = registry.root.join(index::path(name));
     create_directory(path.parent().unwrap_or(&registry.root))?;
     let write = || {
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-        file.lock()?;
         file.write_all(line.as_bytes())?;
         file.sync_all()
     };

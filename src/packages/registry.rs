@@ -85,6 +85,12 @@ impl Registry {
         Ok(releases)
     }
 
+    /// As `releases`, read again.
+    pub(super) fn fresh(&self, name: &str) -> Result<Rc<Vec<Release>>, PackageError> {
+        self.known.borrow_mut().remove(name);
+        self.releases(name)
+    }
+
     /// The bytes of an archive, not judged yet.
     pub fn archive(&self, id: &PackageId) -> Result<Vec<u8>, PackageError> {
         let path = index::archive_path(id);

@@ -352,6 +352,9 @@ fn a_registry_only_grows() {
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{}", run.stderr);
     let run = world.publish("text", "1.0.0", "license = \"other\"\n");
     assert!(run.stderr.contains("text 1.0.0 is in the registry already, with another content"), "{}", run.stderr);
+    let run = world.sandbox.coex(&["registry", "add", "twice", "made/text-1.0.0.cxz", "made/text-1.0.0.cxz"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "+ text 1.0.0\n"), "{}", run.stderr);
+    assert_eq!(world.sandbox.coex(&["registry", "serve-check", "twice"]).stdout, "1 releases, 0 faults\n");
     let run = world.publish("text", "1.0.0+build", "");
     assert!(run.stderr.contains("cannot be a release"), "{}", run.stderr);
     assert_eq!(world.sandbox.read("reg/index/te/xt/text.jsonl"), before);
