@@ -189,25 +189,12 @@ impl Finisher<'_, '_, '_> {
             }
             _ => return None,
         };
-        if !members.iter().any(|member| self.has_grid(*member)) {
+        if !members.iter().any(|member| self.body.c.has_grid(*member)) {
             return None;
         }
         let mut parts: Vec<Expr> = members.into_iter().map(zero).collect();
         parts.iter_mut().for_each(|part| self.expr(part));
         Some(ExprKind::Aggregate(parts))
-    }
-
-    fn has_grid(&mut self, ty: TypeId) -> bool {
-        match self.body.c.types.get(ty).clone() {
-            Type::Tuple(items) => items.iter().any(|item| self.has_grid(item.ty)),
-            Type::User { decl, .. } => {
-                let declared = &self.body.c.decls.types[decl.0 as usize];
-                declared.matrix.is_some()
-                    || (!declared.is_enum()
-                        && self.body.c.member_types(ty).into_iter().any(|member| self.has_grid(member)))
-            }
-            _ => false,
-        }
     }
 
     fn target(&self, func: &mut FuncId) {

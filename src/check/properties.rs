@@ -5,6 +5,10 @@
 use super::Checker;
 use super::types::parts;
 use crate::types::{Type, TypeId};
+use std::collections::HashSet;
+
+/// A type consists of fewer others; one that grows without end is not followed further.
+const MOST_TYPES: usize = 1000;
 
 const VARIABLE: u8 = 1;
 const PARAM: u8 = 2;
@@ -81,7 +85,7 @@ impl Checker<'_> {
             Type::Channel(_) | Type::AtomicRef(_) if what == Contains::Function => false,
             Type::User { .. } => {
                 // Types that grow without end are reported elsewhere.
-                if seen.contains(&ty) || seen.len() > 1000 {
+                if seen.contains(&ty) || seen.len() > MOST_TYPES {
                     return false;
                 }
                 seen.push(ty);
@@ -104,16 +108,44 @@ impl Checker<'_> {
 
     /// Whether `T.new()` can fill it (3.1).
     pub(crate) fn has_zero(&mut self, ty: TypeId) -> bool {
-        match self.types.get(ty).clone() {
-            Type::Result(..) | Type::Channel(_) | Type::Function { .. } | Type::Posix => false,
-            Type::Tuple(items) => items.iter().all(|item| self.has_zero(item.ty)),
-            Type::User { decl, .. } if self.decls.types[decl.0 as usize].matrix.is_some() => true,
-            Type::User { decl, .. } => {
-                !self.decls.types[decl.0 as usize].is_enum()
-                    && self.member_types(ty).into_iter().all(|member| self.has_zero(member))
+        !self.holds(ty, |checker, ty| match checker.types.get(ty) {
+            Type::Result(..) | Type::Channel(_) | Type::Function { .. } | Type::Posix => true,
+            Type::User { decl, .. } => checker.decls.types[decl.0 as usize].is_enum(),
+            _ => false,
+        })
+    }
+
+    /// Whether a matrix is to be filled in it.
+    pub(crate) fn has_grid(&mut self, ty: TypeId) -> bool {
+        self.holds(ty, |checker, ty| checker.is_grid(ty))
+    }
+
+    fn is_grid(&self, ty: TypeId) -> bool {
+        matches!(self.types.get(ty), Type::User { decl, .. } if self.decls.types[decl.0 as usize].matrix.is_some())
+    }
+
+    /// Whether the type, or one that its zero value holds as an item of a tuple or a field, is what is looked for. Asks once
+    /// about each type: a few lines can double a type forty times.
+    fn holds(&mut self, ty: TypeId, is_it: impl Fn(&Checker<'_>, TypeId) -> bool) -> bool {
+        let mut open = vec![ty];
+        let mut seen = HashSet::new();
+        while let Some(ty) = open.pop() {
+            // Types that grow without end are reported elsewhere.
+            if !seen.insert(ty) || seen.len() > MOST_TYPES {
+                continue;
             }
-            _ => true,
+            if is_it(self, ty) {
+                return true;
+            }
+            match self.types.get(ty) {
+                Type::Tuple(items) => open.extend(items.iter().map(|item| item.ty)),
+                Type::User { decl, .. } if !self.decls.types[decl.0 as usize].is_enum() && !self.is_grid(ty) => {
+                    open.extend(self.member_types(ty));
+                }
+                _ => {}
+            }
         }
+        false
     }
 
     /// Whether `<` is defined (3.7), for the canonical order use [`Contains::NotKey`].
