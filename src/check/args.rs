@@ -49,7 +49,7 @@ impl<'a> Body<'_, 'a> {
             let Some(label) = arg.name else { continue };
             let Some(index) = called.params.iter().position(|(name, _)| *name == label.name) else {
                 let names = called.params.iter().map(|(name, _)| name.as_str());
-                let near = super::hints::nearest(label.name.as_str(), names);
+                let near = crate::diagnostics::nearest(label.name.as_str(), names);
                 let message = format!("Wrong arguments for '{}': unknown name '{}'", called.name, label.name);
                 let mut diagnostic = Diagnostic::new(Code::E0506, label.span, message);
                 if let Some(near) = near {

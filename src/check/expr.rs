@@ -180,9 +180,9 @@ impl<'a> Body<'_, 'a> {
             text => {
                 let globals = self.c.global_names(self.scope);
                 let builtin = ["print", "debug", "range", "str", "sqrt", "len", "sleep", "panic"];
-                if let Some(near) = super::hints::nearest(text, self.visible_names()) {
+                if let Some(near) = crate::diagnostics::nearest(text, self.visible_names()) {
                     diagnostic = diagnostic.help(format!("a variable named '{near}' is in scope"));
-                } else if let Some(near) = super::hints::nearest(text, globals.chain(builtin)) {
+                } else if let Some(near) = crate::diagnostics::nearest(text, globals.chain(builtin)) {
                     diagnostic = diagnostic.help(format!("a function or type named '{near}' exists"));
                 }
             }

@@ -78,7 +78,7 @@ pub(crate) fn no_member(checker: &mut Checker, unit: UnitId, module: &str, membe
         member.span,
         format!("Module '{module}' has no member '{}'", member.name),
     );
-    if let Some(near) = super::hints::nearest(member.name.as_str(), names.into_iter()) {
+    if let Some(near) = crate::diagnostics::nearest(member.name.as_str(), names.into_iter()) {
         diagnostic = diagnostic.help(format!("a member named '{near}' exists"));
     }
     checker.report(diagnostic);

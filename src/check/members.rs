@@ -87,7 +87,7 @@ impl<'a> Body<'_, 'a> {
             methods.extend(declared.methods.keys().map(|method| method.as_str()));
             methods.extend(declared.matrix.iter().flat_map(|_| super::matrix::METHODS));
             let fields = declared.field_index.keys().map(|field| field.as_str());
-            if let Some(near) = super::hints::nearest(name.name.as_str(), fields) {
+            if let Some(near) = crate::diagnostics::nearest(name.name.as_str(), fields) {
                 diagnostic = diagnostic.help(format!("a field named '{near}' exists"));
             }
         } else {
@@ -252,7 +252,7 @@ impl<'a> Body<'_, 'a> {
         };
         let near = renamed
             .filter(|renamed| known.contains(renamed))
-            .or_else(|| super::hints::nearest(text, known.iter().copied()));
+            .or_else(|| crate::diagnostics::nearest(text, known.iter().copied()));
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("a method named '{near}' exists"));
         }

@@ -25,7 +25,6 @@ mod free_names;
 mod functions;
 mod generics;
 mod handles;
-mod hints;
 mod imports;
 mod index;
 mod inline_ir;

@@ -208,7 +208,7 @@ impl Checker<'_> {
         let own = self.decls.units[unit.0 as usize].types.keys().map(|name| name.as_str());
         let builtin = ["String", "List", "Array", "Map", "Set", "Result", "Channel", "int", "float", "bool", "string"];
         let params = env.iter().map(|(name, _)| name.as_str());
-        let near = super::hints::nearest(name.name.as_str(), own.chain(builtin).chain(params));
+        let near = crate::diagnostics::nearest(name.name.as_str(), own.chain(builtin).chain(params));
         let mut diagnostic = Diagnostic::new(Code::E0301, name.span, format!("Unknown type '{}'", name.name));
         let elsewhere = match name.name.as_str() {
             "str" => Some("string"),

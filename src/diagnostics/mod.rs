@@ -5,9 +5,11 @@
 
 pub mod codes;
 pub mod json;
+mod nearest;
 pub mod render;
 
 pub use codes::Code;
+pub(crate) use nearest::{distance, nearest};
 
 use crate::source::Span;
 

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Located;
-use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, nearest};
 use crate::source::{FileId, Span};
 
 /// What all tables of one manifest share.
@@ -186,45 +186,10 @@ impl<'t, 'i> Table<'t, 'i> {
             let span = report.span(range.clone());
             let message = format!("Unknown manifest key '{}'", self.key_path(key));
             let mut diagnostic = Diagnostic::new(Code::W1101, span, message);
-            if let Some(near) = nearest(key, &self.asked) {
+            if let Some(near) = nearest(key, self.asked.iter().copied()) {
                 diagnostic = diagnostic.help(format!("a key named '{near}' exists"));
             }
             report.diagnostics.push(diagnostic);
         }
-    }
-}
-
-/// The known name with the fewest edits, when it is near enough to be meant.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let best = known.iter().map(|candidate| (edits(name, candidate), *candidate)).min()?;
-    (best.0 <= 1 + name.len() / 4).then_some(best.1)
-}
-
-/// Levenshtein distance, ASCII case aside.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let change = diagonal + usize::from(!a.eq_ignore_ascii_case(b));
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn finds_the_meant_key() {
-        let known = ["source", "headers", "system_libs"];
-        assert_eq!(nearest("sources", &known), Some("source"));
-        assert_eq!(nearest("header", &known), Some("headers"));
-        assert_eq!(nearest("zebra", &known), None);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>)
 }
 
 /// Levenshtein's distance over bytes, with swaps of neighbours as one step.
-fn distance(left: &str, right: &str) -> usize {
+pub(crate) fn distance(left: &str, right: &str) -> usize {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
@@ -41,12 +41,23 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{distance, nearest};
 
     #[test]
     fn finds_near_names_only() {
+        assert_eq!(nearest("sources", ["source", "headers"].into_iter()), Some("source"));
+        assert_eq!(nearest("header", ["source", "headers"].into_iter()), Some("headers"));
         assert_eq!(nearest("totl", ["total", "other"].into_iter()), Some("total"));
         assert_eq!(nearest("pritn", ["print"].into_iter()), Some("print"));
         assert_eq!(nearest("x", ["total"].into_iter()), None);
+    }
+    #[test]
+    fn a_letter_more_less_or_other_is_one_step() {
+        for (known, name) in [("regex", "regx"), ("regex", "regexp"), ("regex", "ragex"), ("regex", "rgeex")] {
+            assert_eq!(distance(known, name), 1, "{name}");
+        }
+        for (known, name) in [("regex", "rgx"), ("regex", "xyzzy"), ("regex", "exreg")] {
+            assert!(distance(known, name) > 1, "{name}");
+        }
     }
 }
