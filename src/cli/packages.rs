@@ -15,7 +15,7 @@ use super::{emit, exit, internal_error, registry};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack};
 use crate::diagnostics::Diagnostics;
-use crate::packages::project::{self, Change, LockPolicy, Options, Project, Reach, Wish};
+use crate::packages::project::{Change, LockPolicy, Options, Project, Reach, Wish};
 use crate::packages::{PackageError, identity};
 use crate::source::SourceMap;
 
@@ -108,8 +108,7 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
     for warning in &done.warnings {
         output::talk(&format!("warning: {warning}\n"));
     }
-    let lines: String =
-        project::differences(&done.before, &done.after).iter().map(|line| format!("{line}\n")).collect();
+    let lines: String = done.before.differences(&done.after).iter().map(|line| format!("{line}\n")).collect();
     output::write(lines.as_bytes())
 }
 

@@ -13,7 +13,7 @@ use super::packages::{failed, load, project};
 use crate::cxz::pack;
 use crate::packages::index::Release;
 use crate::packages::printable;
-use crate::packages::project::{self as projects, LockPolicy, Options, Project, Reach};
+use crate::packages::project::{LockPolicy, Options, Project, Reach, Verdict};
 use crate::packages::registry::Registry;
 use crate::packages::signature::Signer;
 use crate::packages::{PackageError, identity, maintain};
@@ -52,7 +52,7 @@ pub(super) fn info(name: &str, source: &RegistryOption, messages: &Messages) -> 
         let lock = project.lock()?.unwrap_or_default();
         let registry = project.registry(&lock)?;
         let releases = registry.releases(&name)?;
-        if releases.is_empty() { Err(projects::not_in(&registry, &name)) } else { Ok(describe(&name, &releases)) }
+        if releases.is_empty() { Err(registry.unknown(&name, Vec::new())) } else { Ok(describe(&name, &releases)) }
     });
     match told {
         Ok(text) => output::write(text.as_bytes()),
@@ -85,7 +85,7 @@ pub(super) fn search(words: &[String], source: &RegistryOption, messages: &Messa
     let style = Style::new(messages);
     let found = looking(Some(source)).and_then(|project| {
         let lock = project.lock()?.unwrap_or_default();
-        projects::search(&*project.registry(&lock)?, words)
+        project.registry(&lock)?.search(words)
     });
     match found {
         Ok(list) => {
@@ -156,7 +156,7 @@ pub(super) fn verify(messages: &Messages) -> u8 {
         Err(error) => return failed(error, &style),
     };
     let (mut worst, mut text) = (exit::SUCCESS, String::new());
-    for projects::Verdict { path, found } in verdicts {
+    for Verdict { path, found } in verdicts {
         match found {
             Ok(id) => text.push_str(&format!("{}: {id}\n", path.display())),
             Err(error) => {

@@ -71,7 +71,7 @@ impl Loader<'_> {
             }
             self.loaded.inputs.note_absent(&path);
         }
-        let error = packages.not_installed(locked);
+        let error = locked.not_installed(&packages.path);
         self.refuse(error, request);
         None
     }

@@ -16,7 +16,7 @@
 //! depends = { text = "^1.2" }
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use semver::VersionReq;
@@ -61,6 +61,13 @@ impl Source {
             Source::Archive(url) => format!("archive+{url}"),
         }
     }
+
+    pub fn registry(&self) -> Option<&str> {
+        match self {
+            Source::Registry(url) => Some(url),
+            Source::Archive(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -73,6 +80,17 @@ pub struct Locked {
     pub depends: BTreeMap<String, VersionReq>,
     /// The key that signs this package, pinned when it was first seen.
     pub signer: Option<String>,
+}
+
+impl Locked {
+    /// Where a vendored copy lies.
+    pub fn vendored(&self, lock_path: &Path) -> PathBuf {
+        lock_path.with_file_name("lib").join(format!("{}.cxz", self.id.name))
+    }
+
+    pub fn not_installed(&self, lock_path: &Path) -> PackageError {
+        PackageError::NotInstalled { package: self.id.to_string(), path: lock_path.to_owned() }
+    }
 }
 
 /// By name: a project has one version of a package.
@@ -199,11 +217,30 @@ impl Lock {
         write_atomically(path, self.to_text().as_bytes())
     }
 
+    /// What was asked for by name.
+    pub fn roots(&self) -> BTreeMap<String, VersionReq> {
+        let wanted = |(name, locked): (&String, &Locked)| Some((name.clone(), locked.wanted.clone()?));
+        self.packages.iter().filter_map(wanted).collect()
+    }
+
+    /// What has changed in `after`, a line a package.
+    pub fn differences(&self, after: &Lock) -> Vec<String> {
+        let names: BTreeSet<&String> = self.packages.keys().chain(after.packages.keys()).collect();
+        let line = |name: &String| match (self.packages.get(name), after.packages.get(name)) {
+            (None, Some(new)) => Some(format!("+ {}", new.id)),
+            (Some(old), None) => Some(format!("- {}", old.id)),
+            (Some(old), Some(new)) if old.id != new.id => Some(format!("{} -> {}", old.id, new.id.version)),
+            (Some(old), Some(new)) if old != new => Some(format!("~ {}", new.id)),
+            _ => None,
+        };
+        names.into_iter().filter_map(line).collect()
+    }
+
     /// Removes what nobody asks for or needs any more.
     pub fn prune(&mut self) {
         let roots = self.packages.values().filter(|locked| locked.wanted.is_some());
         let mut pending: Vec<String> = roots.map(|locked| locked.id.name.clone()).collect();
-        let mut needed = std::collections::BTreeSet::new();
+        let mut needed = BTreeSet::new();
         while let Some(name) = pending.pop() {
             if let Some(locked) = self.packages.get(&name).filter(|_| needed.insert(name.clone())) {
                 pending.extend(locked.depends.keys().cloned());

@@ -32,14 +32,9 @@ impl LockedPackages {
 
     /// Where the archive may lie, best first.
     pub fn places(&self, locked: &Locked) -> Vec<PathBuf> {
-        let beside = self.path.parent().unwrap_or(Path::new(""));
-        let mut places = vec![beside.join("lib").join(format!("{}.cxz", locked.id.name))];
+        let mut places = vec![locked.vendored(&self.path)];
         places.extend(self.store.as_ref().map(|store| store.path(&locked.id, &locked.tree)));
         places
-    }
-
-    pub fn not_installed(&self, locked: &Locked) -> PackageError {
-        PackageError::NotInstalled { package: locked.id.to_string(), path: self.path.clone() }
     }
 }
 

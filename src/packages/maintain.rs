@@ -13,7 +13,7 @@ use super::error::PackageError;
 use super::identity::{self, PackageId};
 use super::index::{self, Release};
 use super::registry::{Registry, SCHEMA, files_below};
-use super::signature::{self, Signer};
+use super::signature::Signer;
 use super::store::{self, create_directory, read_bounded, write_atomically};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
@@ -81,11 +81,7 @@ pub fn publish(
 pub fn yank(registry: &Registry, id: &PackageId, reason: &str) -> Result<(), PackageError> {
     let _guard = guard(registry)?;
     if !registry.fresh(&id.name)?.iter().any(|known| known.id == *id) {
-        return Err(PackageError::Unknown {
-            wanted: id.to_string(),
-            registry: registry.name.clone(),
-            helps: Vec::new(),
-        });
+        return Err(registry.unknown(&id.to_string(), Vec::new()));
     }
     append(registry, &id.name, &index::yank_line(id, reason))
 }
@@ -155,7 +151,7 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
             if release.signer.is_some() {
                 expected.insert(registry.root.join(index::signature_path(&release.id)));
             }
-            faults.extend(check_release(registry, release).err());
+            faults.extend(registry.verified(release).err());
             for wanted in release.depends.keys().filter(|wanted| !names.contains(wanted)) {
                 let reason = format!("{} needs '{wanted}', which is not there", release.id);
                 faults.push(PackageError::registry(registry.place(&index::path(name)), reason));
@@ -167,30 +163,4 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
         faults.push(PackageError::registry(registry.place(&below), "nothing in the index speaks of this file"));
     }
     Ok((count, faults))
-}
-
-fn check_release(registry: &Registry, release: &Release) -> Result<(), PackageError> {
-    verified(registry, release).map(|_| ())
-}
-
-/// The archive of a release, when it is exactly what the index promises.
-pub(super) fn verified(registry: &Registry, release: &Release) -> Result<(Vec<u8>, Library), PackageError> {
-    let id = &release.id;
-    if let Some(key) = &release.signer {
-        signature::check(id, &release.tree, key, &registry.signature(id)?)?;
-    }
-    let bytes = registry.archive(id)?;
-    if bytes.len() as u64 != release.size {
-        let reason = format!("the archive has {} bytes, promised are {}", bytes.len(), release.size);
-        return Err(PackageError::mismatch(id.to_string(), reason));
-    }
-    let library = store::judge(&bytes, Path::new(&index::archive_path(id)))?;
-    store::check(&library, id, &release.tree)?;
-    let depends: std::collections::BTreeMap<_, _> =
-        library.manifest.depends.iter().map(|(name, wanted)| (name.clone(), wanted.value.clone())).collect();
-    if depends != release.depends {
-        let reason = "the index says that it needs other packages than its manifest does";
-        return Err(PackageError::mismatch(id.to_string(), reason));
-    }
-    Ok((bytes, library))
 }

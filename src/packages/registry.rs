@@ -22,7 +22,8 @@ use super::error::{PackageError, io_reason, printable};
 use super::identity::{self, PackageId};
 use super::index::{self, MAX_INDEX_BYTES, Release};
 use super::signature;
-use super::store::read_bounded;
+use super::store::{self, read_bounded};
+use crate::cxz::Library;
 use crate::cxz::archive::limits;
 
 pub const SCHEMA: &str = "coex-registry/1";
@@ -118,6 +119,53 @@ impl Registry {
         names.sort();
         Ok(names)
     }
+
+    /// The archive of a release, when it is exactly what the index promises.
+    pub(super) fn verified(&self, release: &Release) -> Result<(Vec<u8>, Library), PackageError> {
+        let id = &release.id;
+        if let Some(key) = &release.signer {
+            signature::check(id, &release.tree, key, &self.signature(id)?)?;
+        }
+        let bytes = self.archive(id)?;
+        if bytes.len() as u64 != release.size {
+            let reason = format!("the archive has {} bytes, promised are {}", bytes.len(), release.size);
+            return Err(PackageError::mismatch(id.to_string(), reason));
+        }
+        let library = store::judge(&bytes, Path::new(&index::archive_path(id)))?;
+        store::check(&library, id, &release.tree)?;
+        same_depends(&library, release)?;
+        Ok((bytes, library))
+    }
+
+    /// Packages whose name or description holds every word, with their newest release that counts.
+    pub fn search(&self, words: &[String]) -> Result<Vec<(PackageId, String)>, PackageError> {
+        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+        let mut found = Vec::new();
+        for name in self.names()? {
+            let releases = self.releases(&name)?;
+            let Some(newest) = releases.iter().rev().find(|release| release.yanked.is_none()) else { continue };
+            let text = format!("{name} {}", newest.description.to_lowercase());
+            if words.iter().all(|word| text.contains(word)) {
+                found.push((newest.id.clone(), newest.description.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a command says of a package that is not there.
+    pub fn unknown(&self, wanted: &str, helps: Vec<String>) -> PackageError {
+        PackageError::Unknown { wanted: wanted.to_owned(), registry: self.name.clone(), helps }
+    }
+}
+
+/// A manifest must need what the index says.
+pub(super) fn same_depends(library: &Library, release: &Release) -> Result<(), PackageError> {
+    let manifest = library.manifest.depends.iter().map(|(name, wanted)| (name, &wanted.value));
+    if manifest.eq(release.depends.iter()) {
+        return Ok(());
+    }
+    let reason = "the index says that it needs other packages than its manifest does";
+    Err(PackageError::mismatch(release.id.to_string(), reason))
 }
 
 /// Every file below a directory, links not followed.

@@ -1,0 +1,202 @@
+//! Installing, updating, removing: from wishes to a new lock file.
+//!
+//! In: what is locked, and what is wished. Out: archives in the store, then the lock file. Deliberately not here: which
+//! versions fit (`resolve`), and whether a registry keeps its word (`promises`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use semver::{Version, VersionReq};
+
+use super::given::{self, Given};
+use super::promises::{promised, same_signer, taken_back};
+use super::{Change, Project, Reach, Wish};
+use crate::diagnostics::distance;
+use crate::packages::error::PackageError;
+use crate::packages::index::Release;
+use crate::packages::lock::{Lock, Locked, Source};
+use crate::packages::maintain;
+use crate::packages::registry::same_depends;
+use crate::packages::resolve::{Answer, Question, resolve};
+
+impl Project {
+    /// Without wishes: everything that is locked.
+    pub fn install(&self, wishes: &[Wish]) -> Result<Change, PackageError> {
+        let _guard = self.store.guard(self.options.patience)?;
+        if wishes.is_empty() {
+            return self.install_locked();
+        }
+        let before = self.lock()?.unwrap_or_default();
+        let (mut roots, mut given) = (before.roots(), BTreeMap::new());
+        for wish in wishes {
+            match wish {
+                Wish::Named { name, wanted: Some(wanted) } => drop(roots.insert(name.clone(), wanted.clone())),
+                Wish::Named { name, wanted: None } => drop(roots.entry(name.clone()).or_insert(VersionReq::STAR)),
+                Wish::Archive(path) => {
+                    let archive = given::read(path)?;
+                    let exact = VersionReq::parse(&format!("={}", archive.release.id.version));
+                    let name = archive.release.id.name.clone();
+                    roots.insert(name.clone(), exact.unwrap_or(VersionReq::STAR));
+                    given.insert(name, archive);
+                }
+            }
+        }
+        self.choose(before, &roots, &BTreeSet::new(), &given)
+    }
+
+    /// New versions within what was asked for: of the named packages, or of all.
+    pub fn update(&self, names: &[String]) -> Result<Change, PackageError> {
+        let _guard = self.store.guard(self.options.patience)?;
+        let before = self.existing_lock()?;
+        let free: BTreeSet<String> = match names {
+            [] => before.packages.keys().cloned().collect(),
+            names => names.iter().cloned().collect(),
+        };
+        if let Some(absent) = free.iter().find(|name| !before.packages.contains_key(*name)) {
+            return Err(self.not_locked(absent));
+        }
+        let roots = before.roots();
+        self.choose(before, &roots, &free, &BTreeMap::new())
+    }
+
+    pub fn remove(&self, names: &[String]) -> Result<Change, PackageError> {
+        let _guard = self.store.guard(self.options.patience)?;
+        let before = self.existing_lock()?;
+        let (mut after, mut warnings) = (before.clone(), Vec::new());
+        for name in names {
+            let locked = after.packages.get_mut(name).filter(|locked| locked.wanted.is_some());
+            locked.ok_or_else(|| self.not_locked(name))?.wanted = None;
+        }
+        after.prune();
+        for name in names.iter().filter(|name| after.packages.contains_key(*name)) {
+            let users = after.packages.values().filter(|locked| locked.depends.contains_key(name));
+            let users: Vec<&str> = users.map(|locked| locked.id.name.as_str()).collect();
+            warnings.push(format!("'{name}' stays: {} needs it", users.join(", ")));
+        }
+        self.keep(&before, &after)?;
+        Ok(Change { before, after, warnings })
+    }
+
+    fn install_locked(&self) -> Result<Change, PackageError> {
+        let before = self.existing_lock()?;
+        let mut warnings = Vec::new();
+        for locked in before.packages.values() {
+            if self.store.get(&locked.id, &locked.tree)?.is_some() {
+                continue;
+            }
+            let bytes = match &locked.source {
+                Source::Archive(url) => given::again(locked, url)?,
+                Source::Registry(url) => {
+                    let registry = self.open(url)?;
+                    let releases = registry.releases(&locked.id.name)?;
+                    let release = promised(&releases, locked, url)?;
+                    warnings.extend(taken_back(release));
+                    registry.verified(release)?.0
+                }
+            };
+            self.store.put(&locked.id, &locked.tree, &bytes)?;
+        }
+        Ok(Change { after: before.clone(), before, warnings })
+    }
+
+    /// Finds versions for the roots, makes them available, and writes the lock file.
+    fn choose(
+        &self,
+        before: Lock,
+        roots: &BTreeMap<String, VersionReq>,
+        free: &BTreeSet<String>,
+        given: &BTreeMap<String, Given>,
+    ) -> Result<Change, PackageError> {
+        let kept = before.packages.values().filter(|locked| !free.contains(&locked.id.name));
+        let preferred = kept.map(|locked| (locked.id.name.clone(), locked.id.version.clone())).collect();
+        let releases = |name: &str| match given.get(name) {
+            Some(archive) => Ok(Rc::new(vec![archive.release.clone()])),
+            None => self.releases(name, &before),
+        };
+        for name in roots.keys() {
+            if releases(name)?.is_empty() {
+                return Err(self.unknown(name, &before)?);
+            }
+        }
+        let mut compiler = Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(0, 0, 0));
+        compiler.pre = semver::Prerelease::EMPTY;
+        // Without a minimum nothing is too young, whatever a clock says.
+        let latest = match self.options.min_age.as_secs() {
+            0 => u64::MAX,
+            age => maintain::now().saturating_sub(age),
+        };
+        let Answer { chosen, held_back: mut warnings } =
+            resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler, latest })?;
+        let mut after = Lock::default();
+        for (name, release) in &chosen {
+            let source = match (given.get(name), before.packages.get(name)) {
+                (Some(archive), _) => Source::Archive(archive.url.clone()),
+                (None, Some(locked)) => locked.source.clone(),
+                (None, None) => Source::Registry(self.registry(&before)?.name.clone()),
+            };
+            let wanted = roots.get(name).map(|wanted| match wanted.comparators.is_empty() {
+                true => VersionReq::parse(&format!("^{}", release.id.version)).unwrap_or(VersionReq::STAR),
+                false => wanted.clone(),
+            });
+            let (id, tree, depends) = (release.id.clone(), release.tree, release.depends.clone());
+            let signer = release.signer.clone();
+            let pinned = before.packages.get(name).filter(|_| !given.contains_key(name));
+            same_signer(pinned, release)?;
+            after.packages.insert(name.clone(), Locked { id, source, tree, wanted, depends, signer });
+            warnings.extend(taken_back(release));
+        }
+        self.must_stay(&before, &after)?;
+        for (name, release) in &chosen {
+            self.make_available(&after.packages[name], release, given.get(name))?;
+        }
+        self.keep(&before, &after)?;
+        Ok(Change { before, after, warnings })
+    }
+
+    /// What there is of a package: of the registry that it is locked to, else of the one that is named.
+    fn releases(&self, name: &str, lock: &Lock) -> Result<Rc<Vec<Release>>, PackageError> {
+        let locked = lock.packages.get(name);
+        let of_lock = |locked: &Locked| {
+            Rc::new(vec![Release {
+                id: locked.id.clone(),
+                tree: locked.tree,
+                size: 0,
+                published: 0,
+                depends: locked.depends.clone(),
+                coex: None,
+                description: String::new(),
+                signer: locked.signer.clone(),
+                yanked: None,
+            }])
+        };
+        match locked.map(|locked| (locked, locked.source.registry())) {
+            Some((locked, None)) => Ok(of_lock(locked)),
+            Some((locked, Some(_))) if self.options.reach == Reach::Installed => Ok(of_lock(locked)),
+            Some((locked, Some(url))) => {
+                let releases = self.open(url)?.releases(name)?;
+                promised(&releases, locked, url)?;
+                Ok(releases)
+            }
+            None => self.registry(lock)?.releases(name),
+        }
+    }
+
+    fn unknown(&self, name: &str, lock: &Lock) -> Result<PackageError, PackageError> {
+        let registry = self.registry(lock)?;
+        let near = registry.names()?.into_iter().filter(|known| distance(known, name) == 1).take(3);
+        let helps = near.map(|known| format!("a package named '{known}' exists")).collect();
+        Ok(registry.unknown(name, helps))
+    }
+
+    fn make_available(&self, locked: &Locked, release: &Release, given: Option<&Given>) -> Result<(), PackageError> {
+        if let Some((_, library)) = self.store.get(&locked.id, &locked.tree)? {
+            return same_depends(&library, release);
+        }
+        let bytes = match (given, &locked.source) {
+            (Some(archive), _) => archive.bytes.clone(),
+            (None, Source::Archive(url)) => given::again(locked, url)?,
+            (None, Source::Registry(url)) => self.open(url)?.verified(release)?.0,
+        };
+        self.store.put(&locked.id, &locked.tree, &bytes)
+    }
+}
