@@ -14,15 +14,25 @@ pub struct Coexc {
     pub command: Command,
 }
 
-const AFTER_HELP: &str = "`coexc FILE ARGUMENTS…` is `coexc run FILE ARGUMENTS…`, so a script may begin with\n\
-    #!/usr/bin/env coexc\n\n\
-    Exit status:\n  \
-    0   success\n  \
-    1   an error in a program, a manifest or C source\n  \
-    2   wrong use\n  \
-    3   a tool or system dependency is missing\n  \
-    4   an archive, package or lock file is refused\n  \
-    70  internal failure";
+macro_rules! exit_statuses {
+    () => {
+        "Exit status:\n  \
+         0   success\n  \
+         1   an error in a program, a manifest or C source\n  \
+         2   wrong use\n  \
+         3   a tool or system dependency is missing\n  \
+         4   an archive, package or lock file is refused\n  \
+         5   a registry cannot be reached\n  \
+         6   another process did not give way in time\n  \
+         70  internal failure"
+    };
+}
+
+const AFTER_HELP: &str = concat!(
+    "`coexc FILE ARGUMENTS…` is `coexc run FILE ARGUMENTS…`, so a script may begin with\n\
+     #!/usr/bin/env coexc\n\n",
+    exit_statuses!()
+);
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -42,6 +52,24 @@ pub enum Command {
     Cache(Cache),
     /// Check that everything that is needed is installed.
     Doctor,
+    /// Print a script that lets a shell complete command lines.
+    Completions(Completions),
+    /// Print the manual page, or write those of all subcommands.
+    Man(Manual),
+}
+
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell that is to read the script.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct Manual {
+    /// Write a page for each subcommand into DIR, such as /usr/local/share/man/man1.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }
 
 /// Options of every command that compiles.
@@ -255,7 +283,7 @@ pub enum MessageFormat {
 
 /// The Coex package tool.
 #[derive(Parser, Debug)]
-#[command(name = "coex", version, max_term_width = 100)]
+#[command(name = "coex", version, max_term_width = 100, after_help = exit_statuses!())]
 pub struct Coex {
     #[command(subcommand)]
     pub command: CoexCommand,
@@ -273,6 +301,10 @@ pub enum CoexCommand {
         #[command(subcommand)]
         action: RegistryAction,
     },
+    /// Print a script that lets a shell complete command lines.
+    Completions(Completions),
+    /// Print the manual page, or write those of all subcommands.
+    Man(Manual),
 }
 
 #[derive(Subcommand, Debug)]

@@ -34,11 +34,13 @@ pub(super) fn emit_file(kind: EmitKind, file: &Path, output: Option<&Path>, comm
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> u8 {
     match std::fs::write(path, bytes) {
         Ok(()) => exit::SUCCESS,
-        Err(error) => {
-            let text = error.to_string();
-            let reason = text.split(" (os error").next().unwrap_or(&text);
-            output::talk(&format!("error[E1404]: Cannot write '{}': {reason}\n", path.display()));
-            exit::TOOL
-        }
+        Err(error) => cannot_write(path, &error),
     }
+}
+
+pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> u8 {
+    let text = error.to_string();
+    let reason = text.split(" (os error").next().unwrap_or(&text);
+    output::talk(&format!("error[E1404]: Cannot write '{}': {reason}\n", path.display()));
+    exit::TOOL
 }

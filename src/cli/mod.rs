@@ -16,11 +16,12 @@ mod isolation;
 mod output;
 mod packages;
 mod pages;
+mod reference;
 mod registry;
 mod run;
 mod script;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Coexc, Command};
 pub use packages::coex;
@@ -53,5 +54,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Doctor => doctor::doctor(),
+        Command::Completions(arguments) => reference::completions(Coexc::command(), &arguments),
+        Command::Man(arguments) => reference::manual(Coexc::command(), &arguments),
     }
 }

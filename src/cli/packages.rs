@@ -7,11 +7,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
 use super::output::{self, Style};
-use super::{emit, exit, internal_error, registry};
+use super::{emit, exit, internal_error, reference, registry};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack};
 use crate::diagnostics::Diagnostics;
@@ -26,6 +26,10 @@ pub fn coex(arguments: Vec<OsString>) -> u8 {
         match Coex::try_parse_from(words) {
             Ok(Coex { command: CoexCommand::Pkg { action } }) => package(&action),
             Ok(Coex { command: CoexCommand::Registry { action } }) => maintain(&action),
+            Ok(Coex { command: CoexCommand::Completions(arguments) }) => {
+                reference::completions(Coex::command(), &arguments)
+            }
+            Ok(Coex { command: CoexCommand::Man(arguments) }) => reference::manual(Coex::command(), &arguments),
             Err(error) => exit::usage(&error),
         }
     })

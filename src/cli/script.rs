@@ -5,7 +5,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-const COMMANDS: &[&str] = &["build", "run", "check", "emit", "explain", "cache", "doctor", "help"];
+const COMMANDS: &[&str] =
+    &["build", "run", "check", "emit", "commentary", "explain", "cache", "doctor", "completions", "man", "help"];
 
 /// The kernel calls `coexc SCRIPT ARGUMENTS…` for a script that begins with `#!/usr/bin/env coexc`.
 pub(super) fn script_form(mut arguments: Vec<OsString>) -> Vec<OsString> {
@@ -22,6 +23,15 @@ pub(super) fn script_form(mut arguments: Vec<OsString>) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+
+    /// A file of that name must not hide the command.
+    #[test]
+    fn every_command_is_known() {
+        for command in crate::cli::args::Coexc::command().get_subcommands() {
+            assert!(COMMANDS.contains(&command.get_name()), "COMMANDS lacks '{}'", command.get_name());
+        }
+    }
 
     #[test]
     fn a_file_is_run() {

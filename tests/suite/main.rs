@@ -25,6 +25,7 @@ mod promises;
 mod random_programs;
 mod sandbox;
 mod shape;
+mod shells;
 mod tidy;
 mod workers;
 mod zip_builder;
