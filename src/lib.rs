@@ -8,6 +8,8 @@
 //!                              libraries: cxz ── native ──▶ one object each ── bind (externs meet C) ──┘
 //! ```
 
+pub mod files;
+
 // What was written.
 pub mod source;
 

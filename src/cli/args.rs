@@ -367,9 +367,22 @@ pub enum Package {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
 
-        /// Where the archive goes (default: NAME.cxz in the current directory).
+        /// Where the archive goes (default: NAME.cxz in the current directory); `-` is standard output.
         #[arg(short = 'o', value_name = "FILE")]
         output: Option<PathBuf>,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Put the files of an archive into a new directory.
+    Unpack {
+        /// The archive; `-` is standard input.
+        #[arg(value_name = "FILE.cxz")]
+        file: PathBuf,
+
+        /// The directory, which must not exist (default: NAME in the current directory).
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
 
         #[command(flatten)]
         messages: Messages,
@@ -397,6 +410,7 @@ pub enum Package {
     },
     /// Check archives or unpacked libraries without using them, or all that coex.lock names.
     Verify {
+        /// `-` is standard input.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
 

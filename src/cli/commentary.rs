@@ -4,7 +4,6 @@
 //! without the notes of earlier times. Deliberately not here: what is worth a note: warnings (`check`),
 //! and what `driver::commentary` finds.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::args::{CommentaryArguments, Messages};
@@ -12,6 +11,7 @@ use super::output::{self, Style};
 use super::{build, exit};
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::driver::{self, Failure, Stage};
+use crate::files::{self, Durability};
 
 /// Tags of notes that the compiler writes, or may have written.
 const TAGS: [&str; 4] = ["MOVE", "KIND", "PERF", "HINT"];
@@ -72,7 +72,7 @@ fn note(diagnostic: &Diagnostic, line: usize) -> Note {
 
 fn finish(file: &Path, before: &str, after: &str, messages: &Messages) -> u8 {
     if before != after
-        && let Err(error) = replace(file, after)
+        && let Err(error) = files::write_output(file, after.as_bytes(), Durability::Synced)
     {
         let text = error.to_string();
         let reason = text.split(" (os error").next().unwrap_or(&text);
@@ -82,24 +82,6 @@ fn finish(file: &Path, before: &str, after: &str, messages: &Messages) -> u8 {
         return exit::of_diagnostics(&diagnostics);
     }
     exit::SUCCESS
-}
-
-/// The file has the old or the new text, whatever happens meanwhile.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    // What a link means is changed, not the link.
-    let file = std::fs::canonicalize(file)?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(file.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    let fresh = file.with_file_name(name);
-    let write = || {
-        let mut target = std::fs::File::create(&fresh)?;
-        target.set_permissions(std::fs::metadata(&file)?.permissions())?;
-        target.write_all(text.as_bytes())?;
-        target.sync_all()?;
-        std::fs::rename(&fresh, &file)
-    };
-    write().inspect_err(|_| drop(std::fs::remove_file(&fresh)))
 }
 
 /// The tag and the text of a line `#@ [TAG] text`, `#@ [TAG:ignore]`, `#@ [TAG:off]`.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Common, EmitArguments, EmitKind};
 use super::{build, exit, output};
 use crate::driver::{Emit, Product};
+use crate::files::{self, Durability};
 
 pub(super) fn emit(arguments: &EmitArguments) -> u8 {
     emit_file(arguments.kind, &arguments.file, arguments.output.as_deref(), &arguments.common)
@@ -26,13 +27,17 @@ pub(super) fn emit_file(kind: EmitKind, file: &Path, output: Option<&Path>, comm
     let object = file.with_extension("o");
     let beside = object.file_name().map(PathBuf::from).filter(|_| kind == EmitKind::Obj);
     match output.map(Path::to_owned).or(beside) {
-        Some(path) if path != Path::new("-") => write_file(&path, &bytes),
-        _ => output::write(&bytes),
+        Some(path) => write_file(&path, &bytes),
+        None => output::write(&bytes),
     }
 }
 
+/// A file that a user named; `-` is standard output, as everywhere.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> u8 {
-    match std::fs::write(path, bytes) {
+    if path == Path::new("-") {
+        return output::write(bytes);
+    }
+    match files::write_output(path, bytes, Durability::Fast) {
         Ok(()) => exit::SUCCESS,
         Err(error) => cannot_write(path, &error),
     }

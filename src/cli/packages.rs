@@ -4,6 +4,7 @@
 //! here: what any of it means (`packages`, `cxz`).
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, Registry
 use super::output::{self, Style};
 use super::{emit, exit, internal_error, reference, registry};
 use crate::cxz::library::{self, Library};
-use crate::cxz::{ArchiveError, pack};
+use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::Diagnostics;
 use crate::packages::project::{Change, LockPolicy, Options, Project, Reach, Wish};
 use crate::packages::{PackageError, identity};
@@ -44,6 +45,7 @@ fn package(action: &Package) -> u8 {
         Package::Info { name, source, messages } => registry::info(name, source, messages),
         Package::Search { words, source, messages } => registry::search(words, source, messages),
         Package::Pack { directory, output, messages } => pack_directory(directory, output.clone(), messages),
+        Package::Unpack { file, directory, messages } => unpack_archive(file, directory.clone(), messages),
         Package::Publish { library, key, source, messages } => registry::publish(library, key, source, messages),
         Package::Vendor { messages } => registry::vendor(messages),
         Package::Verify { files, messages } if files.is_empty() => registry::verify(messages),
@@ -119,8 +121,12 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
 /// Loads a library and shows what is wrong with it; the status is that of the worst fault.
 pub(super) fn load(path: &Path, style: &Style) -> (u8, Option<Library>) {
     let (mut sources, mut diagnostics) = (SourceMap::default(), Diagnostics::default());
-    let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let library = library::load(path, &shown, None, &mut sources, &mut diagnostics);
+    let library = if path == Path::new("-") {
+        library::load_stream(std::io::stdin().lock(), "standard input", &mut sources, &mut diagnostics)
+    } else {
+        let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        library::load(path, &shown, None, &mut sources, &mut diagnostics)
+    };
     let list = diagnostics.into_sorted();
     style.show(&list, &sources);
     (exit::of_diagnostics(&list), library)
@@ -139,11 +145,26 @@ fn pack_directory(directory: &Path, output: Option<PathBuf>, messages: &Messages
         Err(error) => return refused(&error, directory, &style),
     };
     let path = output.unwrap_or_else(|| PathBuf::from(format!("{}.cxz", library.name)));
-    // An unchanged archive keeps its time stamp, and with it what was built from it.
-    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
-        return exit::SUCCESS;
-    }
     emit::write_file(&path, &bytes)
+}
+
+fn unpack_archive(file: &Path, directory: Option<PathBuf>, messages: &Messages) -> u8 {
+    let style = Style::new(messages);
+    if file.is_dir() {
+        output::talk(&format!("error: '{}' is a directory\n", file.display()));
+        return exit::USAGE;
+    }
+    let (status, library) = load(file, &style);
+    let Some(library) = library else { return status };
+    let target = directory.unwrap_or_else(|| PathBuf::from(&library.name));
+    match unpack::unpack(&library.files, &target) {
+        Ok(()) => exit::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            output::talk(&format!("error: '{}' exists already; unpack makes a new directory\n", target.display()));
+            exit::USAGE
+        }
+        Err(error) => failed(PackageError::unwritable(&target, &error), &style),
+    }
 }
 
 fn refused(error: &ArchiveError, path: &Path, style: &Style) -> u8 {

@@ -37,7 +37,28 @@ pub fn load(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<Library> {
-    match read_files(origin) {
+    of_files(read_files(origin), origin, display, import, sources, diagnostics)
+}
+
+/// The library that comes through a stream.
+pub fn load_stream(
+    stream: impl Read,
+    display: &str,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Library> {
+    of_files(read_stream(stream, 0), Path::new(display), display, None, sources, diagnostics)
+}
+
+fn of_files(
+    files: Result<BTreeMap<String, Vec<u8>>, ArchiveError>,
+    origin: &Path,
+    display: &str,
+    import: Option<Span>,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Library> {
+    match files {
         Ok(files) => from_files(files, origin, display, sources, diagnostics),
         Err(error) => {
             diagnostics.push(archive_diagnostic(&error, display, import));
@@ -183,13 +204,20 @@ pub fn read_files(origin: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveErr
     if origin.is_dir() {
         return read_directory(origin);
     }
-    let file = fs::File::open(origin).map_err(unreadable)?;
-    // A device or a pipe could go on for ever.
-    if !file.metadata().map_err(unreadable)?.is_file() {
+    // A device or a pipe could go on for ever, and so could opening it.
+    let metadata = fs::metadata(origin).map_err(unreadable)?;
+    if !metadata.is_file() {
         return Err(ArchiveError::new(Fault::Unreadable).detail("it is not a file"));
     }
-    let mut bytes = Vec::new();
-    file.take(limits::ARCHIVE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    archive::check_size(metadata.len())?;
+    read_stream(fs::File::open(origin).map_err(unreadable)?, metadata.len())
+}
+
+/// The files of an archive that comes from anywhere; `expected` is how long it probably is.
+pub fn read_stream(stream: impl Read, expected: u64) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
+    let mut bytes = Vec::with_capacity(expected.min(limits::ARCHIVE_BYTES) as usize + 1);
+    let read = stream.take(limits::ARCHIVE_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| ArchiveError::new(Fault::Unreadable).detail(error.to_string()))?;
     archive::read(&bytes)
 }
 

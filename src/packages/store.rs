@@ -9,7 +9,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use super::identity::PackageId;
 use crate::cxz::archive::{self, limits};
 use crate::cxz::library::{self, Library};
 use crate::diagnostics::Diagnostics;
+use crate::files::{self, Durability};
 use crate::source::SourceMap;
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -129,21 +130,5 @@ pub(super) fn create_directory(path: &Path) -> Result<(), PackageError> {
 
 /// The old file or the new one, whatever happens in between.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || {
-        // Left over by a process of the same number that was killed.
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().create_new(true).write(true).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        PackageError::unwritable(path, &error)
-    })
+    files::write_whole(path, bytes, Durability::Synced).map_err(|error| PackageError::unwritable(path, &error))
 }

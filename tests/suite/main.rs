@@ -20,6 +20,7 @@ mod native_leaves;
 mod native_privatise;
 mod native_support;
 mod packages;
+mod packing;
 mod pages;
 mod promises;
 mod random_programs;

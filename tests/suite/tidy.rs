@@ -13,28 +13,29 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ir", &[]),
     ("resolve", &["ast", "ir"]),
     ("check", &["ast", "resolve", "ir"]),
-    ("native", &[]),
+    ("files", &[]),
+    ("native", &["files"]),
     ("bind", &["ir", "native"]),
     ("passes", &["ir"]),
     ("codegen", &["ir", "bind", "native"]),
-    ("cxz", &[]),
-    ("packages", &["cxz"]),
+    ("cxz", &["files"]),
+    ("packages", &["cxz", "files"]),
     ("link", &[]),
     (
         "driver",
         &[
             "ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "packages",
-            "driver",
+            "driver", "files",
         ],
     ),
-    ("cli", &["driver", "cxz", "packages", "native", "link"]),
+    ("cli", &["driver", "cxz", "packages", "native", "link", "files"]),
     ("bin", &["cli"]),
 ];
 
 const FREE: &[&str] = &["source", "diagnostics", "types", "bug"];
 
 /// Modules that may read and write files.
-const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin"];
+const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin", "files"];
 
 const MAX_LINES: usize = 800;
 

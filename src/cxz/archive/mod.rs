@@ -181,11 +181,17 @@ pub fn read(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
     inflate::inflate_all(bytes, &entries)
 }
 
+/// Judged before an archive is taken into memory, where its size is known by then.
+pub fn check_size(len: u64) -> Result<(), ArchiveError> {
+    match len > limits::ARCHIVE_BYTES {
+        true => Err(ArchiveError::at(Fault::ArchiveLarge, limits::ARCHIVE_BYTES as usize)),
+        false => Ok(()),
+    }
+}
+
 /// Everything that can be judged without inflating.
 fn inspect(bytes: &[u8]) -> Result<Vec<Entry>, ArchiveError> {
-    if bytes.len() as u64 > limits::ARCHIVE_BYTES {
-        return Err(ArchiveError::new(Fault::ArchiveLarge));
-    }
+    check_size(bytes.len() as u64)?;
     let entries = records::read_records(bytes)?;
     let mut tree = names::Tree::default();
     let mut declared = 0_u64;

@@ -25,7 +25,7 @@ mod care;
 mod entry;
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,7 @@ use std::time::{Duration, SystemTime};
 
 use self::entry::{decode, encode};
 use super::error::NativeError;
+use crate::files::{self, Durability};
 
 pub use self::care::{DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE, Stats};
 
@@ -334,21 +335,9 @@ impl Drop for Scratch {
     }
 }
 
-/// Writes beside the target and renames, so that nobody ever sees half a file and a failure leaves nothing behind.
+/// An entry can be made again, so nothing waits for the disk.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("tmp-{}-{number}", std::process::id()));
-    let written = File::options()
-        .create_new(true)
-        .write(true)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    files::write_whole(path, bytes, Durability::Fast)
 }
 
 /// Least recently used is told by the modification time of the entry; once an hour is precise enough.
