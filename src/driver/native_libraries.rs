@@ -1,7 +1,7 @@
-//! Builds the C of every library that a program uses.
+//! Builds the C of every library that a program uses, several libraries at the same time.
 //!
 //! In: libraries and the checked program. Out: their objects and C signatures; faults as diagnostics at the place that
-//! the fault is about. Deliberately not here: how C is compiled (`native`).
+//! the fault is about, in the order of the libraries. Deliberately not here: how C is compiled (`native`).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::session::{OptLevel, Session};
 use crate::cxz::Library;
 use crate::cxz::manifest::{Owns, SymbolEntry};
 use crate::ir::Program;
-use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain};
+use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain, Workers};
 use crate::types::LibraryId;
 
 const PACKAGE_DIRECTORIES: &[&str] = &[
@@ -52,15 +52,22 @@ pub(super) fn build_libraries(
         },
         debug_info: session.debug_info,
         print_commands: session.print_commands,
+        workers: Workers::of_environment(),
         ..NativeOptions::default()
     };
+    let with_c: Vec<(LibraryId, &Library)> = libraries
+        .iter()
+        .enumerate()
+        .filter(|(_, library)| !library.manifest.units.is_empty())
+        .map(|(index, library)| (LibraryId(index as u32), library))
+        .collect();
+    let results = options.workers.run_all(with_c.len(), |index| {
+        let (id, library) = with_c[index];
+        build(library, symbols(library, id, program), &toolchain, store, &options)
+    });
     let mut built = Vec::new();
-    for (index, library) in libraries.iter().enumerate() {
-        if library.manifest.units.is_empty() {
-            continue;
-        }
-        let symbols = symbols(library, LibraryId(index as u32), program);
-        match build(library, symbols, &toolchain, store, &options) {
+    for ((_, library), result) in with_c.iter().zip(results) {
+        match result {
             Ok(native) => {
                 log(&native, session, record);
                 native.system_headers.read.iter().for_each(|path| inputs.note_stamp(path));

@@ -241,7 +241,7 @@ fn make(
         reason: super::store::reason(&error),
     };
     compile::unpack(sources, scratch.path()).map_err(fault)?;
-    let compiled = compile::compile(toolchain, sources, &plan.flags, scratch.path())?;
+    let compiled = compile::compile(&options.workers, toolchain, sources, &plan.flags, scratch.path())?;
     let search: Vec<_> = plan.system.include_dirs.iter().chain(&toolchain.include_dirs).cloned().collect();
     let headers = HeaderFacts::collect(&compiled.headers, &search, sources.files.iter()).map_err(fault)?;
     let output = run_pass(sources, options, plan, &compiled)?;

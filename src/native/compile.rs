@@ -18,8 +18,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::NativeError;
 use super::headers::dependencies;
@@ -27,6 +25,7 @@ use super::sandbox::confine;
 use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
+use super::workers::Workers;
 
 /// What libraries may include of ours.
 pub(super) const FFI_HEADER: &str = include_str!("../../runtime/include/coex_ffi.h");
@@ -101,15 +100,16 @@ pub(super) fn unpack(sources: &LibrarySources<'_>, directory: &Path) -> io::Resu
     Ok(())
 }
 
-/// Compiles all C files, as many at a time as there are processors. The first failure in the manifest's order is told.
+/// Compiles all C files, as many at a time as `workers` allow. The first failure in the manifest's order is told.
 pub(super) fn compile(
+    workers: &Workers,
     toolchain: &Toolchain,
     sources: &LibrarySources<'_>,
     unit_flags: &[Vec<String>],
     directory: &Path,
 ) -> Result<Compiled, NativeError> {
     let jobs = plan(sources, unit_flags);
-    let results = run_all(toolchain, &jobs, directory);
+    let results = workers.run_all(jobs.len(), |index| run(toolchain, &jobs[index], directory));
     let mut compiled = Compiled { bitcode: Vec::new(), headers: BTreeSet::new(), commands: Vec::new() };
     for (job, result) in jobs.iter().zip(results) {
         let command = command_text(&job.arguments);
@@ -139,26 +139,6 @@ fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
         }
     }
     jobs
-}
-
-fn run_all(toolchain: &Toolchain, jobs: &[Job], directory: &Path) -> Vec<Result<(), Vec<String>>> {
-    let results: Vec<Mutex<Result<(), Vec<String>>>> = jobs.iter().map(|_| Mutex::new(Ok(()))).collect();
-    let next = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < jobs.len()) {
-                    let result = run(toolchain, &jobs[index], directory);
-                    // A poisoned lock would mean that a worker panicked; its panic is reported by the scope.
-                    if let Ok(mut slot) = results[index].lock() {
-                        *slot = result;
-                    }
-                }
-            });
-        }
-    });
-    results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|error| error.into_inner())).collect()
 }
 
 fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Result<(), Vec<String>> {

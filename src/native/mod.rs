@@ -5,7 +5,7 @@
 //! Deliberately not here: archives and manifests (`cxz`), linking (`link`), and what a call of C looks like (`codegen`).
 //!
 //! Reading order: [`sources`] and [`signature`] (the data), `build` (hit or miss), `key` (what an object depends on),
-//! [`store`] (where it is kept), `compile` (clang), `pass` (LLVM: merge, privatise, optimise, emit).
+//! [`store`] (where it is kept), `compile` (clang, by several [`Workers`]), `pass` (LLVM: merge, privatise, optimise, emit).
 
 pub mod build;
 mod codec;
@@ -24,6 +24,7 @@ pub mod store;
 mod symbols;
 mod system;
 pub mod toolchain;
+mod workers;
 
 pub use build::build_library;
 pub use error::NativeError;
@@ -34,3 +35,4 @@ pub use sources::{
 };
 pub use store::Store;
 pub use toolchain::{Toolchain, find_toolchain};
+pub use workers::Workers;

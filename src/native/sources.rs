@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::signature::CFunction;
+use super::workers::Workers;
 
 /// The C side of one library, as `cxz` hands it over: read, expanded and validated.
 #[derive(Clone, Debug)]
@@ -137,6 +138,8 @@ pub struct NativeOptions {
     pub cpu: Option<String>,
     /// Collects every command that is run, as the user would type it (`--print-commands`).
     pub print_commands: bool,
+    /// How much may be done at the same time; the object does not depend on it.
+    pub workers: Workers,
 }
 
 /// A library ready to be linked.
