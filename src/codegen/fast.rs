@@ -87,15 +87,10 @@ impl<'ctx> Body<'_, 'ctx> {
         let ty = args.first()?.ty?;
         let Type::List(element) = *self.codegen.program.types.get(ty) else { return None };
         let &[Value::PointerValue(object), Value::IntValue(index)] = values else { return None };
-        let types = self.emit.types;
         let size = self.codegen.layout(element).slot.size;
-        let (word, ptr) = (types.i32.into(), types.ptr);
-        let shift = types.word32(list_leaf_len(size).trailing_zeros());
-        let signature = ptr.fn_type(&[ptr.into(), types.i64.into(), word, word], false);
-        let fast = self.codegen.fast_path("coex_fast_list_slot", signature);
-        let slot = self.emit.call(fast, &[object.into(), index.into(), shift.into(), types.word32(size).into()]);
-        let slot = slot.try_as_basic_value().unwrap_basic().into_pointer_value();
-        Some(self.read_or_ask(RuntimeFunction::ListGet, element, slot, &[object.into(), index.into()], ty, span))
+        let words = [list_leaf_len(size).trailing_zeros(), size];
+        let slot = self.short("coex_fast_list_slot", &[object.into(), index.into()], &words);
+        self.read_or_ask(RuntimeFunction::ListGet, element, slot, &[object.into(), index.into()], ty, span)
     }
 
     /// An element of an array. What leaves the usual way never comes back, so LLVM may load length and data once for a loop.
@@ -145,30 +140,44 @@ impl<'ctx> Body<'_, 'ctx> {
         args: &[Value<'ctx>],
         ty: TypeId,
         span: Span,
-    ) -> Value<'ctx> {
+    ) -> Option<Value<'ctx>> {
         let declined = self.emit.is_null(slot);
+        let ask = |this: &mut Self| {
+            let memory = this.temporary(this.codegen.layout(element).slot.size);
+            let mut operands = vec![this.fiber.into()];
+            operands.extend_from_slice(args);
+            let more: [Value<'ctx>; 3] =
+                [this.codegen.descriptor(ty).into(), this.codegen.site(span).into(), memory.address.into()];
+            operands.extend(more);
+            this.runtime_call(function, &operands);
+            let asked = this.load_slot(element, memory.address);
+            this.release(memory);
+            Some(asked)
+        };
+        self.unless_declined(declined, ask, |this| Some(this.load_slot(element, slot)))
+    }
+
+    /// What a short path yields; where it has declined, what `ask` does.
+    pub(super) fn unless_declined(
+        &mut self,
+        declined: IntValue<'ctx>,
+        ask: impl FnOnce(&mut Self) -> Option<Value<'ctx>>,
+        short: impl FnOnce(&mut Self) -> Option<Value<'ctx>>,
+    ) -> Option<Value<'ctx>> {
         let (slow, fast, end) = (self.new_block(), self.new_block(), self.new_block());
         self.emit.branch(declined, slow, fast);
 
         self.emit.at(slow);
-        let memory = self.temporary(self.codegen.layout(element).slot.size);
-        let mut operands = vec![self.fiber.into()];
-        operands.extend_from_slice(args);
-        let more: [Value<'ctx>; 3] =
-            [self.codegen.descriptor(ty).into(), self.codegen.site(span).into(), memory.address.into()];
-        operands.extend(more);
-        self.runtime_call(function, &operands);
-        let asked = self.load_slot(element, memory.address);
-        self.release(memory);
+        let asked = ask(self)?;
         let from_slow = self.emit.block();
         self.emit.jump(end);
 
         self.emit.at(fast);
-        let read = self.load_slot(element, slot);
+        let found = short(self)?;
         let from_fast = self.emit.block();
         self.emit.jump(end);
 
         self.emit.at(end);
-        self.emit.phi(&[(read, from_fast), (asked, from_slow)])
+        Some(self.emit.phi(&[(found, from_fast), (asked, from_slow)]))
     }
 }

@@ -12,14 +12,13 @@ use crate::ir::{Expr, RuntimeFunction};
 use crate::source::Span;
 use crate::types::{self, Type, TypeId};
 use coex_runtime::abi::list_leaf_len;
-use inkwell::basic_block::BasicBlock;
 use inkwell::types::BasicMetadataTypeEnum;
 use inkwell::values::{IntValue, PointerValue};
 
 impl<'ctx> Codegen<'_, 'ctx> {
-    /// 0 if slots of the type have no references.
-    fn references(&self, element: TypeId) -> u32 {
-        u32::from(!self.layout(element).slot.pointers.is_empty())
+    /// Whether slots of the type have references.
+    pub(super) fn has_references(&self, element: TypeId) -> bool {
+        !self.layout(element).slot.pointers.is_empty()
     }
 }
 
@@ -45,7 +44,8 @@ impl<'ctx> Body<'_, 'ctx> {
         span: Span,
     ) -> Option<Value<'ctx>> {
         let (Type::List(element) | Type::Array(element)) = *self.codegen.program.types.get(ty) else { return None };
-        let (size, references) = (self.codegen.layout(element).slot.size, self.codegen.references(element));
+        let size = self.codegen.layout(element).slot.size;
+        let references = u32::from(self.codegen.has_references(element));
         let shift = list_leaf_len(size).trailing_zeros();
         let (&collection, &token) = (values.first()?, values.last()?);
         let (slot, item) = match (function, values) {
@@ -65,13 +65,11 @@ impl<'ctx> Body<'_, 'ctx> {
             _ => return None,
         };
         let declined = self.emit.is_null(slot);
-        let end = self.slow_block(declined);
-        let asked = self.ordinary_call(function, args, values.to_vec(), Some(ty), span)?;
-        let (from_slow, fast) = self.fast_block(end);
-        self.store_slot(element, slot, item);
-        self.emit.jump(end.1);
-        self.emit.at(end.1);
-        Some(self.emit.phi(&[(collection, fast), (asked, from_slow)]))
+        let ask = |this: &mut Self| this.ordinary_call(function, args, values.to_vec(), Some(ty), span);
+        self.unless_declined(declined, ask, |this| {
+            this.store_slot(element, slot, item);
+            Some(collection)
+        })
     }
 
     /// Address of the leaf that begins at `index`, which is below the length.
@@ -96,12 +94,9 @@ impl<'ctx> Body<'_, 'ctx> {
         let shift = list_leaf_len(stride).trailing_zeros();
         let leaf = self.short("coex_fast_list_leaf", &[list.into(), index.into()], &[shift]);
         let declined = self.emit.is_null(leaf);
-        let end = self.slow_block(declined);
-        let asked = ask(self);
-        let (from_slow, fast) = self.fast_block(end);
-        self.emit.jump(end.1);
-        self.emit.at(end.1);
-        self.emit.phi(&[(leaf.into(), fast), (asked, from_slow)]).into_pointer_value()
+        let address = self.unless_declined(declined, |this| Some(ask(this)), |_| Some(leaf.into()));
+        let Some(address) = address else { crate::bug!("a leaf without an address") };
+        address.into_pointer_value()
     }
 
     /// `s += piece`: a copy to the end of the text's buffer.
@@ -118,13 +113,9 @@ impl<'ctx> Body<'_, 'ctx> {
         let fast = self.codegen.fast_path("coex_fast_string_append", signature);
         let done = self.emit.call(fast, &[text, piece, token]).try_as_basic_value().unwrap_basic().into_int_value();
         let declined = self.emit.not(done);
-        let end = self.slow_block(declined);
         let function = RuntimeFunction::StringConcatOwned;
-        let asked = self.ordinary_call(function, args, values.to_vec(), Some(ty), span)?;
-        let (from_slow, fast) = self.fast_block(end);
-        self.emit.jump(end.1);
-        self.emit.at(end.1);
-        Some(self.emit.phi(&[(text, fast), (asked, from_slow)]))
+        let ask = |this: &mut Self| this.ordinary_call(function, args, values.to_vec(), Some(ty), span);
+        self.unless_declined(declined, ask, |_| Some(text))
     }
 
     /// Looks a key up that is an int or a string, and does in line what is done with the entry.
@@ -159,39 +150,16 @@ impl<'ctx> Body<'_, 'ctx> {
         if matches!(function, RuntimeFunction::MapHas | RuntimeFunction::SetHas) {
             return Some(self.emit.not(missing).into());
         }
-        let end = self.slow_block(missing);
-        let asked = match function {
+        let ask = |this: &mut Self| match function {
             // A value that is optional itself may not be looked up again: it is nil as well.
-            RuntimeFunction::MapGet => self.codegen.value_type(ty).const_zero(),
-            _ => self.ordinary_call(function, args, values.to_vec(), Some(ty), span)?,
+            RuntimeFunction::MapGet => Some(this.codegen.value_type(ty).const_zero()),
+            _ => this.ordinary_call(function, args, values.to_vec(), Some(ty), span),
         };
-        let (from_slow, _) = self.fast_block(end);
-        let value_type = value_type?;
-        let value = self.load_slot(value_type, self.emit.offset(entry, places.value_offset.into()));
-        let found =
-            if value_type == ty || function == RuntimeFunction::MapIndex { value } else { self.some_of(ty, value) };
-        let fast = self.emit.block();
-        self.emit.jump(end.1);
-        self.emit.at(end.1);
-        Some(self.emit.phi(&[(found, fast), (asked, from_slow)]))
-    }
-
-    /// Goes on in a block for when the short path has declined. Yields the blocks for the other case and for behind both.
-    fn slow_block(&mut self, declined: IntValue<'ctx>) -> (BasicBlock<'ctx>, BasicBlock<'ctx>) {
-        let [slow, fast, end] = std::array::from_fn(|_| self.new_block());
-        self.emit.branch(declined, slow, fast);
-        self.emit.at(slow);
-        (fast, end)
-    }
-
-    /// Ends the slow block and goes on in the other one. Yields the block where the slow way ends, and this one.
-    fn fast_block(
-        &mut self,
-        (fast, end): (BasicBlock<'ctx>, BasicBlock<'ctx>),
-    ) -> (BasicBlock<'ctx>, BasicBlock<'ctx>) {
-        let from_slow = self.emit.block();
-        self.emit.jump(end);
-        self.emit.at(fast);
-        (from_slow, fast)
+        self.unless_declined(missing, ask, |this| {
+            let value_type = value_type?;
+            let value = this.load_slot(value_type, this.emit.offset(entry, places.value_offset.into()));
+            let is_plain = value_type == ty || function == RuntimeFunction::MapIndex;
+            Some(if is_plain { value } else { this.some_of(ty, value) })
+        })
     }
 }

@@ -181,7 +181,7 @@ impl<'ctx> Body<'_, 'ctx> {
                 _ => return None,
             };
             // The barrier of an array's buffer is the runtime's.
-            let is_open = is_list || token.is_none() || !self.has_references(element);
+            let is_open = is_list || token.is_none() || !self.codegen.has_references(element);
             let is_free = !is_bound(local)
                 && !token.is_some_and(is_bound)
                 && !self.windows.contains_key(&local)
@@ -205,10 +205,6 @@ impl<'ctx> Body<'_, 'ctx> {
     /// At the end of a round: no address derived from a window's is the only one left.
     pub(super) fn keep_windows(&self) {
         self.windows.values().for_each(|window| self.fake_use(window.data));
-    }
-
-    fn has_references(&self, element: TypeId) -> bool {
-        !self.codegen.layout(element).slot.pointers.is_empty()
     }
 
     fn stride(&self, element: TypeId) -> u32 {
@@ -321,7 +317,7 @@ impl<'ctx> Body<'_, 'ctx> {
         };
         self.at_place(value.span);
         let slot = self.slot_in(window, index, value.span);
-        if self.has_references(window.element) {
+        if self.codegen.has_references(window.element) {
             let [tell, open] = std::array::from_fn(|_| self.new_block());
             let needs_barrier = self.needs_barrier(window.data);
             self.emit.branch_rarely(needs_barrier, tell, open);
