@@ -8,7 +8,7 @@ use super::instance::{self, FullInstance};
 use super::{api, call, failure, handles, hidden, limits, root, shims, units};
 use crate::abi::{ABI_VERSION, Fiber, Instance, LibraryDescriptor, ProgramInfo, Relocation, Root, library_flags};
 use crate::arch;
-use crate::gc::tests::{TYPES, lock, on_fiber};
+use crate::gc::tests::{TYPES, lock, on_fiber, program_of};
 use crate::signals;
 
 const TOTAL: usize = 16 << 10;
@@ -117,14 +117,7 @@ unsafe extern "C" {
 pub(super) const STUCK_INDEX: i64 = 3;
 static LIBRARIES: Libraries =
     Libraries([&raw const COUNTER.0, &raw const PLAIN.0, &raw const HUGE.0, &raw const STUCK.0]);
-static INFO: ProgramInfo = ProgramInfo {
-    abi_version: ABI_VERSION,
-    type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr(),
-    library_count: 4,
-    libraries: LIBRARIES.0.as_ptr(),
-    entry: null(),
-};
+static INFO: ProgramInfo = ProgramInfo { library_count: 4, libraries: LIBRARIES.0.as_ptr(), ..program_of(&TYPES) };
 
 pub(super) fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
     let _guard = lock();

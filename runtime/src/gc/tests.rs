@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::{coex_test_reset, heap, stress};
 use crate::abi::{
-    Fiber, HEADER_AUX_SHIFT, ProgramInfo, Scope, Shape, StringObject, Task, TaskInfo, Text, TypeInfo, header, type_id,
+    ABI_VERSION, Fiber, HEADER_AUX_SHIFT, ProgramInfo, Scope, Shape, StringObject, Task, TaskInfo, Text, TypeInfo,
+    header, type_id,
 };
 use crate::program::{self, Global};
 use crate::task::join::coex_task_join;
@@ -45,14 +46,19 @@ pub(crate) static TYPES: [TypeInfo; 20] = {
     types
 };
 
-static INFO: ProgramInfo = ProgramInfo {
-    abi_version: crate::abi::ABI_VERSION,
-    type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr(),
-    library_count: 0,
-    libraries: null(),
-    entry: null(),
-};
+/// A program that has these types and nothing else.
+pub(crate) const fn program_of(types: &'static [TypeInfo]) -> ProgramInfo {
+    ProgramInfo {
+        abi_version: ABI_VERSION,
+        type_count: types.len() as u32,
+        types: types.as_ptr(),
+        library_count: 0,
+        libraries: null(),
+        entry: null(),
+    }
+}
+
+static INFO: ProgramInfo = program_of(&TYPES);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 

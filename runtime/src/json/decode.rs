@@ -10,21 +10,8 @@ use crate::abi::{CaseDesc, Fiber, FieldDesc, Kind, SLOT_WORDS, Site, StringObjec
 use crate::list::Builder;
 use crate::map::MapBuilder;
 use crate::slot::{BOX_OFFSET, allocate, argument, copy, keep, write_nil, write_reference, write_some};
+use crate::value::SlotBuffer;
 use core::ptr;
-
-/// Room for every slot.
-#[repr(C, align(8))]
-struct SlotBuffer([u8; 8 * SLOT_WORDS]);
-
-impl SlotBuffer {
-    fn new() -> SlotBuffer {
-        SlotBuffer([0; 8 * SLOT_WORDS])
-    }
-
-    fn address(&mut self) -> *mut u8 {
-        self.0.as_mut_ptr()
-    }
-}
 
 /// What was found where another type was wanted.
 struct Mismatch {
@@ -77,9 +64,9 @@ impl Decoder {
             (Kind::String, JsonKind::String) => write_reference(out, value.string(self.fiber)),
             (Kind::Optional, JsonKind::Null) => write_nil(desc, out),
             (Kind::Optional, _) => {
-                let mut buffer = SlotBuffer::new();
-                self.decode(value, argument(desc, 0), buffer.address())?;
-                write_some(self.fiber, desc, buffer.address(), out);
+                let mut buffer: SlotBuffer = [0; SLOT_WORDS];
+                self.decode(value, argument(desc, 0), (&raw mut buffer).cast())?;
+                write_some(self.fiber, desc, (&raw mut buffer).cast(), out);
             }
             (Kind::List | Kind::Array | Kind::Set | Kind::Tuple, JsonKind::Array)
             | (Kind::Map | Kind::Record | Kind::Enum, JsonKind::Object) => {
@@ -110,9 +97,9 @@ impl Decoder {
         let (elements, len) = value.elements();
         let mut builder = Builder::new(self.fiber, element);
         for index in 0..len {
-            let mut buffer = SlotBuffer::new();
-            self.decode(*elements.add(index), element, buffer.address())?;
-            builder.push(buffer.address());
+            let mut buffer: SlotBuffer = [0; SLOT_WORDS];
+            self.decode(*elements.add(index), element, (&raw mut buffer).cast())?;
+            builder.push((&raw mut buffer).cast());
         }
         keep(elements);
         write_reference(out, builder.finish());
@@ -146,9 +133,9 @@ impl Decoder {
         let (elements, len) = value.elements();
         let mut builder = MapBuilder::new(self.fiber, desc, crate::map::empty());
         for index in 0..len {
-            let mut buffer = SlotBuffer::new();
-            self.decode(*elements.add(index), element, buffer.address())?;
-            builder.insert(buffer.address(), ptr::null());
+            let mut buffer: SlotBuffer = [0; SLOT_WORDS];
+            self.decode(*elements.add(index), element, (&raw mut buffer).cast())?;
+            builder.insert((&raw mut buffer).cast(), ptr::null());
         }
         keep(elements);
         write_reference(out, builder.finish());
@@ -160,9 +147,9 @@ impl Decoder {
         let mut builder = MapBuilder::new(self.fiber, desc, crate::map::empty());
         for index in 0..(*object).len as usize {
             let entry = *object::entries(object).add(index);
-            let mut buffer = SlotBuffer::new();
-            self.decode(entry.value, argument(desc, 1), buffer.address())?;
-            builder.insert((&raw const entry.key).cast(), buffer.address());
+            let mut buffer: SlotBuffer = [0; SLOT_WORDS];
+            self.decode(entry.value, argument(desc, 1), (&raw mut buffer).cast())?;
+            builder.insert((&raw const entry.key).cast(), (&raw mut buffer).cast());
         }
         write_reference(out, builder.finish());
         Ok(())
@@ -244,13 +231,13 @@ impl Decoder {
         for index in 0..(*case).field_count as usize {
             let field = (*case).fields.add(index);
             let part = member(value, field_name(field, number as u64));
-            let mut buffer = SlotBuffer::new();
-            self.decode(part, (*field).desc, buffer.address())?;
-            let mut word = u64::from_le_bytes(buffer.0[..8].try_into().unwrap_or_default());
+            let mut buffer: SlotBuffer = [0; SLOT_WORDS];
+            self.decode(part, (*field).desc, (&raw mut buffer).cast())?;
+            let mut word = buffer[0];
             if (*field).boxed != 0 {
                 let size = (*(*field).desc).size as usize;
                 let object = allocate(self.fiber, BOX_OFFSET + size, header((*field).boxed, 0));
-                copy(size, buffer.address(), object.add(BOX_OFFSET));
+                copy(size, (&raw mut buffer).cast(), object.add(BOX_OFFSET));
                 word = object as u64;
             }
             base.add((*field).offset as usize).cast::<u64>().write_unaligned(word);

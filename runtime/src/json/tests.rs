@@ -7,7 +7,7 @@ use super::change::{coex_json_append, coex_json_remove, coex_json_set, coex_json
 use super::equal::equal;
 use super::parse::{MOST_NESTED, describe, parse};
 use super::*;
-use crate::abi::{ABI_VERSION, ArrayObject, JsonEntry, ProgramInfo, Shape, TypeInfo};
+use crate::abi::{ArrayObject, JsonEntry, ProgramInfo, Shape, TypeInfo};
 use crate::gc::{stress, tests as gc_tests};
 use crate::string::valid_json;
 use crate::value::fixture::Random;
@@ -45,14 +45,7 @@ static TYPES: [TypeInfo; 16] = {
     types
 };
 
-static INFO: ProgramInfo = ProgramInfo {
-    abi_version: ABI_VERSION,
-    type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr(),
-    library_count: 0,
-    libraries: ptr::null(),
-    entry: ptr::null(),
-};
+static INFO: ProgramInfo = gc_tests::program_of(&TYPES);
 
 /// Runs on a fiber whose collector comes at every `every`th chance; 0: when memory is short.
 fn on_fiber(every: u32, body: impl FnOnce(*mut Fiber) + 'static) {

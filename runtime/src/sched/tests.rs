@@ -4,8 +4,8 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use super::deque::Deque;
-use crate::abi::{ABI_VERSION, Fiber, ProgramInfo, RangeInfo, RangeRunner, Scope, Task, TaskInfo, Text};
-use crate::gc::tests::{TYPES, lock, on_fiber};
+use crate::abi::{Fiber, ProgramInfo, RangeInfo, RangeRunner, Scope, Task, TaskInfo, Text};
+use crate::gc::tests::{TYPES, lock, on_fiber, program_of};
 use crate::task::join::coex_task_join;
 use crate::task::range::{coex_range_free, coex_range_run};
 use crate::task::record;
@@ -63,14 +63,7 @@ fn a_deque_is_a_stack_for_its_owner() {
     assert_eq!(deque.steal(), Some(4));
 }
 
-static INFO: ProgramInfo = ProgramInfo {
-    abi_version: ABI_VERSION,
-    type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr(),
-    library_count: 0,
-    libraries: null(),
-    entry: null(),
-};
+static INFO: ProgramInfo = program_of(&TYPES);
 
 fn on_main(body: impl FnOnce(*mut Fiber) + 'static) {
     let _guard = lock();

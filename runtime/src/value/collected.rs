@@ -2,8 +2,7 @@
 
 use super::fixture::{Random, collection, list, new_string, slot};
 use crate::abi::{
-    ABI_VERSION, ArrayObject, Fiber, Kind, ListObject, MapObject, ProgramInfo, Shape, StringObject, TypeDesc, TypeInfo,
-    type_id,
+    ArrayObject, Fiber, Kind, ListObject, MapObject, ProgramInfo, Shape, StringObject, TypeDesc, TypeInfo, type_id,
 };
 use crate::gc::{stress, tests};
 use core::mem::offset_of;
@@ -39,14 +38,7 @@ static TYPES: [TypeInfo; 20] = {
     types
 };
 
-static INFO: ProgramInfo = ProgramInfo {
-    abi_version: ABI_VERSION,
-    type_count: TYPES.len() as u32,
-    types: TYPES.as_ptr(),
-    library_count: 0,
-    libraries: core::ptr::null(),
-    entry: core::ptr::null(),
-};
+static INFO: ProgramInfo = tests::program_of(&TYPES);
 
 fn under_stress(every: u32, body: impl FnOnce(*mut Fiber) + 'static) {
     let _guard = tests::lock();

@@ -7,7 +7,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
-use crate::abi::{ArrayObject, Fiber, Kind, ListObject, SLOT_WORDS, StringObject, TypeDesc, header};
+use crate::abi::{ArrayObject, Fiber, FieldDesc, Kind, ListObject, SLOT_WORDS, StringObject, TypeDesc, header};
 use crate::list::convert::{coex_list_copy_bytes, coex_list_from_bytes};
 use crate::program;
 use crate::rust_heap::may_fail;
@@ -145,23 +145,30 @@ pub(crate) unsafe fn put(
             }
         }
         Kind::Record => {
-            let base = contents(desc, value);
-            for index in 0..(*desc).field_count as usize {
-                let field = (*desc).fields.add(index);
-                put(message, (*field).desc, field_slot(base, field), handles)?;
-            }
+            put_fields(message, (*desc).fields, (*desc).field_count, contents(desc, value), handles)?;
         }
         Kind::Enum => {
             let base = contents(desc, value);
             let case = base.cast::<u64>().read_unaligned();
             message.put(&[case as u8])?;
             let case = &*(*desc).cases.add(case as usize);
-            for index in 0..case.field_count as usize {
-                let field = case.fields.add(index);
-                put(message, (*field).desc, field_slot(base, field), handles)?;
-            }
+            put_fields(message, case.fields, case.field_count, base, handles)?;
         }
         _ => unreachable!("a type that cannot cross"),
+    }
+    Ok(())
+}
+
+unsafe fn put_fields(
+    message: &mut Message,
+    fields: *const FieldDesc,
+    count: u32,
+    base: *const u8,
+    handles: Handles<'_>,
+) -> Result<(), NotPut> {
+    for index in 0..count as usize {
+        let field = fields.add(index);
+        put(message, (*field).desc, field_slot(base, field), handles)?;
     }
     Ok(())
 }
