@@ -305,19 +305,7 @@ impl<'ctx> Body<'_, 'ctx> {
         let old = self.emit.load_ptr(self.emit.offset(memory, OLD));
         let new = self.emit.load_ptr(self.emit.offset(memory, NEW));
         let arguments = self.arguments_of_band(memory);
-        let next_at = self.emit.offset(runner, offset_of!(RangeRunner, next) as u64);
-        let end_at = self.emit.offset(runner, offset_of!(RangeRunner, end) as u64);
-        let [head, round, exit] = std::array::from_fn(|_| self.new_block());
-        self.emit.jump(head);
-        self.emit.at(head);
-        let index = self.emit.load_int(next_at);
-        let end = self.emit.load_int(end_at);
-        let more = self.emit.compare(IntPredicate::SLT, index, end);
-        self.emit.branch(more, round, exit);
-
-        self.emit.at(round);
-        let following = self.emit.add(index, types.int(1));
-        self.emit.store(next_at, following);
+        let (index, chunk) = self.next_of_chunk(runner);
         let parts = types.int(strips_of_row(shape.size));
         let y = built(self.emit.builder.build_int_unsigned_div(index, parts, ""));
         let part = self.emit.sub(index, self.multiply(y, parts));
@@ -340,8 +328,7 @@ impl<'ctx> Body<'_, 'ctx> {
         self.fake_use(data);
         self.fake_use(new_data);
         self.poll();
-        self.emit.jump(head);
-        self.emit.at(exit);
+        self.end_of_round(chunk);
         self.fake_use(old);
         self.fake_use(new);
         built(self.emit.builder.build_return(None));

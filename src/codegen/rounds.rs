@@ -12,6 +12,7 @@ use crate::source::Span;
 use crate::types::{Type, TypeId};
 use coex_runtime::abi::{ArrayObject, ListObject, RangeRunner, task_flags};
 use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{BasicValue, FunctionValue, IntValue, PointerValue};
 use std::mem::offset_of;
@@ -130,23 +131,11 @@ impl<'ctx> Body<'_, 'ctx> {
     }
 
     fn rounds_of_chunk(&mut self, rounds: &Rounds, memory: PointerValue<'ctx>, runner: PointerValue<'ctx>) {
-        let types = self.emit.types;
         let item_type = self.type_of(rounds.value);
         let stride = self.codegen.layout(item_type).slot.size;
-        let next_at = self.emit.offset(runner, offset_of!(RangeRunner, next) as u64);
-        let end_at = self.emit.offset(runner, offset_of!(RangeRunner, end) as u64);
         let results = self.emit.load_ptr(self.emit.offset(runner, offset_of!(RangeRunner, results) as u64));
         let mut items = self.items(rounds.iteration, memory);
-        let [head, round, exit] = std::array::from_fn(|_| self.new_block());
-        self.emit.jump(head);
-        self.emit.at(head);
-        let index = self.emit.load_int(next_at);
-        let end = self.emit.load_int(end_at);
-        let more = self.emit.compare(IntPredicate::SLT, index, end);
-        self.emit.branch(more, round, exit);
-        self.emit.at(round);
-        let following = self.emit.add(index, types.int(1));
-        self.emit.store(next_at, following);
+        let (index, chunk) = self.next_of_chunk(runner);
         self.next_item(&mut items, index);
         let header = self.place();
         self.block(rounds.body);
@@ -155,10 +144,38 @@ impl<'ctx> Body<'_, 'ctx> {
         self.store_slot(item_type, self.emit.element(results, index, stride), value);
         self.return_to(header);
         self.poll();
-        self.emit.jump(head);
-        self.emit.at(exit);
+        self.end_of_round(chunk);
         super::emit::built(self.emit.builder.build_return(None));
     }
+
+    /// Goes on with the next index of a chunk, as long as there is one.
+    pub(super) fn next_of_chunk(&mut self, runner: PointerValue<'ctx>) -> (IntValue<'ctx>, Chunk<'ctx>) {
+        let next_at = self.emit.offset(runner, offset_of!(RangeRunner, next) as u64);
+        let end_at = self.emit.offset(runner, offset_of!(RangeRunner, end) as u64);
+        let [head, round, exit] = std::array::from_fn(|_| self.new_block());
+        self.emit.jump(head);
+        self.emit.at(head);
+        let index = self.emit.load_int(next_at);
+        let end = self.emit.load_int(end_at);
+        let more = self.emit.compare(IntPredicate::SLT, index, end);
+        self.emit.branch(more, round, exit);
+        self.emit.at(round);
+        let following = self.emit.add(index, self.emit.types.int(1));
+        self.emit.store(next_at, following);
+        (index, Chunk { head, exit })
+    }
+
+    /// Goes back for the next index, and on behind the last.
+    pub(super) fn end_of_round(&mut self, chunk: Chunk<'ctx>) {
+        self.emit.jump(chunk.head);
+        self.emit.at(chunk.exit);
+    }
+}
+
+/// Where the loop over a chunk begins each round, and where it leaves.
+pub(super) struct Chunk<'ctx> {
+    head: BasicBlock<'ctx>,
+    exit: BasicBlock<'ctx>,
 }
 
 /// Where the items of a chunk come from.
