@@ -7,8 +7,8 @@ use super::types::parts;
 use crate::types::{Type, TypeId};
 use std::collections::HashSet;
 
-/// A type consists of fewer others; one that grows without end is not followed further.
-const MOST_TYPES: usize = 1000;
+/// A type has fewer user types inside; one that grows without end is not followed further.
+const MOST_USER_TYPES: usize = 1000;
 
 const VARIABLE: u8 = 1;
 const PARAM: u8 = 2;
@@ -62,12 +62,7 @@ impl Checker<'_> {
     }
 
     pub(crate) fn contains(&mut self, ty: TypeId, what: Contains) -> bool {
-        self.contains_in(ty, what, &mut Vec::new())
-    }
-
-    fn contains_in(&mut self, ty: TypeId, what: Contains, seen: &mut Vec<TypeId>) -> bool {
-        let kind = self.types.get(ty).clone();
-        let leaf = match kind {
+        let is_it = |checker: &Checker<'_>, ty| match checker.types.get(ty) {
             Type::Function { .. } => what != Contains::Handle,
             Type::Handle(_) => what != Contains::Function,
             Type::Posix | Type::Channel(_) | Type::Atomic(_) | Type::AtomicRef(_) => {
@@ -76,23 +71,40 @@ impl Checker<'_> {
             Type::Json | Type::Map(..) | Type::Set(_) => what == Contains::NotKey,
             _ => false,
         };
-        if leaf {
-            return true;
-        }
-        match kind {
-            Type::Function { .. } => false,
+        self.reaches(ty, is_it, |checker, ty| match checker.types.get(ty).clone() {
+            Type::Function { .. } => Vec::new(),
             // Compared by identity.
-            Type::Channel(_) | Type::AtomicRef(_) if what == Contains::Function => false,
-            Type::User { .. } => {
-                // Types that grow without end are reported elsewhere.
-                if seen.contains(&ty) || seen.len() > MOST_TYPES {
-                    return false;
-                }
-                seen.push(ty);
-                self.member_types(ty).into_iter().any(|member| self.contains_in(member, what, seen))
+            Type::Channel(_) | Type::AtomicRef(_) if what == Contains::Function => Vec::new(),
+            Type::User { .. } => checker.member_types(ty),
+            other => parts(&other),
+        })
+    }
+
+    /// Whether the type, or one `inside` it, is what is looked for. Asks once about each type: a few lines can double a type
+    /// forty times.
+    fn reaches(
+        &mut self,
+        ty: TypeId,
+        is_it: impl Fn(&Checker<'_>, TypeId) -> bool,
+        inside: impl Fn(&mut Self, TypeId) -> Vec<TypeId>,
+    ) -> bool {
+        let mut open = vec![ty];
+        let mut seen = HashSet::new();
+        let mut user_types = 0;
+        while let Some(ty) = open.pop() {
+            if !seen.insert(ty) {
+                continue;
             }
-            other => parts(&other).into_iter().any(|part| self.contains_in(part, what, seen)),
+            if is_it(self, ty) {
+                return true;
+            }
+            user_types += usize::from(matches!(self.types.get(ty), Type::User { .. }));
+            // Types that grow without end are reported elsewhere.
+            if user_types <= MOST_USER_TYPES {
+                open.extend(inside(self, ty));
+            }
         }
+        false
     }
 
     /// Field and payload types of a user type with its arguments put in.
@@ -124,36 +136,24 @@ impl Checker<'_> {
         matches!(self.types.get(ty), Type::User { decl, .. } if self.decls.types[decl.0 as usize].matrix.is_some())
     }
 
-    /// Whether the type, or one that its zero value holds as an item of a tuple or a field, is what is looked for. Asks once
-    /// about each type: a few lines can double a type forty times.
+    /// Whether the type, or one that its zero value holds as an item of a tuple or a field, is what is looked for.
     fn holds(&mut self, ty: TypeId, is_it: impl Fn(&Checker<'_>, TypeId) -> bool) -> bool {
-        let mut open = vec![ty];
-        let mut seen = HashSet::new();
-        while let Some(ty) = open.pop() {
-            // Types that grow without end are reported elsewhere.
-            if !seen.insert(ty) || seen.len() > MOST_TYPES {
-                continue;
+        self.reaches(ty, is_it, |checker, ty| match checker.types.get(ty) {
+            Type::Tuple(items) => items.iter().map(|item| item.ty).collect(),
+            Type::User { decl, .. } if !checker.decls.types[decl.0 as usize].is_enum() && !checker.is_grid(ty) => {
+                checker.member_types(ty)
             }
-            if is_it(self, ty) {
-                return true;
-            }
-            match self.types.get(ty) {
-                Type::Tuple(items) => open.extend(items.iter().map(|item| item.ty)),
-                Type::User { decl, .. } if !self.decls.types[decl.0 as usize].is_enum() && !self.is_grid(ty) => {
-                    open.extend(self.member_types(ty));
-                }
-                _ => {}
-            }
-        }
-        false
+            _ => Vec::new(),
+        })
     }
 
     /// Whether `<` is defined (3.7), for the canonical order use [`Contains::NotKey`].
     pub(crate) fn is_ordered(&mut self, ty: TypeId) -> bool {
-        match self.types.get(ty).clone() {
-            Type::Int | Type::Float | Type::Byte | Type::Char | Type::String | Type::Bool | Type::Unknown => true,
-            Type::Tuple(items) => items.iter().all(|item| self.is_ordered(item.ty)),
-            _ => false,
-        }
+        let has_no_order = |checker: &Checker<'_>, ty| match checker.types.get(ty) {
+            Type::Int | Type::Float | Type::Byte | Type::Char | Type::String | Type::Bool | Type::Unknown => false,
+            Type::Tuple(_) => false,
+            _ => true,
+        };
+        !self.holds(ty, has_no_order)
     }
 }
