@@ -49,6 +49,12 @@ pub mod driver;
 
 pub mod cli;
 
+// When it fails.
+pub mod crash;
+
+#[global_allocator]
+static ALLOCATOR: crash::memory::Allocator = crash::memory::Allocator;
+
 /// Stops the compiler because of a defect of its own; the panic hook says where to report it.
 #[macro_export]
 macro_rules! bug {

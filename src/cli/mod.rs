@@ -18,6 +18,7 @@ mod packages;
 mod pages;
 mod reference;
 mod registry;
+mod reproducer;
 mod run;
 mod script;
 
@@ -28,7 +29,8 @@ pub use packages::coex;
 
 /// `coexc`, with the arguments after the program's name. Returns the exit status.
 pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
-    internal_error::guard(|| {
+    let words = arguments.clone();
+    internal_error::guard("coexc", &words, || {
         // Asked for by scripts and editors all the time: nothing else is set up for it.
         if let [only] = arguments.as_slice()
             && (only == "--version" || only == "-V")

@@ -22,7 +22,8 @@ use crate::source::SourceMap;
 
 /// `coex`, with the arguments after the program's name. Returns the exit status.
 pub fn coex(arguments: Vec<OsString>) -> u8 {
-    internal_error::guard(|| {
+    let given = arguments.clone();
+    internal_error::guard("coex", &given, || {
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
         match Coex::try_parse_from(words) {
             Ok(Coex { command: CoexCommand::Pkg { action } }) => package(&action),

@@ -26,6 +26,7 @@ mod enums;
 mod expr;
 mod fast;
 mod fast_updates;
+pub mod fatal;
 mod foreign;
 mod function;
 mod grids;

@@ -16,6 +16,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::crash;
+
 /// A file written within this time before it was read may be written again without a new time stamp.
 const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 
@@ -60,6 +62,7 @@ impl Inputs {
     /// Reads a file and notes it. The stamp is taken before the bytes: a write in between makes the entry useless,
     /// never wrong.
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        crash::note_input(path);
         let stamp = Stamp::of(&fs::metadata(path)?).unless_young(SystemTime::now());
         let bytes = fs::read(path)?;
         self.add(Input::File { path: path.to_owned(), stamp, hash: blake3::hash(&bytes).to_hex().to_string() });

@@ -2,6 +2,7 @@
 //!
 //! In: the cache, the toolchain, objects. Out: the executable. Deliberately not here: the command line (`link`).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::inputs::Inputs;
@@ -42,7 +43,7 @@ pub(super) fn link_program(
     let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
     let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
     let private = store.scratch().map_err(cache_fault)?;
-    let mut print = |words: &[String]| log.commands.push(link::command::shown(words));
+    let mut print = |words: &[OsString]| log.commands.push(link::command::shown(words));
     link::link(&linker, object, &parts, private.path(), &session.output, &mut print)
         .map_err(|error| located(&error, externs))
 }

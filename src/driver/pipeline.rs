@@ -13,6 +13,7 @@ use super::phases;
 use super::session::{Emit, Session};
 use super::timing::{Stage, Timings};
 use crate::ast;
+use crate::codegen;
 use crate::diagnostics::Diagnostics;
 use crate::ir;
 use crate::link::{Output, place};
@@ -125,6 +126,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     // After check, because only the externs of reachable code are compared with their C declarations; before passes,
     // because a library that does not build ends the compilation anyway.
     record.timings.begin(Stage::Native);
+    codegen::fatal::watch();
     let natives = if libraries.iter().all(|library| library.manifest.units.is_empty()) {
         Vec::new()
     } else {
@@ -155,6 +157,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     record.timings.begin(Stage::Codegen);
+    codegen::fatal::watch();
     let object = phases::codegen(&program, &natives, &bindings, session, &record.sources);
     if session.emit != Emit::Executable {
         return Ok(Product::Emitted(object));

@@ -5,6 +5,8 @@
 
 use super::pipeline::{Failure, Product, Record, compile};
 use super::session::Session;
+use crate::crash::interrupt::Elsewhere;
+use crate::crash::{memory, signals};
 
 const STACK_BYTES: usize = 1 << 30;
 /// Where address space is rationed.
@@ -21,6 +23,12 @@ pub fn run(session: &Session) -> (Record, Result<Product, Failure>) {
 
 /// Runs something on a thread with a large stack. A panic goes on in the caller.
 pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let elsewhere = Elsewhere::new();
+    let work = || {
+        elsewhere.here();
+        signals::use_alternate_stack();
+        work()
+    };
     std::thread::scope(|scope| {
         let builder = |bytes| std::thread::Builder::new().name("compiler".to_owned()).stack_size(bytes);
         // `spawn_scoped` takes the closure even when it fails, so the probe is an empty thread.
@@ -33,7 +41,7 @@ pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
-            Err(error) => crate::bug!("no thread: {error}"),
+            Err(_) => memory::give_up(),
         }
     })
 }

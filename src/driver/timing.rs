@@ -2,8 +2,9 @@
 //!
 //! In: the pipeline says when a stage begins. Out: a table, and the stage for the report of an internal failure.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::crash;
 
 macro_rules! stages {
     ($($stage:ident $name:literal)*) => {
@@ -38,13 +39,6 @@ impl Stage {
     }
 }
 
-/// The running stage; only the panic hook reads it.
-static CURRENT: AtomicU8 = AtomicU8::new(0);
-
-pub fn current() -> Stage {
-    Stage::ALL[usize::from(CURRENT.load(Ordering::Relaxed)).min(Stage::ALL.len() - 1)]
-}
-
 /// How long the stages took, in the order in which they ran.
 #[derive(Debug)]
 pub struct Timings {
@@ -61,7 +55,7 @@ impl Default for Timings {
 impl Timings {
     /// Ends the running stage and begins the next.
     pub fn begin(&mut self, stage: Stage) {
-        CURRENT.store(stage as u8, Ordering::Relaxed);
+        crash::set_stage(stage as u8);
         self.end();
         self.running = Some((stage.name(), Instant::now()));
     }

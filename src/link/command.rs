@@ -2,6 +2,7 @@
 //!
 //! In: everything that is linked. Out: the words of one command. Deliberately not here: running it.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::{Linker, StartFiles};
@@ -16,29 +17,29 @@ pub struct LinkInputs<'a> {
 }
 
 /// The command line, its first word the linker.
-pub fn arguments(linker: &Linker, inputs: &LinkInputs, program: &Path, output: &Path) -> Vec<String> {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let mut words = vec![text(&linker.path), "-o".to_owned(), text(output)];
-    words.extend(inputs.start_files.before.iter().cloned());
+pub fn arguments(linker: &Linker, inputs: &LinkInputs, program: &Path, output: &Path) -> Vec<OsString> {
+    let mut words = vec![linker.path.clone().into(), "-o".into(), output.into()];
+    words.extend(inputs.start_files.before.iter().map(OsString::from));
     // The runtime is an archive of large sections of which a program uses a part.
-    words.push("--gc-sections".to_owned());
-    words.push(text(program));
-    words.extend(inputs.libraries.iter().map(|path| text(path)));
-    words.push(text(inputs.runtime));
+    words.push("--gc-sections".into());
+    words.push(program.into());
+    words.extend(inputs.libraries.iter().map(OsString::from));
+    words.push(inputs.runtime.into());
     for argument in inputs.extra {
         // The driver's spelling; the C library has had threads inside for years.
-        words.push(if argument == "-pthread" { "-lpthread".to_owned() } else { argument.clone() });
+        words.push(if argument == "-pthread" { "-lpthread".into() } else { argument.into() });
     }
-    words.extend(["--as-needed", "-lm", "-ldl", "-lpthread", "--no-as-needed"].map(str::to_owned));
-    words.extend(inputs.start_files.after.iter().cloned());
+    words.extend(["--as-needed", "-lm", "-ldl", "-lpthread", "--no-as-needed"].map(OsString::from));
+    words.extend(inputs.start_files.after.iter().map(OsString::from));
     words
 }
 
 /// A command as a user would type it.
-pub fn shown(words: &[String]) -> String {
-    let quoted = |word: &String| {
+pub fn shown(words: &[impl AsRef<OsStr>]) -> String {
+    let quoted = |word: &_| {
+        let word = AsRef::<OsStr>::as_ref(word).to_string_lossy();
         let is_plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c));
-        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        if is_plain { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
     };
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

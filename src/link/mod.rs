@@ -12,16 +12,20 @@ pub mod error;
 pub mod linker;
 pub mod start_files;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 pub use command::LinkInputs;
 pub use error::LinkError;
 pub use linker::{Linker, find_linker};
 pub use start_files::StartFiles;
+
+use crate::crash::interrupt::{self, Unfinished};
 
 /// What became of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +43,7 @@ pub fn link(
     inputs: &LinkInputs,
     private: &Path,
     output: &Path,
-    print: &mut dyn FnMut(&[String]),
+    print: &mut dyn FnMut(&[OsString]),
 ) -> Result<Output, LinkError> {
     let refuse = |error: io::Error| LinkError::cannot_write(output, &error);
     if output.is_dir() {
@@ -72,8 +76,14 @@ pub fn place(bytes: &[u8], output: &Path) -> Result<Output, LinkError> {
     Ok(Output::Written)
 }
 
-fn run(linker: &Linker, arguments: &[String], output: &Path) -> Result<(), LinkError> {
-    let result = Command::new(&linker.path).args(&arguments[1..]).output();
+fn run(linker: &Linker, arguments: &[OsString], output: &Path) -> Result<(), LinkError> {
+    let mut command = Command::new(&linker.path);
+    command.args(&arguments[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: mold works in a child, which is to end with it.
+    command.process_group(0);
+    let started = interrupt::start_writer(|| command.spawn(), |child| child.as_ref().map_or(0, Child::id));
+    let result = started.and_then(Child::wait_with_output);
+    interrupt::forget_writer();
     let result =
         result.map_err(|error| LinkError::CannotRun { linker: linker.path.clone(), reason: error.to_string() })?;
     if result.status.success() {
@@ -108,6 +118,7 @@ fn umask() -> u32 {
 /// A file that is gone when this is dropped, unless it was renamed.
 struct Scratch {
     path: PathBuf,
+    _unfinished: Unfinished,
 }
 
 impl Scratch {
@@ -116,9 +127,11 @@ impl Scratch {
         use std::sync::atomic::{AtomicU32, Ordering};
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A part of the name for people; the whole of it may be as long as a name can be.
+        let name: String = path.file_name().unwrap_or_default().to_string_lossy().chars().take(32).collect();
         let process = std::process::id();
-        Scratch { path: path.with_file_name(format!(".{name}.{process}-{count}.tmp")) }
+        let path = path.with_file_name(format!(".{name}.{process}-{count}.tmp"));
+        Scratch { _unfinished: Unfinished::new(&path), path }
     }
 }
 

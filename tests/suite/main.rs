@@ -12,6 +12,7 @@ mod foreign_select;
 mod full_pipe;
 mod hostile_bytes;
 mod hostile_text;
+mod internal_errors;
 mod jobserver;
 mod manifest;
 mod matrices;

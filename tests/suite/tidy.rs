@@ -14,28 +14,29 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resolve", &["ast", "ir"]),
     ("check", &["ast", "resolve", "ir"]),
     ("files", &[]),
+    ("crash", &[]),
     ("native", &["files"]),
     ("bind", &["ir", "native"]),
     ("passes", &["ir"]),
-    ("codegen", &["ir", "bind", "native"]),
+    ("codegen", &["ir", "bind", "native", "crash"]),
     ("cxz", &["files"]),
     ("packages", &["cxz", "files"]),
-    ("link", &[]),
+    ("link", &["crash"]),
     (
         "driver",
         &[
             "ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "packages",
-            "driver", "files",
+            "driver", "crash", "files",
         ],
     ),
-    ("cli", &["driver", "cxz", "packages", "native", "link", "files"]),
+    ("cli", &["driver", "cxz", "packages", "native", "link", "crash", "files"]),
     ("bin", &["cli"]),
 ];
 
 const FREE: &[&str] = &["source", "diagnostics", "types", "bug"];
 
 /// Modules that may read and write files.
-const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin", "files"];
+const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin", "files", "crash"];
 
 const MAX_LINES: usize = 800;
 
