@@ -31,6 +31,8 @@ pub mod check;
 pub mod passes;
 
 // Libraries and their C.
+pub mod sandbox;
+
 pub mod cxz;
 
 pub mod packages;

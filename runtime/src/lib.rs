@@ -26,6 +26,7 @@ pub mod number;
 pub mod panic;
 pub mod posix;
 pub mod program;
+pub mod restrict;
 mod rust_heap;
 pub(crate) mod sched;
 pub mod set;

@@ -4,8 +4,8 @@
 
 use super::{exit, output};
 use crate::link::find_linker;
-use crate::native::sandbox::landlock_version;
 use crate::native::{Store, find_toolchain};
+use crate::sandbox::Kernel;
 
 pub(super) fn doctor() -> u8 {
     let mut report = Report { text: String::new(), is_well: true };
@@ -25,9 +25,9 @@ pub(super) fn doctor() -> u8 {
         Ok(linker) => report.line(true, "linker", &linker.path.display().to_string()),
         Err(error) => report.line(false, "linker", &error.to_string()),
     }
-    match landlock_version() {
-        0 => report.line(true, "sandbox", "the kernel has no landlock: clang runs unconfined"),
-        version => report.line(true, "sandbox", &format!("landlock {version}")),
+    match Kernel::of_this_machine().lacks() {
+        Some(lacking) => report.line(true, "sandbox", lacking),
+        None => report.line(true, "sandbox", "whole"),
     }
     // Only libraries with system dependencies need it.
     match std::process::Command::new("pkg-config").arg("--version").output() {

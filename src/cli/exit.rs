@@ -46,7 +46,8 @@ fn of_code(code: Code) -> u8 {
         | Code::E1404
         | Code::E1405
         | Code::E1406
-        | Code::E1407 => TOOL,
+        | Code::E1407
+        | Code::E1409 => TOOL,
         _ => FAULT,
     }
 }

@@ -157,6 +157,7 @@ codes! {
     E1406 "pkg-config knows no package 'P'"
     E1407 "package 'P' has version V, R is needed"
     E1408 "Manifest of 'L' is not valid: …"
+    E1409 "Tools cannot be confined: …"
     E1501 "Package 'P' not found"
     E1502 "No versions of the packages fit together"
     E1503 "Lock file 'F' is not valid: …"
@@ -178,4 +179,5 @@ codes! {
     W0801 "Local 'id' hides field 'id'"
     W1101 "Unknown manifest key 'x'"
     W1201 "Directive is ignored in an imported module"
+    W1401 "C code is compiled without a whole sandbox: …"
 }

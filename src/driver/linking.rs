@@ -10,7 +10,7 @@ use super::log::Log;
 use super::output_cache;
 use super::pipeline::{Failure, Record};
 use super::session::Session;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::Extern;
 use crate::link::{self, LinkError, LinkInputs, StartFiles, start_files};
 use crate::native::store::{CacheError, Key, Lookup};
@@ -68,7 +68,8 @@ pub(super) fn cache_fault(error: CacheError) -> Fault {
 /// clang is asked once for each of its identities, and again when the system's files have moved.
 fn start_files(store: &Store, log: &mut Log) -> Result<StartFiles, Fault> {
     let toolchain = find_toolchain(store).map_err(|error| Box::new(error.to_diagnostic()))?;
-    let key = Key::of(&[b"start-files-2", toolchain.identity.as_bytes()]);
+    let more = std::env::var_os(start_files::LIBRARY_DIRECTORIES).unwrap_or_default();
+    let key = Key::of(&[b"start-files-3", toolchain.identity.as_bytes(), more.as_encoded_bytes()]);
     match store.lookup(&key).map_err(cache_fault)? {
         Lookup::Hit(entry) => {
             if let Some(files) = StartFiles::from_text(&entry.meta).filter(StartFiles::exist) {
@@ -104,7 +105,9 @@ pub(super) fn keep_program(
     record: &mut Record,
 ) -> Result<(), Failure> {
     let Ok(program) = std::fs::read(&session.output) else { return Ok(()) };
-    let warnings = record.diagnostics.sorted();
+    // A build that takes everything from the cache compiles no C.
+    let mut warnings = record.diagnostics.sorted();
+    warnings.retain(|warning| warning.code != Code::W1401);
     let key = output_cache::key(session);
     let kept = output_cache::keep(store, &key, inputs, &program, &warnings, &record.sources);
     kept.map_err(|error| {

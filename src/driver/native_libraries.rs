@@ -12,8 +12,10 @@ use super::pipeline::Record;
 use super::session::{OptLevel, Session};
 use crate::cxz::Library;
 use crate::cxz::manifest::{Owns, SymbolEntry};
+use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::Program;
 use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain, Workers};
+use crate::sandbox;
 use crate::types::LibraryId;
 
 const PACKAGE_DIRECTORIES: &[&str] = &[
@@ -77,8 +79,16 @@ pub(super) fn build_libraries(
             Err(error) => report(&error, library, program, record),
         }
     }
+    if built.iter().any(|native| native.cache != CacheOutcome::Hit)
+        && let Some(lacking) = sandbox::lacking()
+    {
+        let message = format!("C code is compiled without a whole sandbox: {lacking}");
+        record.diagnostics.push(Diagnostic::without_place(Code::W1401, message).help(SANDBOX_HELP));
+    }
     built
 }
+
+const SANDBOX_HELP: &str = "COEX_SANDBOX=require refuses such builds, COEX_SANDBOX=off silences this";
 
 /// pkg-config's answer depends on its files; the usual places and those of the environment are watched.
 fn note_packages(libraries: &[Library], inputs: &mut Inputs) {

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Code, Diagnostic};
+use crate::sandbox::Fault;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LinkError {
@@ -23,6 +24,8 @@ pub enum LinkError {
         clang: PathBuf,
         said: String,
     },
+    /// They cannot be confined as the user wants it.
+    Sandbox(Fault),
     CannotWrite {
         path: PathBuf,
         reason: String,
@@ -46,6 +49,13 @@ impl LinkError {
         LinkError::CannotWrite { path: path.to_owned(), reason }
     }
 
+    pub(super) fn cannot_run(program: &Path, fault: Fault) -> LinkError {
+        match fault {
+            Fault::Start { reason, .. } => LinkError::CannotRun { linker: program.to_owned(), reason },
+            fault => LinkError::Sandbox(fault),
+        }
+    }
+
     /// Sorts out what a failed linker printed.
     pub(super) fn from_linker_output(linker: &Path, text: &str, output: &Path) -> LinkError {
         let mut symbols: Vec<String> = text.lines().filter_map(undefined_symbol).collect();
@@ -67,6 +77,7 @@ impl LinkError {
             LinkError::NoLinker { .. } | LinkError::CannotRun { .. } | LinkError::NoStartFiles { .. } => Code::E1402,
             LinkError::CannotWrite { .. } | LinkError::Failed { .. } => Code::E1404,
             LinkError::Undefined { .. } => Code::E1113,
+            LinkError::Sandbox(_) => Code::E1409,
         }
     }
 
@@ -80,6 +91,7 @@ impl LinkError {
                 )
             }
             LinkError::Failed { output, .. } => diagnostic.body(output.clone()),
+            LinkError::Sandbox(fault) => diagnostic.help(fault.help()),
             LinkError::Undefined { symbols } if symbols.len() > 1 => {
                 diagnostic.note(format!("also not defined: {}", symbols[1..].join(", ")))
             }
@@ -101,6 +113,7 @@ impl fmt::Display for LinkError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LinkError::NoLinker { .. } => formatter.write_str("No linker found"),
+            LinkError::Sandbox(fault) => write!(formatter, "{fault}"),
             LinkError::CannotRun { linker, reason } => {
                 write!(formatter, "No linker found: '{}' does not run: {reason}", linker.display())
             }

@@ -16,9 +16,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 pub use command::LinkInputs;
 pub use error::LinkError;
@@ -26,6 +24,7 @@ pub use linker::{Linker, find_linker};
 pub use start_files::StartFiles;
 
 use crate::crash::interrupt::{self, Unfinished};
+use crate::sandbox::{Running, Tool};
 
 /// What became of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,9 +53,11 @@ pub fn link(
     let executable = Scratch::beside(output);
     // The linker says only that it cannot write; creating the file first gives the system's own reason.
     executable.create().map_err(refuse)?;
-    let arguments = command::arguments(linker, inputs, &object, &executable.path);
+    let linked = private.join("program");
+    let arguments = command::arguments(linker, inputs, &object, &linked);
     print(&arguments);
-    run(linker, &arguments, output)?;
+    run(linker, &arguments, inputs, private, output)?;
+    move_to(&linked, &executable.path).map_err(refuse)?;
     settle(&executable.path, output).map_err(refuse)
 }
 
@@ -76,21 +77,37 @@ pub fn place(bytes: &[u8], output: &Path) -> Result<Output, LinkError> {
     Ok(Output::Written)
 }
 
-fn run(linker: &Linker, arguments: &[OsString], output: &Path) -> Result<(), LinkError> {
-    let mut command = Command::new(&linker.path);
-    command.args(&arguments[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+/// The linker reads what stands on its command line, and writes into `private` only: not beside the output, where the
+/// user's files are.
+fn run(
+    linker: &Linker,
+    arguments: &[OsString],
+    inputs: &LinkInputs,
+    private: &Path,
+    output: &Path,
+) -> Result<(), LinkError> {
+    let start_files = &inputs.start_files;
+    let words = start_files.before.iter().chain(inputs.extra).chain(&start_files.after);
+    let named = words.map(|word| Path::new(word.strip_prefix("-L").unwrap_or(word))).filter(|path| path.is_absolute());
+    // Their directories: another build may just put the same bytes there anew, as another file.
+    let own = inputs.libraries.iter().map(PathBuf::as_path).chain([inputs.runtime]).filter_map(Path::parent);
     // A group of its own: mold works in a child, which is to end with it.
-    command.process_group(0);
-    let started = interrupt::start_writer(|| command.spawn(), |child| child.as_ref().map_or(0, Child::id));
-    let result = started.and_then(Child::wait_with_output);
+    let tool = Tool::new(&linker.path).arguments(&arguments[1..]).may_write(private).leads_processes();
+    let tool = named.chain(own).fold(tool, |tool, path| tool.may_read(path));
+    let started = interrupt::start_writer(|| tool.start(), |running| running.as_ref().map_or(0, Running::id));
+    let finished = started.and_then(Running::finish);
     interrupt::forget_writer();
-    let result =
-        result.map_err(|error| LinkError::CannotRun { linker: linker.path.clone(), reason: error.to_string() })?;
-    if result.status.success() {
+    let finished = finished.map_err(|fault| LinkError::cannot_run(&linker.path, fault))?;
+    if finished.succeeded() {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&result.stderr).into_owned();
-    Err(LinkError::from_linker_output(&linker.path, &text, output))
+    let said = if finished.stderr.trim().is_empty() { finished.fault() } else { finished.stderr };
+    Err(LinkError::from_linker_output(&linker.path, &said, output))
+}
+
+/// Also from one file system to another.
+fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).or_else(|_| fs::copy(from, to).map(|_| ()))
 }
 
 fn settle(new: &Path, output: &Path) -> io::Result<Output> {

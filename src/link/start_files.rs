@@ -4,13 +4,16 @@
 //! Deliberately not here: keeping it (`driver`), because only the driver knows the cache.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::LinkError;
+use crate::sandbox::Tool;
 
 /// Stands in clang's line where the objects go.
 const PLACEHOLDER: &str = "coex-inputs";
 const OUTPUT: &str = "coex-output";
+
+/// The variable in which clang is told of more directories with libraries.
+pub const LIBRARY_DIRECTORIES: &str = "LIBRARY_PATH";
 
 /// Arguments before and after the objects.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,10 +26,8 @@ pub struct StartFiles {
 pub fn ask(clang: &Path) -> Result<StartFiles, LinkError> {
     // The shared libgcc would only cost time at every start.
     let arguments = ["-###", "-pie", "-static-libgcc", "-o", OUTPUT, "-Wl,coex-inputs"];
-    let output = Command::new(clang).args(arguments).env("LC_ALL", "C").output();
-    let output =
-        output.map_err(|error| LinkError::CannotRun { linker: clang.to_owned(), reason: error.to_string() })?;
-    let text = String::from_utf8_lossy(&output.stderr);
+    let tool = Tool::new(clang).arguments(arguments).pass(&[LIBRARY_DIRECTORIES]).trusts_scripts();
+    let text = tool.run().map_err(|fault| LinkError::cannot_run(clang, fault))?.stderr;
     text.lines().rev().find_map(parse_line).ok_or_else(|| LinkError::NoStartFiles {
         clang: clang.to_owned(),
         said: text.lines().last().unwrap_or_default().to_owned(),

@@ -293,6 +293,7 @@ fn run_pass(
                 return NativeError::SymbolNotDefined { library, symbol, is_static };
             }
             PassError::Refused(refusals) => refusals.iter().map(pass::Refusal::line).collect(),
+            PassError::Sandbox(fault) => return NativeError::Sandbox(fault),
             PassError::Llvm(text) => text.lines().map(str::to_owned).collect(),
         };
         // Merging concerns all files; the first command stands for them.

@@ -13,19 +13,17 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::error::NativeError;
 use super::headers::dependencies;
-use super::sandbox::confine;
 use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
 use super::workers::Workers;
+use crate::sandbox::{Fault, Finished};
 
 /// What libraries may include of ours.
 pub(super) const FFI_HEADER: &str = include_str!("../../runtime/include/coex_ffi.h");
@@ -100,6 +98,9 @@ pub(super) fn unpack(sources: &LibrarySources<'_>, directory: &Path) -> io::Resu
     Ok(())
 }
 
+/// What became of one C file: nothing more to say, or clang's error lines.
+type Outcome = Result<Result<(), Vec<String>>, Fault>;
+
 /// Compiles all C files, as many at a time as `workers` allow. The first failure in the manifest's order is told.
 pub(super) fn compile(
     workers: &Workers,
@@ -113,7 +114,7 @@ pub(super) fn compile(
     let mut compiled = Compiled { bitcode: Vec::new(), headers: BTreeSet::new(), commands: Vec::new() };
     for (job, result) in jobs.iter().zip(results) {
         let command = command_text(&job.arguments);
-        if let Err(errors) = result {
+        if let Err(errors) = result? {
             return Err(NativeError::CompilationFailed { library: sources.name.to_owned(), command, errors });
         }
         let depfile = fs::read_to_string(directory.join(&job.depfile)).unwrap_or_default();
@@ -141,41 +142,28 @@ fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
     jobs
 }
 
-fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Result<(), Vec<String>> {
-    let mut command = Command::new(&toolchain.clang);
-    command.args(&job.arguments).current_dir(directory).env_clear().envs(environment(directory)).stdin(Stdio::null());
-    confine(&mut command, &readable(toolchain, job), directory);
-    let output =
-        command.output().map_err(|error| vec![format!("error: cannot run {}: {error}", toolchain.clang.display())])?;
-    // "Succeeded" without output has been seen of wrappers.
-    if output.status.success() && directory.join(&job.bitcode).is_file() {
-        return Ok(());
+/// It reads the library's files, the toolchain, the system's headers, and the include directories that pkg-config named.
+fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Outcome {
+    let mut tool = toolchain.tool().arguments(&job.arguments).pass(&ENVIRONMENT).directory(directory);
+    for part in ["ffi", "include"] {
+        tool = tool.may_read(&directory.join(part));
     }
-    let errors = error_lines(&String::from_utf8_lossy(&output.stderr));
-    Err(if errors.is_empty() { vec![format!("error: clang ended with {}", output.status)] } else { errors })
+    for path in job.arguments.iter().filter_map(|argument| argument.strip_prefix("-I")).map(Path::new) {
+        if path.is_absolute() {
+            tool = tool.may_read(path);
+        }
+    }
+    let finished = tool.may_write(&directory.join("out")).run()?;
+    // "Succeeded" without output has been seen of wrappers.
+    if finished.succeeded() && directory.join(&job.bitcode).is_file() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(complaints(&finished)))
 }
 
-/// The toolchain, the system's libraries and headers, and the include directories of the command line.
-fn readable<'a>(toolchain: &'a Toolchain, job: &'a Job) -> Vec<&'a Path> {
-    let system = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"].map(Path::new);
-    let flags = job.arguments.iter().filter_map(|argument| argument.strip_prefix("-I")).map(Path::new);
-    let mut paths: Vec<&Path> = system.into_iter().chain(flags.filter(|path| path.is_absolute())).collect();
-    paths.extend(toolchain.include_dirs.iter().map(PathBuf::as_path));
-    paths.extend(toolchain.files());
-    paths
-}
-
-/// Nothing of the user's environment reaches clang but what the key names.
-fn environment(directory: &Path) -> Vec<(OsString, OsString)> {
-    let mut variables: Vec<(OsString, OsString)> = vec![
-        ("LC_ALL".into(), "C".into()),
-        // `__DATE__` and `__TIME__` must not differ between builds.
-        ("SOURCE_DATE_EPOCH".into(), "0".into()),
-        ("TMPDIR".into(), directory.into()),
-    ];
-    let passed = ENVIRONMENT.into_iter().chain(["PATH"]);
-    variables.extend(passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))));
-    variables
+fn complaints(finished: &Finished) -> Vec<String> {
+    let errors = error_lines(&finished.stderr);
+    if errors.is_empty() { vec![format!("error: clang {}", finished.fault())] } else { errors }
 }
 
 fn error_lines(text: &str) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use crate::diagnostics::{Code, Diagnostic};
 
 use super::sources::Install;
+use crate::sandbox::Fault;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum NativeError {
@@ -66,6 +67,14 @@ pub enum NativeError {
     Unsupported {
         what: String,
     },
+    /// A tool cannot be run as `COEX_SANDBOX` wants it.
+    Sandbox(Fault),
+}
+
+impl From<Fault> for NativeError {
+    fn from(fault: Fault) -> NativeError {
+        NativeError::Sandbox(fault)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +97,7 @@ impl NativeError {
             NativeError::PkgConfigPackage { .. } => Code::E1406,
             NativeError::PkgConfigVersion { .. } => Code::E1407,
             NativeError::Unsupported { .. } => Code::E0001,
+            NativeError::Sandbox(_) => Code::E1409,
         }
     }
 
@@ -116,6 +126,7 @@ impl NativeError {
                 format!("package '{package}' has version {version}, {required} is needed")
             }
             NativeError::Unsupported { what } => format!("Not supported by this version: {what}"),
+            NativeError::Sandbox(fault) => fault.to_string(),
         }
     }
 
@@ -156,6 +167,7 @@ impl NativeError {
             NativeError::ClangNotFound { searched } => Some(format!("searched: {}", searched.join(", "))),
             NativeError::ClangVersion { path, .. } => Some(format!("'{path}' was used; COEX_CLANG names another one")),
             NativeError::Cache { .. } => Some("COEX_CACHE_DIR names another directory".to_owned()),
+            NativeError::Sandbox(fault) => Some(fault.help().to_owned()),
             _ => None,
         }
     }

@@ -17,7 +17,6 @@ mod headers;
 mod key;
 mod pass;
 mod record;
-pub mod sandbox;
 pub mod signature;
 pub mod sources;
 pub mod store;

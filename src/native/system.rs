@@ -7,9 +7,7 @@
 //! times of the directories that it searches, so that a warm build does not start it.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::codec::{Reader, Writer};
 use super::error::{Missing, NativeError};
@@ -17,6 +15,7 @@ use super::files::stamp;
 use super::sources::{Install, LibrarySources};
 use super::store::{Key, Lookup, Store};
 use super::toolchain::{Toolchain, find_program};
+use crate::sandbox::{Fault, Tool};
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct SystemAnswer {
@@ -154,6 +153,8 @@ fn recall(meta: &str) -> Option<SystemAnswer> {
 
 struct PkgConfig {
     program: PathBuf,
+    /// Where it looks for packages: all that it may read beside itself.
+    directories: Vec<PathBuf>,
 }
 
 impl PkgConfig {
@@ -161,20 +162,23 @@ impl PkgConfig {
         let name = std::env::var_os("PKG_CONFIG").unwrap_or_else(|| OsString::from("pkg-config"));
         let program = find_program(&name, &std::env::var_os("PATH").unwrap_or_default());
         let program = program.ok_or_else(|| NativeError::PkgConfigNotFound { library: library.to_owned() })?;
-        Ok(PkgConfig { program })
+        let mut tool = PkgConfig { program, directories: Vec::new() };
+        let built_in = tool.run(library, &["--variable", "pc_path", "pkg-config"])?.unwrap_or_default();
+        let own = std::env::var("PKG_CONFIG_PATH").unwrap_or_default();
+        let replaced = std::env::var("PKG_CONFIG_LIBDIR").unwrap_or(built_in);
+        for list in [own, replaced] {
+            tool.directories.extend(list.split(':').filter(|part| !part.is_empty()).map(PathBuf::from));
+        }
+        Ok(tool)
     }
 
     fn run(&self, library: &str, arguments: &[&str]) -> Result<Option<String>, NativeError> {
-        let output = Command::new(&self.program).args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).output();
-        match output {
-            Ok(output) if output.status.success() => {
-                Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
-            }
+        let tool = Tool::new(&self.program).arguments(arguments).pass(&VARIABLES);
+        match self.directories.iter().fold(tool, |tool, path| tool.may_read(path)).run() {
+            Ok(finished) if finished.succeeded() => Ok(Some(finished.stdout.trim().to_owned())),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(NativeError::PkgConfigNotFound { library: library.to_owned() })
-            }
-            Err(_) => Ok(None),
+            Err(Fault::Start { .. }) => Err(NativeError::PkgConfigNotFound { library: library.to_owned() }),
+            Err(fault) => Err(fault.into()),
         }
     }
 
@@ -187,7 +191,9 @@ impl PkgConfig {
         answer: &mut SystemAnswer,
     ) -> Result<(), NativeError> {
         let package = requirement.split_whitespace().next().unwrap_or_default();
-        let unfit = package.is_empty() || package.starts_with('-');
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._+-".contains(letter);
+        // Neither an option nor the path of a file.
+        let unfit = package.is_empty() || package.starts_with('-') || !package.chars().all(is_plain);
         let version = if unfit { None } else { self.run(library, &["--modversion", package])? };
         let (owned, install) = (|text: &str| text.to_owned(), Box::new(install.clone()));
         let Some(version) = version else {
@@ -207,13 +213,7 @@ impl PkgConfig {
 
     /// Directories and files whose change can change an answer.
     fn places(&self, requirements: &[String]) -> Vec<PathBuf> {
-        let built_in = self.run("", &["--variable", "pc_path", "pkg-config"]).ok().flatten().unwrap_or_default();
-        let own = std::env::var("PKG_CONFIG_PATH").unwrap_or_default();
-        let replaced = std::env::var("PKG_CONFIG_LIBDIR").unwrap_or(built_in);
-        let directories: Vec<PathBuf> = [own, replaced]
-            .iter()
-            .flat_map(|list| list.split(':').filter(|part| !part.is_empty()).map(PathBuf::from).collect::<Vec<_>>())
-            .collect();
+        let directories = self.directories.clone();
         let packages = requirements.iter().filter_map(|requirement| requirement.split_whitespace().next());
         let files: Vec<PathBuf> = packages
             .flat_map(|name| directories.iter().map(move |directory| directory.join(format!("{name}.pc"))))

@@ -9,13 +9,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::codec::{Reader, Writer};
 use super::compile::ENVIRONMENT;
 use super::error::NativeError;
 use super::files::{FileFact, stamp};
 use super::store::{Key, Lookup, Store};
+use crate::sandbox::{Fault, Tool};
 
 /// The LLVM that this compiler is made with; bitcode of another one cannot be read.
 pub const LLVM_MAJOR: &str = "22";
@@ -36,9 +36,10 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// What running it reads: the program as named, the real compiler, and its libraries.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(self.clang.as_path()).chain(self.files.iter().map(|fact| fact.path.as_path()))
+    /// clang, which may use the program as named, the real compiler with its libraries, and the system's headers.
+    pub(super) fn tool(&self) -> Tool {
+        let tool = self.files.iter().fold(Tool::new(&self.clang), |tool, fact| tool.may_execute(&fact.path));
+        self.include_dirs.iter().fold(tool, |tool, directory| tool.may_read(directory))
     }
 }
 
@@ -96,15 +97,15 @@ fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> 
 
 fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     let not_found = || NativeError::ClangNotFound { searched: vec![clang.display().to_string()] };
-    let version_text = run(clang, &["--version"]).ok_or_else(not_found)?.0;
+    let version_text = run(clang, &["--version"])?.ok_or_else(not_found)?.0;
     let version = version_of(&version_text).ok_or_else(not_found)?;
     if version.split('.').next() != Some(LLVM_MAJOR) {
         return Err(NativeError::ClangVersion { path: clang.display().to_string(), version });
     }
-    let (_, search) = run(clang, &["-E", "-x", "c", "-v", "-"]).ok_or_else(not_found)?;
+    let (_, search) = run(clang, &["-E", "-x", "c", "-v", "-"])?.ok_or_else(not_found)?;
     let (include_dirs, absent_include_dirs) = include_directories(&search);
-    let library_dirs = library_directories(&run(clang, &["-print-search-dirs"]).ok_or_else(not_found)?.0);
-    let resources = run(clang, &["-print-resource-dir"]).ok_or_else(not_found)?.0;
+    let library_dirs = library_directories(&run(clang, &["-print-search-dirs"])?.ok_or_else(not_found)?.0);
+    let resources = run(clang, &["-print-resource-dir"])?.ok_or_else(not_found)?.0;
     let files: Vec<FileFact> =
         compiler_files(clang, Path::new(resources.trim())).iter().filter_map(|path| FileFact::of(path).ok()).collect();
     let mut hasher = blake3::Hasher::new();
@@ -116,11 +117,13 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     Ok(Toolchain { clang: clang.to_owned(), version, identity, include_dirs, absent_include_dirs, library_dirs, files })
 }
 
-/// Standard output and standard error of a successful run.
-fn run(clang: &Path, arguments: &[&str]) -> Option<(String, String)> {
-    let output = Command::new(clang).args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).output().ok()?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    output.status.success().then(|| (text(&output.stdout), text(&output.stderr)))
+/// Standard output and standard error of a successful run; `None` when clang does not run.
+fn run(clang: &Path, arguments: &[&str]) -> Result<Option<(String, String)>, Fault> {
+    match Tool::new(clang).arguments(arguments).pass(&ENVIRONMENT).trusts_scripts().run() {
+        Ok(finished) => Ok(finished.succeeded().then_some((finished.stdout, finished.stderr))),
+        Err(Fault::Start { .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// `Debian clang version 22.1.8 (…)` and the like; other compilers say other things.

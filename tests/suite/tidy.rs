@@ -15,28 +15,29 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("check", &["ast", "resolve", "ir"]),
     ("files", &[]),
     ("crash", &[]),
-    ("native", &["files"]),
+    ("sandbox", &[]),
+    ("native", &["sandbox", "files"]),
     ("bind", &["ir", "native"]),
     ("passes", &["ir"]),
     ("codegen", &["ir", "bind", "native", "crash"]),
     ("cxz", &["files"]),
     ("packages", &["cxz", "files"]),
-    ("link", &["crash"]),
+    ("link", &["sandbox", "crash"]),
     (
         "driver",
         &[
             "ast", "parse", "resolve", "check", "ir", "native", "bind", "passes", "codegen", "link", "cxz", "packages",
-            "driver", "crash", "files",
+            "sandbox", "driver", "crash", "files",
         ],
     ),
-    ("cli", &["driver", "cxz", "packages", "native", "link", "crash", "files"]),
+    ("cli", &["driver", "cxz", "packages", "native", "link", "sandbox", "crash", "files"]),
     ("bin", &["cli"]),
 ];
 
 const FREE: &[&str] = &["source", "diagnostics", "types", "bug"];
 
 /// Modules that may read and write files.
-const FILES: &[&str] = &["driver", "cxz", "packages", "native", "link", "cli", "bin", "files", "crash"];
+const FILES: &[&str] = &["driver", "cxz", "packages", "sandbox", "native", "link", "cli", "bin", "files", "crash"];
 
 const MAX_LINES: usize = 800;
 

@@ -11,6 +11,7 @@ use inkwell::targets::{CodeModel, FileType, InitializationConfig, RelocMode, Tar
 
 use super::{PassError, PassInput};
 use crate::native::sources::OptLevel;
+use crate::sandbox::without_files;
 
 pub(super) fn target_machine(input: &PassInput<'_>) -> Result<TargetMachine, PassError> {
     static INITIALISED: Once = Once::new();
@@ -57,8 +58,20 @@ fn run(module: &Module<'_>, machine: &TargetMachine, passes: &str) -> Result<(),
     module.run_passes(passes, machine, options).map_err(|error| PassError::Llvm(error.to_string()))
 }
 
+/// LLVM reads inline assembly here, which can name files to read.
 pub(super) fn object(module: &Module<'_>, machine: &TargetMachine) -> Result<Vec<u8>, PassError> {
-    let buffer =
-        machine.write_to_memory_buffer(module, FileType::Object).map_err(|error| PassError::Llvm(error.to_string()))?;
-    Ok(buffer.as_slice().to_vec())
+    let lent = Lent((module, machine));
+    let buffer = without_files(|| {
+        let Lent((module, machine)) = { lent };
+        let buffer = machine.write_to_memory_buffer(module, FileType::Object);
+        buffer.map(|buffer| buffer.as_slice().to_vec()).map_err(|error| error.to_string())
+    });
+    buffer.map_err(PassError::Sandbox)?.map_err(PassError::Llvm)
 }
+
+/// What another thread uses while this one waits.
+struct Lent<T>(T);
+
+// SAFETY: `without_files` does not return before the other thread has ended, so that the two never use it at the same time;
+// LLVM keeps nothing of a context in variables of a thread.
+unsafe impl<T> Send for Lent<T> {}

@@ -35,6 +35,7 @@ use self::llvm::{DataLayout, LlvmContext, Value, aliases, functions, globals};
 use super::signature::{CFunction, CLeaf, leaf_symbol};
 use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
+use crate::sandbox::Fault;
 
 /// Part of every key: raise it when the object of the same bitcode changes.
 pub(super) const PASS_VERSION: u32 = 3;
@@ -81,6 +82,8 @@ pub(super) enum PassError {
     Refused(Vec<Refusal>),
     /// The linker's or the code generator's complaints about the library's code.
     Llvm(String),
+    /// What reads a stranger's assembly cannot be confined.
+    Sandbox(Fault),
 }
 
 /// Something in the C code that cannot be kept private to an instance.

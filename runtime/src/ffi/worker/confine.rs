@@ -7,10 +7,8 @@
 //! call. Deliberately not here: crashes (`crash`), the processes themselves (`pool`).
 
 use core::ffi::{CStr, c_int, c_void};
-use core::mem::offset_of;
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use super::serve;
@@ -19,6 +17,11 @@ use crate::ffi::units::units;
 use crate::ffi::{crash, limits};
 use crate::panic::{self, Line};
 use crate::program;
+use crate::restrict::calls::{
+    ALLOW, COMPUTING, FILE_CONTROLS, Filter, PR_GET_NAME, PR_SET_NAME, TERMINAL_QUESTIONS, refuse,
+};
+use crate::restrict::landlock::{Ruleset, right};
+use crate::restrict::renounce_new_rights;
 
 /// Memory that a worker may map besides the runtime's own reservations.
 const BYTES: u64 = 1 << 30;
@@ -32,9 +35,7 @@ pub(super) fn confine() -> bool {
     }
     close_descriptors();
     limit();
-    // SAFETY: plain numbers.
-    let no_new_rights = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 };
-    no_new_rights && restrict_files() && filter_calls()
+    renounce_new_rights() && restrict_files() && filter_calls()
 }
 
 fn close_descriptors() {
@@ -92,64 +93,18 @@ const READABLE: [&CStr; 11] = [
     c"/proc/self",
 ];
 
-/// Rights in the order of their bits.
-mod right {
-    pub(super) const WRITE_FILE: u64 = 1 << 1;
-    pub(super) const READ: u64 = 1 << 2 | 1 << 3;
-    pub(super) const VERSION_1: u64 = (1 << 13) - 1;
-    pub(super) const REFER: u64 = 1 << 13;
-    pub(super) const TRUNCATE: u64 = 1 << 14;
-    /// A rule on a file may only name these.
-    pub(super) const OF_FILES: u64 = 1 | WRITE_FILE | 1 << 2 | TRUNCATE;
-    pub(super) const EXECUTE: u64 = 1;
-    pub(super) const NETWORK: u64 = 3;
-}
-
-#[repr(C)]
-struct Ruleset {
-    file_system: u64,
-    network: u64,
-}
-
-#[repr(C, packed)]
-struct PathRule {
-    allowed: u64,
-    parent: i32,
-}
-
 fn restrict_files() -> bool {
-    const ASK_VERSION: u32 = 1;
-    // SAFETY: asks for a number.
-    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, null::<u8>(), 0, ASK_VERSION) };
-    if version <= 0 {
-        return true;
-    }
-    let mut handled = right::VERSION_1;
-    handled |= if version >= 2 { right::REFER } else { 0 };
-    handled |= if version >= 3 { right::TRUNCATE } else { 0 };
-    let rules = Ruleset { file_system: handled, network: if version >= 4 { right::NETWORK } else { 0 } };
-    // Older kernels know a shorter structure.
-    let size = if version >= 4 { size_of::<Ruleset>() } else { size_of::<u64>() };
-    // SAFETY: a valid structure of the stated size; the descriptor is ours.
-    let ruleset = unsafe {
-        let raw = libc::syscall(libc::SYS_landlock_create_ruleset, &raw const rules, size, 0);
-        if raw < 0 {
-            return false;
-        }
-        OwnedFd::from_raw_fd(raw as i32)
+    let Ok(ruleset) = Ruleset::new() else { return false };
+    let Some(ruleset) = ruleset else { return true };
+    // What is absent needs no rule.
+    let allow = |path: &CStr, rights: u64| {
+        let _ = ruleset.allow(path, rights);
     };
-    for path in READABLE {
-        allow(&ruleset, path, right::READ);
-    }
-    allow(&ruleset, c"/dev/null", right::WRITE_FILE);
-    for path in paths("COEX_FFI_READ") {
-        allow(&ruleset, &path, right::READ);
-    }
-    for path in paths("COEX_FFI_WRITE") {
-        allow(&ruleset, &path, handled & !right::EXECUTE);
-    }
-    // SAFETY: plain numbers.
-    unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) == 0 }
+    READABLE.into_iter().for_each(|path| allow(path, right::READ));
+    allow(c"/dev/null", right::WRITE_FILE);
+    paths("COEX_FFI_READ").iter().for_each(|path| allow(path, right::READ));
+    paths("COEX_FFI_WRITE").iter().for_each(|path| allow(path, right::ALL & !right::EXECUTE));
+    ruleset.enforce()
 }
 
 /// Paths in a variable, between colons.
@@ -159,130 +114,7 @@ fn paths(variable: &str) -> Vec<CString> {
     parts.filter(|part| !part.is_empty()).filter_map(|part| CString::new(part).ok()).collect()
 }
 
-/// What is absent needs no rule.
-fn allow(ruleset: &OwnedFd, path: &CStr, rights: u64) {
-    // SAFETY: a terminated path, structures of ours.
-    unsafe {
-        let raw = libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
-        if raw < 0 {
-            return;
-        }
-        let parent = OwnedFd::from_raw_fd(raw);
-        let mut facts: libc::stat = core::mem::zeroed();
-        let is_directory = libc::fstat(raw, &raw mut facts) == 0 && facts.st_mode & libc::S_IFMT == libc::S_IFDIR;
-        let allowed = if is_directory { rights } else { rights & right::OF_FILES };
-        let rule = PathRule { allowed, parent: parent.as_raw_fd() };
-        const PATH_BENEATH: u32 = 1;
-        libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), PATH_BENEATH, &raw const rule, 0);
-    }
-}
-
 // ------------------------------------------------------------------------------------------------------- system calls
-
-/// What computing, memory, clocks, and open files need; the most frequent first.
-const ALLOWED: [libc::c_long; 101] = [
-    libc::SYS_futex,
-    libc::SYS_write,
-    libc::SYS_read,
-    libc::SYS_mmap,
-    libc::SYS_munmap,
-    libc::SYS_madvise,
-    libc::SYS_mprotect,
-    libc::SYS_mremap,
-    libc::SYS_brk,
-    libc::SYS_clock_gettime,
-    libc::SYS_gettimeofday,
-    libc::SYS_time,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_rt_sigpending,
-    libc::SYS_rt_sigtimedwait,
-    libc::SYS_rt_sigsuspend,
-    libc::SYS_sigaltstack,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
-    libc::SYS_nanosleep,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_clock_getres,
-    libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_getcpu,
-    libc::SYS_getpid,
-    libc::SYS_gettid,
-    libc::SYS_getppid,
-    libc::SYS_getuid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getegid,
-    libc::SYS_getgroups,
-    libc::SYS_getpgrp,
-    libc::SYS_getpgid,
-    libc::SYS_getsid,
-    libc::SYS_getresuid,
-    libc::SYS_getresgid,
-    libc::SYS_getrusage,
-    libc::SYS_getrlimit,
-    libc::SYS_getrandom,
-    libc::SYS_times,
-    libc::SYS_uname,
-    libc::SYS_sysinfo,
-    libc::SYS_set_robust_list,
-    libc::SYS_rseq,
-    libc::SYS_membarrier,
-    libc::SYS_msync,
-    libc::SYS_mincore,
-    libc::SYS_readv,
-    libc::SYS_writev,
-    libc::SYS_pread64,
-    libc::SYS_pwrite64,
-    libc::SYS_preadv,
-    libc::SYS_pwritev,
-    libc::SYS_lseek,
-    libc::SYS_open,
-    libc::SYS_openat,
-    libc::SYS_creat,
-    libc::SYS_close,
-    libc::SYS_close_range,
-    libc::SYS_stat,
-    libc::SYS_fstat,
-    libc::SYS_lstat,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
-    libc::SYS_statfs,
-    libc::SYS_fstatfs,
-    libc::SYS_access,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_readlink,
-    libc::SYS_readlinkat,
-    libc::SYS_getdents64,
-    libc::SYS_getcwd,
-    libc::SYS_dup,
-    libc::SYS_dup2,
-    libc::SYS_dup3,
-    libc::SYS_pipe,
-    libc::SYS_pipe2,
-    libc::SYS_poll,
-    libc::SYS_ppoll,
-    libc::SYS_select,
-    libc::SYS_pselect6,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_flock,
-    libc::SYS_ftruncate,
-    libc::SYS_truncate,
-    libc::SYS_fadvise64,
-    libc::SYS_fallocate,
-    libc::SYS_copy_file_range,
-    libc::SYS_rename,
-    libc::SYS_renameat,
-    libc::SYS_unlink,
-    libc::SYS_unlinkat,
-    libc::SYS_mkdir,
-    libc::SYS_mkdirat,
-    libc::SYS_rmdir,
-];
 
 /// No library means well with these: other processes, the network, the kernel, other rights.
 const FORBIDDEN: [(libc::c_long, &CStr); 44] = [
@@ -332,66 +164,12 @@ const FORBIDDEN: [(libc::c_long, &CStr); 44] = [
     (libc::SYS_mknodat, c"mknodat"),
 ];
 
-const F_DUPFD_CLOEXEC: u32 = 1030;
-/// Of open files; neither signals to owners nor flags, which are the program's too.
-const FILE_CONTROLS: [u32; 8] = [0, 1, 2, 3, 5, 6, 7, F_DUPFD_CLOEXEC];
-/// Questions to terminals and pipes.
-const TERMINAL_QUESTIONS: [u32; 3] = [0x5401, 0x5413, 0x541B];
-const PR_SET_NAME: u32 = 15;
-const PR_GET_NAME: u32 = 16;
-
-/// The filter, as the kernel's little machine wants it.
-struct Filter(Vec<libc::sock_filter>);
-
-/// `AUDIT_ARCH_X86_64`
-const MACHINE: u32 = 0xC000_003E;
-/// System calls of the x32 interface have this bit.
-const X32: u32 = 0x4000_0000;
-
-impl Filter {
-    fn step(&mut self, code: u32, if_true: u8, if_false: u8, value: u32) {
-        self.0.push(libc::sock_filter { code: code as u16, jt: if_true, jf: if_false, k: value });
-    }
-
-    fn load(&mut self, at: usize) {
-        self.step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, at as u32);
-    }
-
-    fn answer(&mut self, action: u32) {
-        self.step(libc::BPF_RET | libc::BPF_K, 0, 0, action);
-    }
-
-    /// Answers calls whose number, or argument, is this.
-    fn when(&mut self, value: u32, action: u32) {
-        self.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, value);
-        self.answer(action);
-    }
-
-    /// A call that is allowed with these values of an argument, and else gets `otherwise`.
-    fn with_argument(&mut self, call: libc::c_long, index: usize, values: &[u32], otherwise: u32) {
-        let steps = 2 + 2 * values.len();
-        self.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, steps as u8, call as u32);
-        self.load(offset_of!(libc::seccomp_data, args) + 8 * index);
-        for value in values {
-            self.when(*value, libc::SECCOMP_RET_ALLOW);
-        }
-        self.answer(otherwise);
-    }
-}
-
 fn filter_calls() -> bool {
-    let refuse = |error: c_int| libc::SECCOMP_RET_ERRNO | error as u32;
     // SAFETY: asks for a number.
     let own = unsafe { libc::getpid() } as u32;
-    let mut filter = Filter(Vec::new());
-    filter.load(offset_of!(libc::seccomp_data, arch));
-    filter.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, 0, MACHINE);
-    filter.answer(libc::SECCOMP_RET_KILL_PROCESS);
-    filter.load(offset_of!(libc::seccomp_data, nr));
-    filter.step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32);
-    filter.answer(libc::SECCOMP_RET_KILL_PROCESS);
-    for call in ALLOWED {
-        filter.when(call as u32, libc::SECCOMP_RET_ALLOW);
+    let mut filter = Filter::default();
+    for call in COMPUTING {
+        filter.when(call, ALLOW);
     }
     for call in [libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill] {
         filter.with_argument(call, 0, &[own], libc::SECCOMP_RET_TRAP);
@@ -402,17 +180,15 @@ fn filter_calls() -> bool {
     // Questions only; the upper half of the address is never 0 for a structure on a stack or a heap.
     filter.with_argument(libc::SYS_prlimit64, 2, &[0], refuse(libc::EPERM));
     for (call, _) in FORBIDDEN {
-        filter.when(call as u32, libc::SECCOMP_RET_TRAP);
+        filter.when(call, libc::SECCOMP_RET_TRAP);
     }
-    filter.answer(refuse(libc::ENOSYS));
-    let program = libc::sock_fprog { len: filter.0.len() as u16, filter: filter.0.as_mut_ptr() };
-    // SAFETY: structures that the kernel copies.
+    filter.otherwise(refuse(libc::ENOSYS));
+    // SAFETY: a structure that the kernel copies.
     unsafe {
         let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = on_forbidden as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        libc::sigaction(libc::SIGSYS, &raw const action, null_mut()) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+        libc::sigaction(libc::SIGSYS, &raw const action, null_mut()) == 0 && filter.enforce()
     }
 }
 
