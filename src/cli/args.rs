@@ -311,8 +311,8 @@ pub enum CoexCommand {
 pub enum Package {
     /// Install libraries for the project in this directory, or all that its coex.lock names.
     Install {
-        /// NAME, NAME@1.2.3 (that version), NAME@1.2 (a requirement), or an archive FILE.cxz.
-        #[arg(value_name = "NAME[@VERSION]|FILE.cxz")]
+        /// NAME, NAME@1.2.3 (that version), NAME@1.2 (a requirement), or an archive as a file or URL.
+        #[arg(value_name = "NAME[@VERSION]|FILE.cxz|URL")]
         wishes: Vec<String>,
 
         #[command(flatten)]
@@ -421,7 +421,7 @@ pub enum Package {
 
 #[derive(Args, Clone, Debug)]
 pub struct RegistryOption {
-    /// Where libraries come from: a directory or a file:// URL.
+    /// Where libraries come from: a directory, or a file://, http:// or https:// URL.
     #[arg(long, value_name = "PLACE", env = "COEX_REGISTRY")]
     pub registry: Option<String>,
 }
@@ -435,13 +435,17 @@ pub struct PackageOptions {
     #[arg(long)]
     pub locked: bool,
 
-    /// Ask no registry: what is locked and installed must do.
+    /// Ask no registry: what is locked, installed and remembered must do.
     #[arg(long)]
     pub offline: bool,
 
-    /// Take no new version that was published more recently: 36h, 3d.
-    #[arg(long, value_name = "AGE", env = "COEX_MIN_AGE", default_value = "0", value_parser = age)]
-    pub min_age: Duration,
+    /// Take no new version that was published more recently: 36h, 3d (default: 24h from web servers, else 0).
+    #[arg(long, value_name = "AGE", env = "COEX_MIN_AGE", value_parser = age)]
+    pub min_age: Option<Duration>,
+
+    /// Take new versions however young they are.
+    #[arg(long)]
+    pub now: bool,
 
     /// How long to wait for another process that changes installed libraries.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
@@ -475,6 +479,22 @@ pub enum RegistryAction {
         /// Why; people read it.
         #[arg(long, value_name = "TEXT")]
         reason: String,
+
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Sign what there is of all packages, so that web servers cannot show an old or changed registry.
+    Sign {
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+
+        /// The secret key, as `minisign -G` writes it.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+
+        /// How long the signature is good: 12h, 30d.
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
+        expires: Duration,
 
         #[command(flatten)]
         messages: Messages,

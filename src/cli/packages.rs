@@ -11,12 +11,14 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
+use super::network::network;
 use super::output::{self, Style};
 use super::{emit, exit, internal_error, reference, registry};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::Diagnostics;
-use crate::packages::project::{Change, LockPolicy, Options, Project, Reach, Wish};
+use crate::packages::project::{Change, LockPolicy, Options, Project, Wish};
+use crate::packages::remote::Reach;
 use crate::packages::{PackageError, identity};
 use crate::source::SourceMap;
 
@@ -60,6 +62,9 @@ fn maintain(action: &RegistryAction) -> u8 {
         RegistryAction::Yank { directory, release, reason, messages } => {
             registry::yank(directory, release, reason, messages)
         }
+        RegistryAction::Sign { directory, key, expires, messages } => {
+            registry::sign(directory, key, *expires, messages)
+        }
         RegistryAction::ServeCheck { directory, messages } => registry::serve_check(directory, messages),
     }
 }
@@ -84,12 +89,15 @@ pub(super) fn failed(error: PackageError, style: &Style) -> u8 {
 fn install(words: &[String], options: &PackageOptions) -> u8 {
     let mut wishes = Vec::new();
     for word in words {
-        if word.ends_with(".cxz") {
-            wishes.push(Wish::Archive(PathBuf::from(word)));
+        if word.ends_with(".cxz") || word.contains("://") {
+            wishes.push(Wish::Archive(word.clone()));
             continue;
         }
         let Some((name, wanted)) = identity::request(word) else {
-            output::talk(&format!("error: '{}' is neither NAME, NAME@VERSION nor a .cxz file\n", word.escape_debug()));
+            output::talk(&format!(
+                "error: '{}' is neither NAME, NAME@VERSION, a .cxz file nor a URL\n",
+                word.escape_debug()
+            ));
             return exit::USAGE;
         };
         wishes.push(Wish::Named { name, wanted });
@@ -103,9 +111,9 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
     let done = project(Options {
         registry: options.source.registry.clone(),
         policy: if options.locked { LockPolicy::MustStay } else { LockPolicy::MayChange },
-        reach: if options.offline { Reach::Installed } else { Reach::Registries },
+        network: network(if options.offline { Reach::Installed } else { Reach::Registries }, &options.messages),
         patience: Duration::from_secs(options.wait),
-        min_age: options.min_age,
+        min_age: if options.now { Some(Duration::ZERO) } else { options.min_age },
     })
     .and_then(|project| run(&project));
     let done = match done {

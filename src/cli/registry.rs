@@ -7,30 +7,32 @@ use std::time::Duration;
 
 use super::args::{Messages, RegistryOption};
 use super::exit;
+use super::network::network;
 use super::output::{self, Style};
 use super::packages::{failed, load, project};
 
 use crate::cxz::pack;
 use crate::packages::index::Release;
 use crate::packages::printable;
-use crate::packages::project::{LockPolicy, Options, Project, Reach, Verdict};
+use crate::packages::project::{LockPolicy, Options, Project, Verdict};
 use crate::packages::registry::Registry;
+use crate::packages::remote::Reach;
 use crate::packages::signature::Signer;
 use crate::packages::{PackageError, identity, maintain};
 
-fn looking(source: Option<&RegistryOption>) -> Result<Project, PackageError> {
+fn looking(source: Option<&RegistryOption>, messages: &Messages) -> Result<Project, PackageError> {
     project(Options {
         registry: source.and_then(|source| source.registry.clone()),
         policy: LockPolicy::MustStay,
-        reach: Reach::Registries,
+        network: network(Reach::Registries, messages),
         patience: Duration::from_secs(60),
-        min_age: Duration::ZERO,
+        min_age: None,
     })
 }
 
 pub(super) fn list(messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    let lock = match looking(None).and_then(|project| project.lock()) {
+    let lock = match looking(None, messages).and_then(|project| project.lock()) {
         Ok(lock) => lock.unwrap_or_default(),
         Err(error) => return failed(error, &style),
     };
@@ -48,7 +50,7 @@ pub(super) fn info(name: &str, source: &RegistryOption, messages: &Messages) -> 
         output::talk(&format!("error: '{}' cannot be the name of a package\n", name.escape_debug()));
         return exit::USAGE;
     };
-    let told = looking(Some(source)).and_then(|project| {
+    let told = looking(Some(source), messages).and_then(|project| {
         let lock = project.lock()?.unwrap_or_default();
         let registry = project.registry(&lock)?;
         let releases = registry.releases(&name)?;
@@ -83,7 +85,7 @@ fn describe(name: &str, releases: &[Release]) -> String {
 
 pub(super) fn search(words: &[String], source: &RegistryOption, messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    let found = looking(Some(source)).and_then(|project| {
+    let found = looking(Some(source), messages).and_then(|project| {
         let lock = project.lock()?.unwrap_or_default();
         project.registry(&lock)?.search(words)
     });
@@ -121,7 +123,7 @@ pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messa
     let style = Style::new(messages);
     let (status, loaded) = load(library, &style);
     let Some(loaded) = loaded else { return status };
-    let published = looking(Some(source)).and_then(|project| {
+    let published = looking(Some(source), messages).and_then(|project| {
         let registry = project.registry(&project.lock()?.unwrap_or_default())?;
         let signer = Signer::read(key)?;
         // The canonical form of the library, wherever it comes from.
@@ -139,7 +141,7 @@ pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messa
 
 pub(super) fn vendor(messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    match looking(None).and_then(|project| project.vendor()) {
+    match looking(None, messages).and_then(|project| project.vendor()) {
         Ok(paths) => {
             let lines: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
             output::write(lines.as_bytes())
@@ -151,7 +153,7 @@ pub(super) fn vendor(messages: &Messages) -> u8 {
 /// Everything that the lock file names.
 pub(super) fn verify(messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    let verdicts = match looking(None).and_then(|project| project.verify()) {
+    let verdicts = match looking(None, messages).and_then(|project| project.verify()) {
         Ok(verdicts) => verdicts,
         Err(error) => return failed(error, &style),
     };
@@ -177,8 +179,18 @@ pub(super) fn yank(directory: &Path, release: &str, reason: &str, messages: &Mes
         output::talk(&format!("error: '{}' is not NAME@VERSION\n", release.escape_debug()));
         return exit::USAGE;
     };
-    let done = Registry::open(&directory.to_string_lossy()).and_then(|registry| maintain::yank(&registry, &id, reason));
+    let done = Registry::in_directory(directory).and_then(|registry| maintain::yank(&registry, &id, reason));
     match done {
+        Ok(()) => exit::SUCCESS,
+        Err(error) => failed(error, &style),
+    }
+}
+
+pub(super) fn sign(directory: &Path, key: &Path, lifetime: Duration, messages: &Messages) -> u8 {
+    let style = Style::new(messages);
+    let signed =
+        Registry::in_directory(directory).and_then(|registry| maintain::sign(&registry, &Signer::read(key)?, lifetime));
+    match signed {
         Ok(()) => exit::SUCCESS,
         Err(error) => failed(error, &style),
     }
@@ -186,7 +198,7 @@ pub(super) fn yank(directory: &Path, release: &str, reason: &str, messages: &Mes
 
 pub(super) fn serve_check(directory: &Path, messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    let checked = Registry::open(&directory.to_string_lossy()).and_then(|registry| maintain::serve_check(&registry));
+    let checked = Registry::in_directory(directory).and_then(|registry| maintain::serve_check(&registry));
     match checked {
         Ok((count, faults)) => {
             let status = output::write(format!("{count} releases, {} faults\n", faults.len()).as_bytes());

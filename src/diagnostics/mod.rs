@@ -6,10 +6,12 @@
 pub mod codes;
 pub mod json;
 mod nearest;
+mod progress;
 pub mod render;
 
 pub use codes::Code;
 pub(crate) use nearest::{distance, nearest};
+pub use progress::{Nobody, Unit, Watcher};
 
 use crate::source::Span;
 

@@ -35,9 +35,9 @@ pub enum PackageError {
         package: String,
         reason: String,
     },
-    /// A signature, or the key that makes it, is not the expected one.
+    /// A signature, or the key that makes it, is not the expected one. `whose` is `package 'regex 1.0.0'` or a registry.
     Signature {
-        package: String,
+        whose: String,
         reason: String,
     },
     /// `--locked` does not allow it.
@@ -49,8 +49,10 @@ pub enum PackageError {
         package: String,
         path: PathBuf,
     },
+    /// `what` is `Registry` or `Archive`.
     Unreachable {
-        registry: String,
+        what: &'static str,
+        place: String,
         reason: String,
     },
     /// Another process holds the guard of the installed packages.
@@ -79,8 +81,16 @@ impl PackageError {
         PackageError::Registry { place: place.into(), reason: reason.into() }
     }
 
+    pub fn unreachable(what: &'static str, place: impl Into<String>, reason: impl Into<String>) -> PackageError {
+        PackageError::Unreachable { what, place: place.into(), reason: reason.into() }
+    }
+
     pub fn mismatch(package: impl Into<String>, reason: impl Into<String>) -> PackageError {
         PackageError::Mismatch { package: package.into(), reason: reason.into() }
+    }
+
+    pub fn signature(whose: impl std::fmt::Display, reason: impl Into<String>) -> PackageError {
+        PackageError::Signature { whose: whose.to_string(), reason: reason.into() }
     }
 
     pub fn unwritable(path: &Path, error: &std::io::Error) -> PackageError {
@@ -117,8 +127,8 @@ impl PackageError {
             PackageError::Mismatch { package, reason } => {
                 new(Code::E1505, format!("Package '{package}' is not what was promised: {reason}"))
             }
-            PackageError::Signature { package, reason } => {
-                new(Code::E1510, format!("Signature of package '{package}' is refused: {reason}"))
+            PackageError::Signature { whose, reason } => {
+                new(Code::E1510, format!("Signature of {whose} is refused: {reason}"))
             }
             PackageError::WouldChange { path, reason } => {
                 let message = format!("Lock file '{}' would change: {reason}", path.display());
@@ -129,8 +139,9 @@ impl PackageError {
                 let place = format!("the lock file is '{}'", path.display());
                 new(Code::E1507, message).note(place).body("To install: coex pkg install")
             }
-            PackageError::Unreachable { registry, reason } => {
-                new(Code::E1508, format!("Registry '{}' cannot be reached: {reason}", printable(&registry)))
+            PackageError::Unreachable { what, place, reason } => {
+                let (place, reason) = (printable(&place), printable(&reason));
+                new(Code::E1508, format!("{what} '{place}' cannot be reached: {reason}"))
             }
             PackageError::Busy { path, seconds } => {
                 let message = format!("Another 'coex' has been changing the installed packages for {seconds} seconds");

@@ -1,19 +1,22 @@
 //! Keeps a registry: takes archives in, takes releases back, checks everything.
 //!
 //! In: a directory. Out: the same directory with a line more, or a verdict. Nothing that stands there is ever changed:
-//! an index only grows, an archive is written once. Deliberately not here: reading one for an installation (`registry`).
+//! an index only grows, an archive is written once. The snapshot follows, in a signed registry when it is signed anew.
+//! Deliberately not here: reading one for an installation (`registry`).
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::PackageError;
 use super::identity::{self, PackageId};
-use super::index::{self, Release};
-use super::registry::{Registry, SCHEMA, files_below};
+use super::index::{self, MAX_INDEX_BYTES, Release};
+use super::registry::{CONFIG, Config, Registry, files_below};
 use super::signature::Signer;
+use super::snapshot::{self, Known, Snapshot};
 use super::store::{self, create_directory, read_bounded, write_atomically};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
@@ -21,12 +24,12 @@ use crate::cxz::archive::limits;
 /// The registry in a directory, which becomes one if it is empty or absent.
 pub fn open_or_create(directory: &Path) -> Result<Registry, PackageError> {
     create_directory(directory)?;
-    let config = directory.join("config.json");
+    let config = directory.join(CONFIG);
     let is_empty = || std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
     if !config.exists() && is_empty() {
-        write_atomically(&config, format!("{{\"schema\":\"{SCHEMA}\"}}\n").as_bytes())?;
+        write_atomically(&config, Config::new(None).to_text().as_bytes())?;
     }
-    Registry::open(&directory.to_string_lossy())
+    Registry::in_directory(directory)
 }
 
 /// Takes the archive of a file in. `Ok(None)` says that it stands there already.
@@ -63,15 +66,16 @@ pub fn publish(
     let pinned = releases.iter().rev().find_map(|known| known.signer.as_ref());
     if pinned.is_some() && pinned != release.signer.as_ref() {
         let reason = "the package has been signed with another key until now".to_owned();
-        return Err(PackageError::Signature { package: id.to_string(), reason });
+        return Err(PackageError::signature(format!("package '{id}'"), reason));
     }
     // The archive first: an index never promises what is not there.
-    let place = registry.root.join(index::archive_path(id));
-    create_directory(place.parent().unwrap_or(&registry.root))?;
+    let root = registry.directory()?;
+    let place = root.join(index::archive_path(id));
+    create_directory(place.parent().unwrap_or(root))?;
     write_atomically(&place, bytes)?;
     if let Some(signer) = signer {
         let text = signer.sign(id, &release.tree)?;
-        write_atomically(&registry.root.join(index::signature_path(id)), text.as_bytes())?;
+        write_atomically(&root.join(index::signature_path(id)), text.as_bytes())?;
     }
     append(registry, &id.name, &index::release_line(&release))?;
     Ok(Some(release.id))
@@ -114,30 +118,87 @@ pub(super) fn now() -> u64 {
 
 /// Whoever decides by what stands there is alone until the line is written.
 fn guard(registry: &Registry) -> Result<File, PackageError> {
-    let path = registry.root.join("config.json");
-    let locked = File::open(&path).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|error| PackageError::unwritable(&path, &error))
+    let path = registry.directory()?.join(CONFIG);
+    let refuse = |error: std::io::Error| PackageError::unwritable(&path, &error);
+    loop {
+        let file = File::open(&path).and_then(|file| file.lock().map(|()| file)).map_err(refuse)?;
+        // Another file may stand there by now: the one that was waited for is nobody's guard any more.
+        let (held, there) = (file.metadata().map_err(refuse)?, std::fs::metadata(&path).map_err(refuse)?);
+        if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
+            return Ok(file);
+        }
+    }
 }
 
 /// One write of one line: readers see it whole or not at all.
 fn append(registry: &Registry, name: &str, line: &str) -> Result<(), PackageError> {
-    let path = registry.root.join(index::path(name));
-    create_directory(path.parent().unwrap_or(&registry.root))?;
+    let root = registry.directory()?;
+    let path = root.join(index::path(name));
+    create_directory(path.parent().unwrap_or(root))?;
     let write = || {
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         file.write_all(line.as_bytes())?;
         file.sync_all()
     };
-    write().map_err(|error| PackageError::unwritable(&path, &error))
+    write().map_err(|error| PackageError::unwritable(&path, &error))?;
+    if registry.config.signer.is_some() {
+        return Ok(());
+    }
+    let (mut snapshot, is_new) = stored_snapshot(registry)?;
+    if is_new {
+        snapshot.packages = registry.catalogue()?;
+    } else {
+        let bytes = read_bounded(&path, MAX_INDEX_BYTES)
+            .map_err(|reason| PackageError::registry(registry.place(&index::path(name)), reason))?
+            .unwrap_or_default();
+        snapshot.packages.insert(name.to_owned(), Known::of(&bytes, &registry.fresh(name)?));
+    }
+    snapshot.counter = snapshot.counter.saturating_add(1);
+    write_atomically(&root.join(snapshot::FILE_NAME), snapshot.to_text().as_bytes())
+}
+
+/// The snapshot that stands there, or an empty one.
+fn stored_snapshot(registry: &Registry) -> Result<(Snapshot, bool), PackageError> {
+    let path = registry.directory()?.join(snapshot::FILE_NAME);
+    let place = registry.place(snapshot::FILE_NAME);
+    let bytes = read_bounded(&path, snapshot::MAX_BYTES).map_err(|reason| PackageError::registry(&place, reason))?;
+    match bytes {
+        Some(bytes) => Ok((snapshot::parse(&bytes, &place)?, false)),
+        None => Ok((Snapshot::default(), true)),
+    }
+}
+
+/// Signs what stands there, for so long. From now on nobody else can sign the registry.
+pub fn sign(registry: &Registry, signer: &Signer, lifetime: Duration) -> Result<(), PackageError> {
+    let _guard = guard(registry)?;
+    let root = registry.directory()?;
+    if registry.config.signer.as_ref().is_some_and(|key| *key != signer.public) {
+        let reason = "it has been signed with another key until now";
+        return Err(PackageError::signature(format!("registry '{}'", registry.name), reason));
+    }
+    let (before, _) = stored_snapshot(registry)?;
+    let expires = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(lifetime);
+    let (counter, packages) = (before.counter.saturating_add(1), registry.catalogue()?);
+    let text = Snapshot { counter, expires: Some(expires.as_secs()), packages }.to_text();
+    let signature = signer.sign_text(text.as_bytes(), &format!("snapshot {counter}"))?;
+    write_atomically(&root.join(snapshot::FILE_NAME), text.as_bytes())?;
+    write_atomically(&root.join(snapshot::SIGNATURE_NAME), signature.as_bytes())?;
+    if registry.config.signer.is_none() {
+        write_atomically(&root.join(CONFIG), Config::new(Some(signer.public.clone())).to_text().as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Checks the whole registry. Returns the number of releases, and every fault.
 pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), PackageError> {
     let (mut count, mut faults) = (0, Vec::new());
-    let mut expected = BTreeSet::from([registry.root.join("config.json")]);
+    let root = registry.directory()?;
+    let mut expected: BTreeSet<_> = [CONFIG, snapshot::FILE_NAME].map(|name| root.join(name)).into();
+    expected.extend(registry.config.signer.as_ref().map(|_| root.join(snapshot::SIGNATURE_NAME)));
+    faults.extend(check_snapshot(registry).unwrap_or_else(|fault| vec![fault]));
     let names = registry.names()?;
     for name in &names {
-        expected.insert(registry.root.join(index::path(name)));
+        expected.insert(root.join(index::path(name)));
         let releases = match registry.releases(name) {
             Ok(releases) => releases,
             Err(fault) => {
@@ -147,9 +208,9 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
         };
         for release in releases.iter() {
             count += 1;
-            expected.insert(registry.root.join(index::archive_path(&release.id)));
+            expected.insert(root.join(index::archive_path(&release.id)));
             if release.signer.is_some() {
-                expected.insert(registry.root.join(index::signature_path(&release.id)));
+                expected.insert(root.join(index::signature_path(&release.id)));
             }
             faults.extend(registry.verified(release).err());
             for wanted in release.depends.keys().filter(|wanted| !names.contains(wanted)) {
@@ -158,9 +219,22 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
             }
         }
     }
-    for path in files_below(&registry.root)?.into_iter().filter(|path| !expected.contains(path)) {
-        let below = path.strip_prefix(&registry.root).unwrap_or(&path).to_string_lossy().into_owned();
+    for path in files_below(root)?.into_iter().filter(|path| !expected.contains(path)) {
+        let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
         faults.push(PackageError::registry(registry.place(&below), "nothing in the index speaks of this file"));
     }
     Ok((count, faults))
+}
+
+/// The snapshot must show every package as it is.
+fn check_snapshot(registry: &Registry) -> Result<Vec<PackageError>, PackageError> {
+    let Some(snapshot) = registry.snapshot()? else { return Ok(Vec::new()) };
+    let catalogue = registry.catalogue()?;
+    let names: BTreeSet<&String> = snapshot.packages.keys().chain(catalogue.keys()).collect();
+    let differ = names.into_iter().filter(|name| snapshot.packages.get(*name) != catalogue.get(*name));
+    let fault = |name| {
+        let reason = format!("the snapshot does not show '{name}' as it is now");
+        PackageError::registry(registry.place(snapshot::FILE_NAME), reason)
+    };
+    Ok(differ.map(fault).collect())
 }

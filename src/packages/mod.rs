@@ -7,22 +7,28 @@
 //!
 //! ```text
 //! identity ── what names, versions and hashes may be      signature ── who answers for a release
-//! index, registry ── what there is          maintain ── how it gets there
+//! index, snapshot, registry ── what there is          maintain ── how it gets there
+//! location, web, copies, remote ── the same on a web server
 //! resolve ── which versions fit together
 //! lock, store ── what was chosen            project ── install, remove, update
 //! ```
 
+mod copies;
 mod error;
 pub mod identity;
 pub mod index;
+mod location;
 pub mod lock;
 pub mod locked;
 pub mod maintain;
 pub mod project;
 mod ranges;
 pub mod registry;
+pub mod remote;
 mod resolve;
 pub mod signature;
+mod snapshot;
 pub mod store;
+pub mod web;
 
 pub use error::{PackageError, printable};

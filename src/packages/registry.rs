@@ -1,63 +1,136 @@
-//! A registry: a plain directory with an index and archives.
+//! A registry: a plain directory with an index and archives, here or on a web server.
 //!
-//! In: where it is (a path or a `file://` URL). Out: the releases of a package, and archives. Nothing that it holds is
-//! believed; what it says is judged by `index`, what it delivers by `store`. Deliberately not here: changing one
-//! (`maintain`).
+//! In: where it is. Out: the releases of a package, and archives. Nothing that it holds is believed; what it says is
+//! judged by `index` and `snapshot`, what it delivers by `store`. Deliberately not here: changing one (`maintain`), and
+//! talking to servers (`remote`).
 //!
 //! ```text
-//! config.json                       {"schema":"coex-registry/1"}
+//! config.json                       {"schema":"coex-registry/1","signer":"RW…"}; a signer signs the snapshot
 //! index/re/ge/regex.jsonl           one release a line
 //! dl/regex/regex-1.0.0.cxz          the archives
 //! dl/regex/regex-1.0.0.cxz.minisig  their signatures, where the index names a signer
+//! snapshot.jsonl                    what there is of all packages, in one file
+//! snapshot.jsonl.minisig            its signature, where config.json names a signer
 //! ```
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::{PackageError, io_reason, printable};
 use super::identity::{self, PackageId};
 use super::index::{self, MAX_INDEX_BYTES, Release};
+use super::location::{Location, file_url};
+use super::remote::{Current, Network, Remote};
 use super::signature;
+use super::snapshot::{self, Known, Snapshot};
 use super::store::{self, read_bounded};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
 
-pub const SCHEMA: &str = "coex-registry/1";
+const SCHEMA: &str = "coex-registry/1";
+pub(super) const CONFIG: &str = "config.json";
 const MAX_CONFIG_BYTES: u64 = 64 << 10;
+/// A registry that has just been signed anew serves the old signature for a moment.
+const SIGNING: std::time::Duration = std::time::Duration::from_millis(500);
 
-#[derive(Deserialize)]
-struct Config {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Config {
     schema: String,
+    /// The public key of who signs the snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signer: Option<String>,
+}
+
+impl Config {
+    pub(super) fn new(signer: Option<String>) -> Config {
+        Config { schema: SCHEMA.to_owned(), signer }
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        match serde_json::to_string(self) {
+            Ok(text) => text + "\n",
+            Err(error) => crate::bug!("a configuration of plain texts is JSON: {error}"),
+        }
+    }
+
+    fn parse(bytes: &[u8], place: &str) -> Result<Config, PackageError> {
+        let config: Config = serde_json::from_slice(bytes)
+            .map_err(|error| PackageError::registry(place, format!("its configuration is not valid: {error}")))?;
+        if config.schema != SCHEMA {
+            let reason = format!("its schema is '{}', this version knows '{SCHEMA}'", printable(&config.schema));
+            return Err(PackageError::registry(place, reason));
+        }
+        if config.signer.as_ref().is_some_and(|signer| signature::key(signer).is_none()) {
+            return Err(PackageError::registry(place, "'signer' must be a public key of minisign"));
+        }
+        Ok(config)
+    }
+}
+
+enum Place {
+    Directory(PathBuf),
+    Web(Box<Remote>),
 }
 
 pub struct Registry {
     /// `file:///home/me/registry`: what lock files and messages call it.
     pub name: String,
-    pub(super) root: PathBuf,
+    pub(super) config: Config,
+    place: Place,
+    snapshot: OnceCell<Option<Snapshot>>,
     known: RefCell<BTreeMap<String, Rc<Vec<Release>>>>,
 }
 
 impl Registry {
-    pub fn open(location: &str) -> Result<Registry, PackageError> {
-        let root = directory(location)?;
-        let unreachable = |reason| PackageError::Unreachable { registry: location.to_owned(), reason };
-        let root = root.canonicalize().map_err(|error| unreachable(io_reason(&error)))?;
-        let registry = Registry { name: file_url(&root), root, known: RefCell::default() };
-        let place = registry.place("config.json");
-        let Some(bytes) = registry.read("config.json", MAX_CONFIG_BYTES)? else {
-            return Err(unreachable("it has no config.json".to_owned()));
-        };
-        let config: Config = serde_json::from_slice(&bytes)
-            .map_err(|error| PackageError::registry(&place, format!("its configuration is not valid: {error}")))?;
-        if config.schema != SCHEMA {
-            let reason = format!("its schema is '{}', this version knows '{SCHEMA}'", printable(&config.schema));
-            return Err(PackageError::registry(place, reason));
+    pub fn open(location: &str, network: &Network) -> Result<Registry, PackageError> {
+        match Location::parse("Registry", location)? {
+            Location::Path(root) => Registry::in_directory(&root),
+            Location::Web(url) => {
+                let refuse = |reason| PackageError::unreachable("Registry", location, reason);
+                let url = url.without_end().map_err(refuse)?;
+                let (name, remote) = (url.text(), Remote::new(url, network));
+                let current = remote.current(CONFIG, MAX_CONFIG_BYTES)?;
+                let bytes = current.bytes.as_ref().ok_or_else(|| refuse("it has no config.json"))?;
+                let place = format!("{name}/{CONFIG}");
+                let config = Config::parse(bytes, &place)?;
+                let before = current.before.as_ref().and_then(|bytes| Config::parse(bytes, &place).ok());
+                same_key(&name, before.and_then(|before| before.signer), config.signer.as_ref())?;
+                remote.keep(CONFIG, &current, 0);
+                Ok(Registry::new(name, config, Place::Web(Box::new(remote))))
+            }
         }
-        Ok(registry)
+    }
+
+    /// The one in a directory of this machine.
+    pub fn in_directory(root: &Path) -> Result<Registry, PackageError> {
+        let unreachable = |reason| PackageError::unreachable("Registry", root.to_string_lossy(), reason);
+        let root = root.canonicalize().map_err(|error| unreachable(io_reason(&error)))?;
+        let (name, path) = (file_url(&root), root.join(CONFIG));
+        let place = format!("{name}/{CONFIG}");
+        let bytes = read_bounded(&path, MAX_CONFIG_BYTES)
+            .map_err(|reason| PackageError::registry(&place, format!("it cannot be read: {reason}")))?;
+        let config = Config::parse(&bytes.ok_or_else(|| unreachable("it has no config.json".to_owned()))?, &place)?;
+        Ok(Registry::new(name, config, Place::Directory(root)))
+    }
+
+    fn new(name: String, config: Config, place: Place) -> Registry {
+        Registry { name, config, place, snapshot: OnceCell::new(), known: RefCell::default() }
+    }
+
+    /// The directory of one that is kept here.
+    pub(super) fn directory(&self) -> Result<&Path, PackageError> {
+        match &self.place {
+            Place::Directory(root) => Ok(root),
+            Place::Web(_) => Err(PackageError::Request {
+                reason: format!("Registry '{}' is on a web server and can only be read", self.name),
+                help: "change the directory that the server shows".to_owned(),
+            }),
+        }
     }
 
     /// How one of its files is named in messages.
@@ -66,9 +139,12 @@ impl Registry {
     }
 
     /// A file of it; `None` when there is none.
-    pub(super) fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, PackageError> {
-        let read = read_bounded(&self.root.join(path), limit);
-        read.map_err(|reason| PackageError::registry(self.place(path), format!("it cannot be read: {reason}")))
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, PackageError> {
+        match &self.place {
+            Place::Directory(root) => read_bounded(&root.join(path), limit)
+                .map_err(|reason| PackageError::registry(self.place(path), format!("it cannot be read: {reason}"))),
+            Place::Web(remote) => remote.read(path, limit),
+        }
     }
 
     /// All releases of a package in the order of their versions; none when there is no such package.
@@ -77,13 +153,94 @@ impl Registry {
             return Ok(known.clone());
         }
         let path = index::path(name);
-        let releases = match self.read(&path, MAX_INDEX_BYTES)? {
-            Some(bytes) => index::parse(name, &bytes, &self.place(&path))?,
-            None => Vec::new(),
+        let releases = match &self.place {
+            Place::Directory(_) => match self.read(&path, MAX_INDEX_BYTES)? {
+                Some(bytes) => self.parsed(name, &path, self.signed_part(name, &path, &bytes)?)?,
+                None => Vec::new(),
+            },
+            Place::Web(remote) => self.fetched(name, &path, remote)?,
         };
         let releases = Rc::new(releases);
         self.known.borrow_mut().insert(name.to_owned(), releases.clone());
         Ok(releases)
+    }
+
+    fn parsed(&self, name: &str, path: &str, bytes: &[u8]) -> Result<Vec<Release>, PackageError> {
+        index::parse(name, bytes, &self.place(path))
+    }
+
+    /// What is not signed yet does not count; in a registry that nobody signs, everything does.
+    fn signed_part<'b>(&self, name: &str, path: &str, bytes: &'b [u8]) -> Result<&'b [u8], PackageError> {
+        let Some(snapshot) = self.config.signer.as_ref().map_or(Ok(None), |_| self.snapshot())? else {
+            return Ok(bytes);
+        };
+        let Some(known) = snapshot.packages.get(name) else { return Ok(&[]) };
+        let refuse = || PackageError::registry(self.place(path), "it is not what the signed snapshot promises");
+        known.part_of(bytes).ok_or_else(refuse)
+    }
+
+    fn fetched(&self, name: &str, path: &str, remote: &Remote) -> Result<Vec<Release>, PackageError> {
+        let (current, counter) = match self.snapshot()? {
+            Some(snapshot) => match snapshot.packages.get(name) {
+                Some(known) => (remote.promised(path, known, snapshot.counter)?, snapshot.counter),
+                None => return remote.never_seen(path, MAX_INDEX_BYTES).map(|()| Vec::new()),
+            },
+            None => (remote.growing(path)?, 0),
+        };
+        let Some(bytes) = &current.bytes else { return Ok(Vec::new()) };
+        let releases = self.parsed(name, path, bytes)?;
+        remote.keep(path, &current, counter);
+        Ok(releases)
+    }
+
+    /// What there is of all packages, where the registry says so in one file.
+    pub(super) fn snapshot(&self) -> Result<Option<&Snapshot>, PackageError> {
+        if let Some(known) = self.snapshot.get() {
+            return Ok(known.as_ref());
+        }
+        let current = match &self.place {
+            Place::Directory(_) => Current::first(self.read(snapshot::FILE_NAME, snapshot::MAX_BYTES)?),
+            Place::Web(remote) => remote.current(snapshot::FILE_NAME, snapshot::MAX_BYTES)?,
+        };
+        let place = self.place(snapshot::FILE_NAME);
+        let parsed = current.bytes.as_ref().map(|bytes| snapshot::parse(bytes, &place)).transpose()?;
+        self.check_signature(current.bytes.as_deref(), parsed.as_ref())?;
+        if let (Place::Web(remote), Some(now)) = (&self.place, &parsed)
+            && current.bytes != current.before
+        {
+            let before = current.before.as_ref().and_then(|bytes| snapshot::parse(bytes, &place).ok());
+            if before.is_some_and(|before| before.counter >= now.counter) {
+                return Err(remote.goes_back(snapshot::FILE_NAME));
+            }
+            remote.keep(snapshot::FILE_NAME, &current, now.counter);
+        }
+        Ok(self.snapshot.get_or_init(|| parsed).as_ref())
+    }
+
+    /// Where the registry has a signer, its snapshot must be signed and not too old.
+    fn check_signature(&self, bytes: Option<&[u8]>, parsed: Option<&Snapshot>) -> Result<(), PackageError> {
+        let Some(key) = &self.config.signer else { return Ok(()) };
+        let refuse = |reason: &str| PackageError::signature(format!("registry '{}'", self.name), reason);
+        let (Some(bytes), Some(parsed)) = (bytes, parsed) else { return Err(refuse("it has no snapshot")) };
+        if let Place::Web(remote) = &self.place
+            && remote.is_offline()
+        {
+            // It was checked when it was kept.
+            return Ok(());
+        }
+        let read = || self.read(snapshot::SIGNATURE_NAME, signature::MAX_BYTES);
+        let check =
+            |text: Option<Vec<u8>>| signature::check_text(bytes, key, &text.unwrap_or_default()).map_err(refuse);
+        if check(read()?).is_err() {
+            std::thread::sleep(SIGNING);
+            check(read()?)?;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match parsed.expires {
+            Some(expires) if expires > now => Ok(()),
+            Some(_) => Err(refuse("its snapshot has expired: an old copy is served, or nobody signs it any more")),
+            None => Err(refuse("its snapshot has no date of expiry")),
+        }
     }
 
     /// As `releases`, read again.
@@ -93,31 +250,46 @@ impl Registry {
     }
 
     /// The bytes of an archive, not judged yet.
-    pub fn archive(&self, id: &PackageId) -> Result<Vec<u8>, PackageError> {
-        let path = index::archive_path(id);
-        let bytes = self.read(&path, limits::ARCHIVE_BYTES)?;
-        bytes.ok_or_else(|| PackageError::registry(self.place(&path), format!("the archive of {id} is missing")))
+    fn archive(&self, release: &Release) -> Result<Vec<u8>, PackageError> {
+        let path = index::archive_path(&release.id);
+        let missing = || PackageError::registry(self.place(&path), format!("the archive of {} is missing", release.id));
+        // From a server, one byte more is enough to see that it is not the promised one.
+        let limit = match &self.place {
+            Place::Directory(_) => limits::ARCHIVE_BYTES,
+            Place::Web(_) => limits::ARCHIVE_BYTES.min(release.size.saturating_add(1)),
+        };
+        self.read(&path, limit)?.ok_or_else(missing)
     }
 
     /// The bytes of a signature, not judged yet.
-    pub(super) fn signature(&self, id: &PackageId) -> Result<Vec<u8>, PackageError> {
+    fn signature(&self, id: &PackageId) -> Result<Vec<u8>, PackageError> {
         let path = index::signature_path(id);
         let bytes = self.read(&path, signature::MAX_BYTES)?;
         bytes.ok_or_else(|| PackageError::registry(self.place(&path), format!("the signature of {id} is missing")))
     }
 
     /// The names of all packages, sorted. Whatever else lies in the index is skipped: `serve-check` complains of it.
-    pub fn names(&self) -> Result<Vec<String>, PackageError> {
+    pub(super) fn names(&self) -> Result<Vec<String>, PackageError> {
+        let root = match &self.place {
+            Place::Directory(root) => root,
+            Place::Web(_) => return Ok(self.listed()?.packages.keys().cloned().collect()),
+        };
         let mut names = Vec::new();
-        for path in files_below(&self.root.join("index"))? {
+        for path in files_below(&root.join("index"))? {
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(name) = file.strip_suffix(".jsonl").and_then(identity::name) else { continue };
-            if path.strip_prefix(&self.root).is_ok_and(|below| below == Path::new(&index::path(&name))) {
+            if path.strip_prefix(root).is_ok_and(|below| below == Path::new(&index::path(&name))) {
                 names.push(name);
             }
         }
         names.sort();
         Ok(names)
+    }
+
+    /// A web server does not list what it has.
+    fn listed(&self) -> Result<&Snapshot, PackageError> {
+        let place = self.place(snapshot::FILE_NAME);
+        self.snapshot()?.ok_or_else(|| PackageError::registry(place, "it has no snapshot, so it cannot be searched"))
     }
 
     /// The archive of a release, when it is exactly what the index promises.
@@ -126,7 +298,7 @@ impl Registry {
         if let Some(key) = &release.signer {
             signature::check(id, &release.tree, key, &self.signature(id)?)?;
         }
-        let bytes = self.archive(id)?;
+        let bytes = self.archive(release)?;
         if bytes.len() as u64 != release.size {
             let reason = format!("the archive has {} bytes, promised are {}", bytes.len(), release.size);
             return Err(PackageError::mismatch(id.to_string(), reason));
@@ -137,16 +309,30 @@ impl Registry {
         Ok((bytes, library))
     }
 
+    /// What there is of each package, read from the index itself where that is at hand.
+    pub(super) fn catalogue(&self) -> Result<BTreeMap<String, Known>, PackageError> {
+        let Place::Directory(root) = &self.place else { return Ok(self.listed()?.packages.clone()) };
+        let mut packages = BTreeMap::new();
+        for name in self.names()? {
+            let path = index::path(&name);
+            let bytes = read_bounded(&root.join(&path), MAX_INDEX_BYTES)
+                .map_err(|reason| PackageError::registry(self.place(&path), format!("it cannot be read: {reason}")))?
+                .unwrap_or_default();
+            let known = Known::of(&bytes, &self.parsed(&name, &path, &bytes)?);
+            packages.insert(name, known);
+        }
+        Ok(packages)
+    }
+
     /// Packages whose name or description holds every word, with their newest release that counts.
     pub fn search(&self, words: &[String]) -> Result<Vec<(PackageId, String)>, PackageError> {
         let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         let mut found = Vec::new();
-        for name in self.names()? {
-            let releases = self.releases(&name)?;
-            let Some(newest) = releases.iter().rev().find(|release| release.yanked.is_none()) else { continue };
-            let text = format!("{name} {}", newest.description.to_lowercase());
+        for (name, known) in self.catalogue()? {
+            let Some(version) = known.newest else { continue };
+            let text = format!("{name} {}", known.description.to_lowercase());
             if words.iter().all(|word| text.contains(word)) {
-                found.push((newest.id.clone(), newest.description.clone()));
+                found.push((PackageId { name, version }, known.description));
             }
         }
         Ok(found)
@@ -156,6 +342,16 @@ impl Registry {
     pub fn unknown(&self, wanted: &str, helps: Vec<String>) -> PackageError {
         PackageError::Unknown { wanted: wanted.to_owned(), registry: self.name.clone(), helps }
     }
+}
+
+/// Whoever has signed a registry once signs it from then on.
+fn same_key(registry: &str, before: Option<String>, now: Option<&String>) -> Result<(), PackageError> {
+    let Some(before) = before.filter(|before| now != Some(before)) else { return Ok(()) };
+    let reason = match now {
+        Some(now) => format!("it is signed with the key {now} now, seen before was {before}"),
+        None => format!("it is not signed any more, seen before was the key {before}"),
+    };
+    Err(PackageError::signature(format!("registry '{registry}'"), reason))
 }
 
 /// A manifest must need what the index says.
@@ -189,57 +385,4 @@ pub(super) fn files_below(root: &Path) -> Result<Vec<PathBuf>, PackageError> {
     }
     files.sort();
     Ok(files)
-}
-
-/// The directory that a path or a `file://` URL names.
-pub(super) fn directory(location: &str) -> Result<PathBuf, PackageError> {
-    let refuse =
-        |reason: &str| Err(PackageError::Unreachable { registry: location.to_owned(), reason: reason.to_owned() });
-    let Some((scheme, rest)) = location.split_once("://") else { return Ok(PathBuf::from(location)) };
-    if scheme != "file" {
-        return refuse("it must be a directory or a 'file://' URL");
-    }
-    match percent_decoded(rest) {
-        Some(path) if path.starts_with('/') => Ok(PathBuf::from(path)),
-        _ => refuse("a 'file://' URL needs an absolute path"),
-    }
-}
-
-pub(super) fn file_url(path: &Path) -> String {
-    let mut url = String::from("file://");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(*byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).filter(|_| *first == b'%');
-        let value = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(if *first == b'%' { value? } else { *first });
-        rest = if *first == b'%' { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_of_files_go_both_ways() {
-        for path in ["/a", "/a b/%41/ä", "/x?y#z"] {
-            let url = file_url(Path::new(path));
-            assert_eq!(directory(&url).expect("decodes"), Path::new(path), "{url}");
-        }
-        for bad in ["file://host/x", "file://", "ftp://x/y", "file:///a%", "file:///a%zz", "file:///%00"] {
-            assert!(directory(bad).is_err(), "{bad}");
-        }
-    }
 }

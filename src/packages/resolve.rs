@@ -33,8 +33,8 @@ pub(super) struct Question<'q> {
     /// All releases of a package; none where it does not exist.
     pub(super) releases: &'q dyn Fn(&str) -> Found,
     pub(super) compiler: Version,
-    /// What was published later, in seconds since 1970, is too young.
-    pub(super) latest: u64,
+    /// What of a package was published later, in seconds since 1970, is too young.
+    pub(super) latest: &'q dyn Fn(&str) -> Result<u64, PackageError>,
 }
 
 /// The choice, and the versions that were only too young for it.
@@ -120,21 +120,21 @@ impl Provider<'_> {
     }
 
     /// Why a version that fits does not count.
-    fn objection(&self, release: &Release) -> Option<String> {
+    fn objection(&self, release: &Release) -> Result<Option<String>, Failure> {
         let id = &release.id;
         if self.question.preferred.get(&id.name) == Some(&id.version) {
-            return None;
+            return Ok(None);
         }
         if let Some(reason) = &release.yanked {
-            return Some(format!("{id} was taken back: {}", printable(reason)));
+            return Ok(Some(format!("{id} was taken back: {}", printable(reason))));
         }
-        if release.published > self.question.latest {
-            let reason = format!("{id} is too young: --min-age holds it back");
+        if release.published > (self.question.latest)(&id.name).map_err(Failure)? {
+            let reason = format!("{id} is too young: --min-age holds it back, --now takes it");
             self.held_back.borrow_mut().insert(id.clone(), reason.clone());
-            return Some(reason);
+            return Ok(Some(reason));
         }
-        let wanted = release.coex.as_ref().filter(|wanted| !wanted.matches(&self.question.compiler))?;
-        Some(format!("{id} needs a compiler version {wanted}, this is {}", self.question.compiler))
+        let wanted = release.coex.as_ref().filter(|wanted| !wanted.matches(&self.question.compiler));
+        Ok(wanted.map(|wanted| format!("{id} needs a compiler version {wanted}, this is {}", self.question.compiler)))
     }
 }
 
@@ -170,7 +170,7 @@ impl DependencyProvider for Provider<'_> {
             return Ok(Some(Point(version.clone())));
         }
         for release in releases.iter().rev().filter(|release| fits(&&release.id.version)) {
-            match self.objection(release) {
+            match self.objection(release)? {
                 None => return Ok(Some(Point(release.id.version.clone()))),
                 Some(reason) => drop(self.passed_over.borrow_mut().insert(reason)),
             }
@@ -241,7 +241,7 @@ mod tests {
             preferred: &preferred,
             releases: &|name| Ok(known.get(name).cloned().unwrap_or_default()),
             compiler: Version::new(0, 1, 0),
-            latest: 500,
+            latest: &|_| Ok(500),
         };
         match resolve(&question) {
             Ok(answer) => {
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_too_young_is_said() {
         let index = ["a 1.0.0", "a 1.1.0 young", "b 1.0.0 young"];
-        let held = "a 1.1.0 is too young: --min-age holds it back";
+        let held = "a 1.1.0 is too young: --min-age holds it back, --now takes it";
         assert_eq!(ask(&index, &[("a", "^1")], &[]).expect("fits"), ["a 1.0.0", held]);
         assert_eq!(ask(&index, &[("a", "^1")], &[("a", "1.1.0")]).expect("fits"), ["a 1.1.0"]);
         assert!(ask(&index, &[("b", "^1")], &[]).expect_err("young").contains("b 1.0.0 is too young"));

@@ -34,12 +34,22 @@ fn message(id: &PackageId, tree: &blake3::Hash) -> String {
 
 /// The signature must be of this key, for this release.
 pub(super) fn check(id: &PackageId, tree: &blake3::Hash, key: &str, signature: &[u8]) -> Result<(), PackageError> {
-    let refuse = |reason: &str| PackageError::Signature { package: id.to_string(), reason: reason.to_owned() };
-    let key = PublicKey::from_base64(key).map_err(|_| refuse("the key is none"))?;
-    let text = std::str::from_utf8(signature).map_err(|_| refuse("the signature is not UTF-8"))?;
-    let signature = Signature::decode(text).map_err(|_| refuse("the signature is not in the form of minisign"))?;
-    let verified = key.verify(message(id, tree).as_bytes(), &signature, false);
-    verified.map_err(|_| refuse("the signature is not by this key for this name, version and content"))
+    let refuse = |reason: &str| PackageError::signature(format!("package '{id}'"), reason);
+    let verified = check_text(message(id, tree).as_bytes(), key, signature);
+    verified.map_err(|reason| match reason {
+        OTHER => refuse("the signature is not by this key for this name, version and content"),
+        reason => refuse(reason),
+    })
+}
+
+const OTHER: &str = "the signature is not by this key for this content";
+
+/// The signature must be of this key, for this text.
+pub(super) fn check_text(text: &[u8], key: &str, signature: &[u8]) -> Result<(), &'static str> {
+    let key = PublicKey::from_base64(key).map_err(|_| "the key is none")?;
+    let signature = std::str::from_utf8(signature).map_err(|_| "the signature is not UTF-8")?;
+    let signature = Signature::decode(signature).map_err(|_| "the signature is not in the form of minisign")?;
+    key.verify(text, &signature, false).map_err(|_| OTHER)
 }
 
 /// Who publishes.
@@ -67,11 +77,13 @@ impl Signer {
     }
 
     pub(super) fn sign(&self, id: &PackageId, tree: &blake3::Hash) -> Result<String, PackageError> {
-        let text = message(id, tree);
-        // The comment is signed too, and says nothing that the place does not.
-        let signature = minisign::sign(None, &self.secret, text.as_bytes(), Some(&id.to_string()), None);
-        let refuse =
-            |error: minisign::PError| PackageError::Signature { package: id.to_string(), reason: error.to_string() };
+        self.sign_text(message(id, tree).as_bytes(), &id.to_string())
+    }
+
+    /// The comment is signed too, and says nothing that the place does not.
+    pub(super) fn sign_text(&self, text: &[u8], comment: &str) -> Result<String, PackageError> {
+        let signature = minisign::sign(None, &self.secret, text, Some(comment), None);
+        let refuse = |error: minisign::PError| PackageError::signature(format!("'{comment}'"), error.to_string());
         Ok(signature.map_err(refuse)?.to_string())
     }
 }

@@ -30,5 +30,7 @@ mod sandbox;
 mod shape;
 mod shells;
 mod tidy;
+mod web;
 mod workers;
+mod world;
 mod zip_builder;

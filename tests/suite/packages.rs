@@ -2,102 +2,8 @@
 
 use std::fs;
 
-use crate::sandbox::{Ran, Sandbox, ran};
-
-/// A sandbox with a registry in `reg`; `project` is where commands run.
-struct World {
-    sandbox: Sandbox,
-}
-
-impl World {
-    fn new() -> World {
-        World { sandbox: Sandbox::new() }
-    }
-
-    /// Packs and adds a library with one function that gives its version as text.
-    fn publish(&self, name: &str, version: &str, more: &str) -> Ran {
-        let directory = format!("made/{name}-{version}");
-        let manifest =
-            format!("[library]\nname = \"{name}\"\nversion = \"{version}\"\nsource = [\"{name}.coex\"]\n{more}");
-        self.sandbox.write(&format!("{directory}/manifest.toml"), manifest);
-        let body = format!("formula {name}_version() -> string\n    return \"{version}\"\n~\n");
-        self.sandbox.write(&format!("{directory}/src/{name}.coex"), body);
-        let archive = format!("{directory}.cxz");
-        let packed = self.sandbox.coex(&["pkg", "pack", &directory, "-o", &archive]);
-        assert_eq!(packed.status, 0, "{}", packed.stderr);
-        self.sandbox.coex(&["registry", "add", "reg", &archive])
-    }
-
-    fn published(list: &[(&str, &str, &str)]) -> World {
-        let world = World::new();
-        for (name, version, more) in list {
-            let run = world.publish(name, version, more);
-            assert_eq!((run.status, run.stdout), (0, format!("+ {name} {version}\n")), "{}", run.stderr);
-        }
-        fs::create_dir_all(world.sandbox.path("project")).expect("directory");
-        world
-    }
-
-    fn tool(&self, program: &str, words: &[&str]) -> Ran {
-        let mut command = self.sandbox.command(program);
-        command.current_dir(self.sandbox.path("project")).env("COEX_REGISTRY", self.sandbox.path("reg"));
-        ran(command.args(words))
-    }
-
-    fn pkg(&self, words: &[&str]) -> Ran {
-        let words: Vec<&str> = std::iter::once("pkg").chain(words.iter().copied()).collect();
-        self.tool(env!("CARGO_BIN_EXE_coex"), &words)
-    }
-
-    fn done(&self, words: &[&str], expected: &str) {
-        let run = self.pkg(words);
-        assert_eq!((run.status, run.stdout.as_str()), (0, expected), "{words:?}: {}", run.stderr);
-    }
-
-    fn refused(&self, words: &[&str], status: i32, expected: &str) -> Ran {
-        let run = self.pkg(words);
-        assert_eq!(run.status, status, "{words:?}: {}", run.stderr);
-        assert!(run.stderr.contains(expected), "{words:?}: {}", run.stderr);
-        run
-    }
-
-    fn lock(&self) -> String {
-        String::from_utf8(self.sandbox.read("project/coex.lock")).expect("text")
-    }
-
-    /// Compiles a program that imports `name` and prints its version.
-    fn version_in_program(&self, name: &str) -> Ran {
-        let text = format!("import \"{name}.cxz\"\nfunc main()\n    print({name}_version())\n~\n");
-        self.sandbox.write("project/main.coex", text);
-        self.tool(env!("CARGO_BIN_EXE_coexc"), &["run", "-O0", "main.coex"])
-    }
-
-    fn index(&self, name: &str) -> String {
-        format!("reg/index/{}/{}/{name}.jsonl", &name[..2], &name[2..4])
-    }
-
-    fn edit(&self, path: &str, from: &str, to: &str) {
-        let text = String::from_utf8(self.sandbox.read(path)).expect("text");
-        assert!(text.contains(from), "{path}: {text}");
-        self.sandbox.write(path, text.replace(from, to));
-    }
-
-    fn installed(&self, name: &str) -> Vec<std::path::PathBuf> {
-        let directory = self.sandbox.path(&format!("home/.coex/lib/{name}"));
-        let mut list: Vec<_> =
-            fs::read_dir(directory).expect("store").map(|entry| entry.expect("entry").path()).collect();
-        list.sort();
-        list
-    }
-}
-
-const TEXT_AND_REGEX: &[(&str, &str, &str)] = &[
-    ("text", "1.0.0", ""),
-    ("text", "1.3.0", ""),
-    ("text", "2.0.0", ""),
-    ("regex", "1.0.0", "depends = { text = \"^1\" }\n"),
-    ("regex", "1.1.0", "depends = { text = \"^1.2\" }\ndescription = \"Patterns\"\n"),
-];
+use crate::sandbox::ran;
+use crate::world::{TEXT_AND_REGEX, World};
 
 #[test]
 fn the_message_of_a_missing_library_is_true() {
@@ -253,14 +159,6 @@ fn swapped_archives_are_refused() {
     world.done(&["install", "text@1.3.0"], "+ text 1.3.0\n");
 }
 
-impl World {
-    /// An archive of the same name and version with another content.
-    fn publish_bytes(&self, name: &str, version: &str) -> Vec<u8> {
-        self.publish(name, version, "license = \"none\"\n");
-        self.sandbox.read(&format!("reg/dl/{name}/{name}-{version}.cxz"))
-    }
-}
-
 #[test]
 fn an_index_that_changes_its_mind_is_refused() {
     let world = World::published(TEXT_AND_REGEX);
@@ -373,8 +271,10 @@ fn a_registry_is_checked_as_a_whole() {
     world.sandbox.write("reg/dl/text/text-2.0.0.cxz", "x");
     world.edit(&world.index("regex"), "\"text\":\"^1\"", "\"absent\":\"^1\"");
     let run = check();
-    assert_eq!((run.status, run.stdout.as_str()), (4, "5 releases, 4 faults\n"), "{}", run.stderr);
-    for part in ["nothing in the index speaks of this file", "promised are", "needs 'absent', which is not there"] {
+    assert_eq!((run.status, run.stdout.as_str()), (4, "5 releases, 5 faults\n"), "{}", run.stderr);
+    let list = "the snapshot does not show 'regex' as it is now";
+    for part in ["nothing in the index speaks of this file", "promised are", "needs 'absent', which is not there", list]
+    {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     world.sandbox.write("reg/config.json", "{\"schema\":\"coex-registry/9\"}");
@@ -417,25 +317,6 @@ fn one_process_at_a_time_changes_what_is_installed() {
         "{}",
         world.lock()
     );
-}
-
-impl World {
-    /// A pair of keys; the secret one lies in the file that is returned.
-    fn key(&self, name: &str) -> String {
-        let pair = minisign::KeyPair::generate_unencrypted_keypair().expect("keys");
-        let text = pair.sk.to_box(None).expect("box").to_string();
-        self.sandbox.write(&format!("keys/{name}"), text);
-        format!("../keys/{name}")
-    }
-
-    fn sign(&self, key: &str, name: &str, version: &str) -> Ran {
-        let directory = format!("made/{name}-{version}");
-        let manifest = format!("[library]\nname = \"{name}\"\nversion = \"{version}\"\nsource = [\"{name}.coex\"]\n");
-        self.sandbox.write(&format!("{directory}/manifest.toml"), manifest);
-        let body = format!("formula {name}_version() -> string\n    return \"{version}\"\n~\n");
-        self.sandbox.write(&format!("{directory}/src/{name}.coex"), body);
-        self.pkg(&["publish", &format!("../{directory}"), "--key", key])
-    }
 }
 
 #[test]
@@ -532,11 +413,13 @@ fn what_is_too_young_is_held_back() {
     assert!(run.stderr.contains("made 1.1.0 is too young: --min-age holds it back"), "{}", run.stderr);
     let run = install(&["--min-age", "36h", "made"]);
     assert_eq!((run.status, run.stdout.as_str()), (0, "+ made 1.0.0\n"), "{}", run.stderr);
-    assert_eq!(run.stderr, "warning: made 1.1.0 is too young: --min-age holds it back\n");
+    assert_eq!(run.stderr, "warning: made 1.1.0 is too young: --min-age holds it back, --now takes it\n");
     for bad in ["x", "3", "-1d", "3w", "d"] {
         assert_eq!(install(&[&format!("--min-age={bad}"), "made"]).status, 2, "{bad}");
     }
     world.done(&["update"], "made 1.0.0 -> 1.1.0\n");
     // What is locked is old enough for who has it.
     world.done(&["install", "--min-age", "3d", "made"], "");
+    let run = install(&["--min-age", "3d", "--now", "made@1.1.0"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
 }

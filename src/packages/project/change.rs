@@ -5,19 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use semver::{Version, VersionReq};
 
 use super::given::{self, Given};
 use super::promises::{promised, same_signer, taken_back};
-use super::{Change, Project, Reach, Wish};
+use super::{Change, Project, Wish};
 use crate::diagnostics::distance;
 use crate::packages::error::PackageError;
 use crate::packages::index::Release;
+use crate::packages::location::Location;
 use crate::packages::lock::{Lock, Locked, Source};
 use crate::packages::maintain;
 use crate::packages::registry::same_depends;
 use crate::packages::resolve::{Answer, Question, resolve};
+use crate::packages::snapshot::Known;
+
+/// How old versions from web servers must be: most stolen keys and accounts are noticed within a day.
+const USUAL_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Somebody who waits for a slip of the pen came later than the package that is meant.
+const MUCH_OLDER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Shorter names are near to each other anyway.
+const SHORTEST_DOUBT: usize = 4;
+/// Who names more at once does not type them.
+const MAX_DOUBTS: usize = 10;
 
 impl Project {
     /// Without wishes: everything that is locked.
@@ -32,8 +44,8 @@ impl Project {
             match wish {
                 Wish::Named { name, wanted: Some(wanted) } => drop(roots.insert(name.clone(), wanted.clone())),
                 Wish::Named { name, wanted: None } => drop(roots.entry(name.clone()).or_insert(VersionReq::STAR)),
-                Wish::Archive(path) => {
-                    let archive = given::read(path)?;
+                Wish::Archive(place) => {
+                    let archive = given::read(place, &self.options.network)?;
                     let exact = VersionReq::parse(&format!("={}", archive.release.id.version));
                     let name = archive.release.id.name.clone();
                     roots.insert(name.clone(), exact.unwrap_or(VersionReq::STAR));
@@ -85,7 +97,7 @@ impl Project {
                 continue;
             }
             let bytes = match &locked.source {
-                Source::Archive(url) => given::again(locked, url)?,
+                Source::Archive(url) => given::again(locked, url, &self.options.network)?,
                 Source::Registry(url) => {
                     let registry = self.open(url)?;
                     let releases = registry.releases(&locked.id.name)?;
@@ -120,13 +132,12 @@ impl Project {
         }
         let mut compiler = Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(0, 0, 0));
         compiler.pre = semver::Prerelease::EMPTY;
-        // Without a minimum nothing is too young, whatever a clock says.
-        let latest = match self.options.min_age.as_secs() {
-            0 => u64::MAX,
-            age => maintain::now().saturating_sub(age),
-        };
+        let latest = |name: &str| self.latest(name, &before);
         let Answer { chosen, held_back: mut warnings } =
-            resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler, latest })?;
+            resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler, latest: &latest })?;
+        let is_new = |name: &&String| !before.packages.contains_key(*name) && !given.contains_key(*name);
+        let new: Vec<&str> = roots.keys().filter(is_new).map(String::as_str).collect();
+        warnings.extend(self.doubts(&new, &before)?);
         let mut after = Lock::default();
         for (name, release) in &chosen {
             let source = match (given.get(name), before.packages.get(name)) {
@@ -171,19 +182,73 @@ impl Project {
         };
         match locked.map(|locked| (locked, locked.source.registry())) {
             Some((locked, None)) => Ok(of_lock(locked)),
-            Some((locked, Some(_))) if self.options.reach == Reach::Installed => Ok(of_lock(locked)),
+            Some((locked, Some(_))) if self.is_offline() => Ok(of_lock(locked)),
             Some((locked, Some(url))) => {
                 let releases = self.open(url)?.releases(name)?;
                 promised(&releases, locked, url)?;
                 Ok(releases)
             }
-            None => self.registry(lock)?.releases(name),
+            None => {
+                let registry = self.registry(lock)?;
+                let releases = registry.releases(name)?;
+                if !self.is_offline() || releases.is_empty() {
+                    return Ok(releases);
+                }
+                let is_here = |release: &&Release| self.store.path(&release.id, &release.tree).exists();
+                let here: Vec<Release> = releases.iter().filter(is_here).cloned().collect();
+                let refuse = || {
+                    let reason = format!("--offline, and no version of '{name}' is installed on this machine");
+                    PackageError::unreachable("Registry", registry.name.clone(), reason)
+                };
+                if here.is_empty() { Err(refuse()) } else { Ok(Rc::new(here)) }
+            }
         }
+    }
+
+    /// When the youngest version may have been published that counts.
+    fn latest(&self, name: &str, lock: &Lock) -> Result<u64, PackageError> {
+        let registry = match lock.packages.get(name).map(|locked| locked.source.registry()) {
+            // An archive of a user's own.
+            Some(None) => return Ok(u64::MAX),
+            Some(Some(url)) => Location::parse("Registry", url)?,
+            None => Location::parse("Registry", &self.registry(lock)?.name)?,
+        };
+        let usual = if matches!(registry, Location::Web(_)) { USUAL_AGE } else { Duration::ZERO };
+        // Without a minimum nothing is too young, whatever a clock says.
+        Ok(match self.options.min_age.unwrap_or(usual).as_secs() {
+            0 => u64::MAX,
+            age => maintain::now().saturating_sub(age),
+        })
+    }
+
+    /// Says so when a name that is new here may be a slip of the pen, which somebody else waits for.
+    fn doubts(&self, names: &[&str], lock: &Lock) -> Result<Vec<String>, PackageError> {
+        if names.is_empty() || names.len() > MAX_DOUBTS {
+            return Ok(Vec::new());
+        }
+        let registry = self.registry(lock)?;
+        let Some(snapshot) = registry.snapshot()? else { return Ok(Vec::new()) };
+        let mut doubts = Vec::new();
+        for name in names {
+            let Some(known) = snapshot.packages.get(*name).filter(|_| name.len() >= SHORTEST_DOUBT) else { continue };
+            let is_older = |(other, older): &(&String, &Known)| {
+                other.len().abs_diff(name.len()) <= 1
+                    && older.first.saturating_add(MUCH_OLDER.as_secs()) < known.first
+                    && distance(other, name) == 1
+            };
+            if let Some((other, older)) = snapshot.packages.iter().find(is_older) {
+                let days = (known.first - older.first) / 86_400;
+                let doubt = format!("'{name}' is one letter away from '{other}', which is {days} days older");
+                doubts.push(format!("{doubt}; `coex pkg info` shows them"));
+            }
+        }
+        Ok(doubts)
     }
 
     fn unknown(&self, name: &str, lock: &Lock) -> Result<PackageError, PackageError> {
         let registry = self.registry(lock)?;
-        let near = registry.names()?.into_iter().filter(|known| distance(known, name) == 1).take(3);
+        // A registry without a list has no hints to give.
+        let near = registry.names().unwrap_or_default().into_iter().filter(|known| distance(known, name) == 1).take(3);
         let helps = near.map(|known| format!("a package named '{known}' exists")).collect();
         Ok(registry.unknown(name, helps))
     }
@@ -194,7 +259,7 @@ impl Project {
         }
         let bytes = match (given, &locked.source) {
             (Some(archive), _) => archive.bytes.clone(),
-            (None, Source::Archive(url)) => given::again(locked, url)?,
+            (None, Source::Archive(url)) => given::again(locked, url, &self.options.network)?,
             (None, Source::Registry(url)) => self.open(url)?.verified(release)?.0,
         };
         self.store.put(&locked.id, &locked.tree, &bytes)

@@ -22,8 +22,10 @@ use std::time::Duration;
 use semver::VersionReq;
 
 use super::error::PackageError;
+use super::location::Location;
 use super::lock::{self, Lock};
 use super::registry::Registry;
+use super::remote::{Network, Reach};
 use super::store::Store;
 
 pub use copies::Verdict;
@@ -35,30 +37,27 @@ pub enum LockPolicy {
     MustStay,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reach {
-    Registries,
-    /// `--offline`: what is locked and installed must do.
-    Installed,
-}
-
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// A path or URL; without one, the only registry of the lock file counts.
     pub registry: Option<String>,
     pub policy: LockPolicy,
-    pub reach: Reach,
+    pub network: Network,
     /// How long to wait for another process.
     pub patience: Duration,
-    /// New versions must have been published for so long.
-    pub min_age: Duration,
+    /// New versions must have been published for so long; without it, a day where they come from a web server.
+    pub min_age: Option<Duration>,
 }
 
 /// What is to be installed.
 #[derive(Clone, Debug)]
 pub enum Wish {
-    Named { name: String, wanted: Option<VersionReq> },
-    Archive(PathBuf),
+    Named {
+        name: String,
+        wanted: Option<VersionReq>,
+    },
+    /// A path or a URL.
+    Archive(String),
 }
 
 /// What a command has done.
@@ -97,13 +96,14 @@ impl Project {
 
     /// The registry at a place, opened once.
     fn open(&self, location: &str) -> Result<Rc<Registry>, PackageError> {
-        if self.options.reach == Reach::Installed {
-            return Err(PackageError::Unreachable { registry: location.to_owned(), reason: "--offline".to_owned() });
-        }
         if let Some(known) = self.registries.borrow().get(location) {
             return Ok(known.clone());
         }
-        let registry = Rc::new(Registry::open(location)?);
+        // There are copies of what is on web servers, and none of directories.
+        if self.is_offline() && matches!(Location::parse("Registry", location)?, Location::Path(_)) {
+            return Err(PackageError::unreachable("Registry", location, "--offline"));
+        }
+        let registry = Rc::new(Registry::open(location, &self.options.network)?);
         self.registries.borrow_mut().insert(location.to_owned(), registry.clone());
         Ok(registry)
     }
@@ -121,6 +121,10 @@ impl Project {
                 help: "name one with --registry, or in the environment variable COEX_REGISTRY".to_owned(),
             }),
         }
+    }
+
+    fn is_offline(&self) -> bool {
+        self.options.network.reach == Reach::Installed
     }
 
     fn not_locked(&self, name: &str) -> PackageError {

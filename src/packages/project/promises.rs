@@ -28,7 +28,7 @@ pub(super) fn same_signer(pinned: Option<&Locked>, release: &Release) -> Result<
         Some(found) => format!("it is signed with the key {found}, pinned is {key}"),
         None => format!("it is not signed, pinned is the key {key}"),
     };
-    Err(PackageError::Signature { package: release.id.to_string(), reason })
+    Err(PackageError::signature(format!("package '{}'", release.id), reason))
 }
 
 pub(super) fn taken_back(release: &Release) -> Option<String> {
