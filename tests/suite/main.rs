@@ -10,12 +10,15 @@ mod debugger;
 mod exhaustion;
 mod foreign_select;
 mod full_pipe;
+mod honest_archives;
+mod hostile_archives;
 mod hostile_bytes;
 mod hostile_text;
 mod internal_errors;
 mod jobserver;
 mod manifest;
 mod matrices;
+mod meter;
 mod mixed;
 mod native_build;
 mod native_leaves;
@@ -34,3 +37,6 @@ mod web;
 mod workers;
 mod world;
 mod zip_builder;
+
+#[global_allocator]
+static HEAP: meter::Counting = meter::Counting;

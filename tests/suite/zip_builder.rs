@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     pub(crate) offset_shift: i64,
     /// Leave it out of the central directory.
     pub(crate) hidden: bool,
+    /// Only in the central directory: its `offset_shift` must lead to some other header.
+    pub(crate) homeless: bool,
 }
 
 #[derive(Clone)]
@@ -51,11 +53,16 @@ impl Entry {
             disk: 0,
             offset_shift: 0,
             hidden: false,
+            homeless: false,
         }
     }
 
     pub(crate) fn deflated(name: &[u8], content: &[u8]) -> Entry {
-        let mut stream = flate2::Compress::new(flate2::Compression::best(), false);
+        Entry::deflated_at(name, content, 9)
+    }
+
+    pub(crate) fn deflated_at(name: &[u8], content: &[u8], level: u32) -> Entry {
+        let mut stream = flate2::Compress::new(flate2::Compression::new(level), false);
         let mut data = Vec::with_capacity(content.len() + 100);
         stream.compress_vec(content, &mut data, flate2::FlushCompress::Finish).expect("compresses");
         let mut entry = Entry::stored(name, content);
@@ -112,12 +119,9 @@ pub(crate) fn build_with(entries: &[Entry], end: &End) -> Vec<u8> {
     let (mut bytes, mut directory, mut count) = (Vec::new(), Vec::new(), 0_u16);
     for entry in entries {
         let offset = bytes.len() as i64 + entry.offset_shift;
-        bytes.extend(b"PK\x03\x04");
-        common(&entry.local, &mut bytes);
-        bytes.extend(&entry.local.name);
-        bytes.extend(&entry.local.extra);
-        bytes.extend(&entry.data);
-        bytes.extend(&entry.tail);
+        if !entry.homeless {
+            bytes.extend(local_record(entry));
+        }
         if entry.hidden {
             continue;
         }
@@ -144,6 +148,16 @@ pub(crate) fn build_with(entries: &[Entry], end: &End) -> Vec<u8> {
     bytes.extend(end.directory_start.unwrap_or(start).to_le_bytes());
     bytes.extend(end.comment_len.unwrap_or(end.comment.len() as u16).to_le_bytes());
     bytes.extend(&end.comment);
+    bytes
+}
+
+/// Header, data and what follows it.
+pub(crate) fn local_record(entry: &Entry) -> Vec<u8> {
+    let mut bytes = b"PK\x03\x04".to_vec();
+    common(&entry.local, &mut bytes);
+    for part in [&entry.local.name, &entry.local.extra, &entry.data, &entry.tail] {
+        bytes.extend(part);
+    }
     bytes
 }
 

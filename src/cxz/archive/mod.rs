@@ -42,6 +42,8 @@ macro_rules! faults {
         pub enum Fault { $($fault,)* }
 
         impl Fault {
+            pub const ALL: &[Fault] = &[$(Fault::$fault,)*];
+
             /// Stable short name, for tools.
             pub fn slug(self) -> &'static str {
                 match self { $(Fault::$fault => $slug,)* }
@@ -209,21 +211,29 @@ fn inspect(bytes: &[u8]) -> Result<Vec<Entry>, ArchiveError> {
         inflate::check_ratio(u64::from(entry.size), entry.data.len() as u64).map_err(refuse)?;
     }
     if !entries.iter().any(|entry| entry.name == "manifest.toml") {
-        return Err(ArchiveError::new(Fault::NoManifest));
+        return Err(ArchiveError::at(Fault::NoManifest, directory_start(&entries)));
     }
     Ok(entries)
+}
+
+/// Entries fill the archive up to the central directory.
+fn directory_start(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.end).max().unwrap_or(0)
 }
 
 /// Parser differentials are how archives mean one thing to a checker and another to a user: a second reader must see
 /// exactly the same entries at the same places.
 fn second_opinion(bytes: &[u8], entries: &[Entry]) -> Result<(), ArchiveError> {
-    let disagree = |detail: String| ArchiveError::new(Fault::SecondOpinion).detail(detail);
+    let start = directory_start(entries);
+    let disagree = |detail: String| ArchiveError::at(Fault::SecondOpinion, start).detail(detail);
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|error| disagree(error.to_string()))?;
     if archive.len() != entries.len() {
         return Err(disagree(format!("{} and {} entries", entries.len(), archive.len())));
     }
     for entry in entries {
-        let other = |what: &str| disagree(what.to_owned()).entry(entry.name.as_bytes());
+        let other = |what: &str| {
+            ArchiveError::at(Fault::SecondOpinion, entry.header_offset).detail(what).entry(entry.name.as_bytes())
+        };
         let index = archive.index_for_name(&entry.name).ok_or_else(|| other("name"))?;
         let file = archive.by_index_raw(index).map_err(|error| other(&error.to_string()))?;
         let same = file.size() == u64::from(entry.size)

@@ -28,6 +28,15 @@ const FLAGS_WITH_MEANING: u16 = FLAG_ENCRYPTED | FLAG_DESCRIPTOR | FLAG_STRONG_E
 const EXTRA_ZIP64: u16 = 0x0001;
 const EXTRA_UNICODE_PATH: u16 = 0x7075;
 const EXTRA_AES: u16 = 0x9901;
+/// Of PKWARE: times and owners, and behind them what a link leads to or a device is.
+const EXTRA_UNIX: u16 = 0x000d;
+const EXTRA_UNIX_BYTES: usize = 12;
+/// Of ASi: checksum, a mode that goes before that of the directory, and the target of a link.
+const EXTRA_ASI: u16 = 0x756e;
+const EXTRA_ASI_MODE: usize = 4;
+
+const DOS_VOLUME_LABEL: u32 = 1 << 3;
+const DOS_DIRECTORY: u32 = 1 << 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Method {
@@ -46,13 +55,12 @@ pub(super) struct Entry {
     /// The compressed bytes.
     pub(super) data: Range<usize>,
     /// Behind data and descriptor: where the next record must begin.
-    end: usize,
+    pub(super) end: usize,
 }
 
 /// The fields of a central directory record that matter.
 struct Central<'a> {
     offset: usize,
-    made_by: u16,
     flags: u16,
     method: u16,
     crc32: u32,
@@ -159,7 +167,6 @@ fn read_central(bytes: &[u8], at: usize, end: usize) -> Result<Central<'_>, Arch
     let name = at + CENTRAL_BYTES;
     Ok(Central {
         offset: at,
-        made_by: u16_at(bytes, at + 4),
         flags: u16_at(bytes, at + 8),
         method: u16_at(bytes, at + 10),
         crc32: u32_at(bytes, at + 16),
@@ -211,26 +218,27 @@ fn read_name(central: &Central) -> Result<String, Fault> {
 /// The kind of file that the Unix mode and the name claim. The mode counts whatever system made the archive: some
 /// readers look only at it.
 fn check_kind(central: &Central, name: &str) -> Result<(), Fault> {
-    let mode = central.attributes >> 16;
     let is_directory = name.ends_with('/');
-    match mode & 0o170_000 {
-        0 | 0o100_000 => {}
-        0o040_000 if is_directory => {}
-        0o120_000 => return Err(Fault::Link),
-        _ => return Err(Fault::Device),
-    }
-    if mode & 0o6_000 != 0 {
-        return Err(Fault::SetId);
-    }
-    // The DOS directory bit, meant by archives made on DOS and Windows.
-    let dos_system = matches!(central.made_by >> 8, 0 | 10 | 11 | 14);
-    if dos_system && central.attributes & 0x10 != 0 && !is_directory {
+    check_mode(central.attributes >> 16, is_directory)?;
+    // Readers on every system take these bits for what they mean on DOS: some skip the label of a volume.
+    let is_label = central.attributes & DOS_VOLUME_LABEL != 0;
+    if is_label || central.attributes & DOS_DIRECTORY != 0 && !is_directory {
         return Err(Fault::Device);
     }
     if is_directory && central.size != 0 {
         return Err(Fault::DirectoryWithData);
     }
     Ok(())
+}
+
+fn check_mode(mode: u32, is_directory: bool) -> Result<(), Fault> {
+    match mode & 0o170_000 {
+        0 | 0o100_000 => {}
+        0o040_000 if is_directory => {}
+        0o120_000 => return Err(Fault::Link),
+        _ => return Err(Fault::Device),
+    }
+    if mode & 0o6_000 != 0 { Err(Fault::SetId) } else { Ok(()) }
 }
 
 /// Extra fields may stand there, but must not change what an entry is.
@@ -245,6 +253,9 @@ fn check_extra(mut extra: &[u8], name: &[u8]) -> Result<(), Fault> {
             EXTRA_ZIP64 => return Err(Fault::Zip64),
             EXTRA_AES => return Err(Fault::Encrypted),
             EXTRA_UNICODE_PATH if field.get(5..) != Some(name) => return Err(Fault::ExtraName),
+            EXTRA_UNIX if len > EXTRA_UNIX_BYTES => return Err(Fault::Link),
+            EXTRA_ASI if len < EXTRA_ASI_MODE + 2 => return Err(Fault::ExtraDamaged),
+            EXTRA_ASI => check_mode(u32::from(u16_at(field, EXTRA_ASI_MODE)), name.ends_with(b"/"))?,
             _ => {}
         }
         extra = &extra[4 + len..];
@@ -256,7 +267,11 @@ fn check_extra(mut extra: &[u8], name: &[u8]) -> Result<(), Fault> {
 fn read_local(bytes: &[u8], central: &Central, directory_start: usize) -> Result<(Range<usize>, usize), ArchiveError> {
     let at = central.header_offset as usize;
     let refuse = |fault| ArchiveError::at(fault, at).entry(central.name);
-    if at + LOCAL_BYTES > directory_start || !bytes[at..].starts_with(LOCAL) {
+    if at + LOCAL_BYTES > directory_start {
+        // There is nothing to point at but the record that says so.
+        return Err(ArchiveError::at(Fault::HeaderDamaged, central.offset).entry(central.name));
+    }
+    if !bytes[at..].starts_with(LOCAL) {
         return Err(refuse(Fault::HeaderDamaged));
     }
     let name_end = at + LOCAL_BYTES + usize::from(u16_at(bytes, at + 26));
@@ -277,14 +292,16 @@ fn read_local(bytes: &[u8], central: &Central, directory_start: usize) -> Result
         return Err(refuse(Fault::MethodDisagrees));
     }
     let (crc32, compressed, size) = (u32_at(bytes, at + 14), u32_at(bytes, at + 18), u32_at(bytes, at + 22));
-    let deferred = flags & FLAG_DESCRIPTOR != 0 && (crc32, compressed, size) == (0, 0, 0);
-    if !deferred && crc32 != central.crc32 {
+    // Writers to pipes leave to the descriptor what they do not know yet: all three, or the checksum alone.
+    let has_descriptor = flags & FLAG_DESCRIPTOR != 0;
+    let agrees = |local: u32, central: u32| local == central || has_descriptor && local == 0;
+    if !agrees(crc32, central.crc32) {
         return Err(refuse(Fault::CrcDisagrees));
     }
-    if !deferred && (compressed, size) != (central.compressed, central.size) {
+    if !agrees(compressed, central.compressed) || !agrees(size, central.size) {
         return Err(refuse(Fault::SizeDisagrees));
     }
-    if flags & FLAG_DESCRIPTOR == 0 {
+    if !has_descriptor {
         return Ok((data_start..data_end, data_end));
     }
     let descriptor = descriptor_bytes(&bytes[data_end..directory_start], central);
