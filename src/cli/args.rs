@@ -149,9 +149,12 @@ pub struct Build {
     #[arg(short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Write this representation instead of an executable.
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub emit: Option<EmitKind>,
+    /// Write ast, ir, llvm, asm or obj instead of an executable; with dep-info[=FILE] also what it was made from.
+    #[arg(long, value_name = "KIND[,KIND]", value_parser = emit_list)]
+    pub emit: Option<EmitList>,
+
+    #[command(flatten)]
+    pub contract: Contract,
 
     #[command(flatten)]
     pub common: Common,
@@ -206,7 +209,22 @@ pub struct EmitArguments {
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
+    pub contract: Contract,
+
+    #[command(flatten)]
     pub common: Common,
+}
+
+/// What tools that run the compiler rely on.
+#[derive(Args, Clone, Debug)]
+pub struct Contract {
+    /// Write a rule for make or ninja into FILE: what the output was made from.
+    #[arg(long, value_name = "FILE")]
+    pub depfile: Option<PathBuf>,
+
+    /// Give the output the present time even if its bytes stay the same.
+    #[arg(long)]
+    pub touch: bool,
 }
 
 #[derive(Args, Debug)]
@@ -255,6 +273,34 @@ pub enum EmitKind {
     Llvm,
     Asm,
     Obj,
+}
+
+/// What `--emit` lists: at most one representation, and whether a depfile is wanted.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct EmitList {
+    pub kind: Option<EmitKind>,
+    /// The file, if one is named.
+    pub dep_info: Option<Option<PathBuf>>,
+}
+
+fn emit_list(text: &str) -> Result<EmitList, String> {
+    let mut list = EmitList::default();
+    for item in text.split(',') {
+        let (name, file) = item.split_once('=').map_or((item, None), |(name, file)| (name, Some(PathBuf::from(file))));
+        let twice = match name {
+            "dep-info" => list.dep_info.replace(file).is_some(),
+            _ if file.is_some() => return Err(format!("'{name}' takes no file; -o names the output")),
+            _ => {
+                let known = "ast, ir, llvm, asm, obj and dep-info";
+                let kind = EmitKind::from_str(name, false).map_err(|_| format!("'{name}' is none of {known}"))?;
+                list.kind.replace(kind).is_some()
+            }
+        };
+        if twice {
+            return Err("one representation can be written, and one depfile".to_owned());
+        }
+    }
+    Ok(list)
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

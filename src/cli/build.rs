@@ -7,32 +7,42 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args::{Build, Check, Common, MessageFormat, StageName};
+use super::depfile::Beside;
 use super::output::{self, Style};
 use super::{emit, exit, isolation};
 use crate::diagnostics::json;
 use crate::diagnostics::render::Paint;
+use crate::driver::inputs::Inputs;
 use crate::driver::output_cache::Replay;
 use crate::driver::session::Updates;
 use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
 use crate::link;
 
 pub(super) fn build(arguments: &Build) -> u8 {
-    if let Some(kind) = arguments.emit {
-        return emit::emit_file(kind, &arguments.file, arguments.output.as_deref(), &arguments.common);
+    let list = arguments.emit.clone().unwrap_or_default();
+    let (file, common) = (arguments.file.as_path(), &arguments.common);
+    if let Some(kind) = list.kind {
+        return emit::emit_file(kind, file, arguments.output.as_deref(), (&arguments.contract, &list), common);
     }
-    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.file));
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(file));
+    let beside = match Beside::new(&arguments.contract, &list, Some(&output)) {
+        Ok(beside) => beside,
+        Err(status) => return status,
+    };
     let started = Instant::now();
-    let (status, product) = compile(&session(&arguments.file, output.clone(), &arguments.common), &arguments.common);
-    if let Some(Product::Executable { output: how, .. }) = product {
-        finished(&output, how, started, &arguments.common);
+    let compiled = compile(&session(file, output.clone(), common), common);
+    let mut status = compiled.status;
+    if let Some(Product::Executable { output: how, .. }) = compiled.product {
+        finished(&output, how, started, common);
+        status = beside.finish(&output, file, &compiled.inputs);
     }
-    status
+    end(status, common)
 }
 
 pub(super) fn check(arguments: &Check) -> u8 {
     let mut session = session(&arguments.file, PathBuf::new(), &arguments.common);
     session.stop_after = Some(session.stop_after.unwrap_or(Stage::Check).min(Stage::Check));
-    compile(&session, &arguments.common).0
+    end(compile(&session, &arguments.common).status, &arguments.common)
 }
 
 /// `dir/hello.coex` makes `hello` here.
@@ -89,8 +99,16 @@ fn stage(name: StageName) -> Stage {
     }
 }
 
-/// Compiles and says everything there is to say; the product is what the caller does something with.
-pub(super) fn compile(session: &Session, common: &Common) -> (u8, Option<Product>) {
+/// What the caller does something with.
+pub(super) struct Compiled {
+    pub(super) status: u8,
+    pub(super) product: Option<Product>,
+    /// What the product was made from.
+    pub(super) inputs: Inputs,
+}
+
+/// Compiles and says everything there is to say, but the last word.
+pub(super) fn compile(session: &Session, common: &Common) -> Compiled {
     let style = Style::new(&common.messages);
     let (mut record, result) = driver::run(session);
     talk_about(&record, common, &style);
@@ -110,9 +128,15 @@ pub(super) fn compile(session: &Session, common: &Common) -> (u8, Option<Product
     };
     style.show(&diagnostics, &record.sources);
     output::write(isolation::text(&record.log.libraries).as_bytes());
-    let success = product.is_some().to_string();
-    style.event("build-finished", &[("success", success), ("status", status.to_string())]);
-    (status, product)
+    Compiled { status, product, inputs: record.inputs }
+}
+
+/// The last word of a build.
+pub(super) fn end(status: u8, common: &Common) -> u8 {
+    let success = (status == exit::SUCCESS).to_string();
+    let fields = [("success", success), ("status", status.to_string())];
+    Style::new(&common.messages).event("build-finished", &fields);
+    status
 }
 
 fn show_replay(replay: &Replay, style: &Style) {

@@ -4,16 +4,31 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Common, EmitArguments, EmitKind};
+use super::args::{Common, Contract, EmitArguments, EmitKind, EmitList};
+use super::depfile::Beside;
 use super::{build, exit, output};
 use crate::driver::{Emit, Product};
 use crate::files::{self, Durability};
 
 pub(super) fn emit(arguments: &EmitArguments) -> u8 {
-    emit_file(arguments.kind, &arguments.file, arguments.output.as_deref(), &arguments.common)
+    let contract = (&arguments.contract, &EmitList::default());
+    emit_file(arguments.kind, &arguments.file, arguments.output.as_deref(), contract, &arguments.common)
 }
 
-pub(super) fn emit_file(kind: EmitKind, file: &Path, output: Option<&Path>, common: &Common) -> u8 {
+pub(super) fn emit_file(
+    kind: EmitKind,
+    file: &Path,
+    output: Option<&Path>,
+    (contract, list): (&Contract, &EmitList),
+    common: &Common,
+) -> u8 {
+    let object = file.with_extension("o");
+    let beside = object.file_name().map(Path::new).filter(|_| kind == EmitKind::Obj);
+    let output = output.or(beside);
+    let beside = match Beside::new(contract, list, output) {
+        Ok(beside) => beside,
+        Err(status) => return status,
+    };
     let mut session = build::session(file, PathBuf::new(), common);
     session.emit = match kind {
         EmitKind::Ast => Emit::Ast,
@@ -22,14 +37,16 @@ pub(super) fn emit_file(kind: EmitKind, file: &Path, output: Option<&Path>, comm
         EmitKind::Asm => Emit::Asm,
         EmitKind::Obj => Emit::Object,
     };
-    let (status, product) = build::compile(&session, common);
-    let Some(Product::Emitted(bytes)) = product else { return status };
-    let object = file.with_extension("o");
-    let beside = object.file_name().map(PathBuf::from).filter(|_| kind == EmitKind::Obj);
-    match output.map(Path::to_owned).or(beside) {
-        Some(path) => write_file(&path, &bytes),
-        None => output::write(&bytes),
+    let compiled = build::compile(&session, common);
+    let mut status = compiled.status;
+    if let Some(Product::Emitted(bytes)) = compiled.product {
+        let output = output.unwrap_or(Path::new("-"));
+        status = write_file(output, &bytes);
+        if status == exit::SUCCESS && output != Path::new("-") {
+            status = beside.finish(output, file, &compiled.inputs);
+        }
     }
+    build::end(status, common)
 }
 
 /// A file that a user named; `-` is standard output, as everywhere.

@@ -7,6 +7,7 @@ pub mod args;
 mod build;
 mod cache;
 mod commentary;
+mod depfile;
 mod doctor;
 mod emit;
 mod exit;
@@ -21,6 +22,7 @@ mod progress;
 mod reference;
 mod registry;
 mod reproducer;
+mod response;
 mod run;
 mod script;
 
@@ -39,6 +41,10 @@ pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
         {
             return output::write(format!("coexc {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
         }
+        let arguments = match response::expand(arguments, Coexc::command) {
+            Ok(arguments) => arguments,
+            Err(status) => return status,
+        };
         let name = std::ffi::OsString::from("coexc");
         let words = std::iter::once(name).chain(script::script_form(arguments));
         match Coexc::try_parse_from(words) {

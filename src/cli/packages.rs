@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser};
 use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
 use super::network::network;
 use super::output::{self, Style};
-use super::{emit, exit, internal_error, reference, registry};
+use super::{emit, exit, internal_error, reference, registry, response};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::Diagnostics;
@@ -26,6 +26,10 @@ use crate::source::SourceMap;
 pub fn coex(arguments: Vec<OsString>) -> u8 {
     let given = arguments.clone();
     internal_error::guard("coex", &given, || {
+        let arguments = match response::expand(arguments, Coex::command) {
+            Ok(arguments) => arguments,
+            Err(status) => return status,
+        };
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
         match Coex::try_parse_from(words) {
             Ok(Coex { command: CoexCommand::Pkg { action } }) => package(&action),

@@ -27,9 +27,10 @@ pub(super) fn run(arguments: &Run) -> u8 {
         return exit::TOOL;
     }
     let session = build::session(file, output.clone(), &arguments.common);
-    let (status, product) = build::compile(&session, &arguments.common);
-    if !matches!(product, Some(Product::Executable { .. })) {
-        return status;
+    let compiled = build::compile(&session, &arguments.common);
+    build::end(compiled.status, &arguments.common);
+    if !matches!(compiled.product, Some(Product::Executable { .. })) {
+        return compiled.status;
     }
     // On success this never returns.
     let error = Command::new(&output).arg0(file).args(own).exec();

@@ -2,7 +2,7 @@
 //!
 //! In: the arguments. Out: the arguments, `run` put before them where the first one is a file and no command.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 const COMMANDS: &[&str] =
@@ -10,14 +10,18 @@ const COMMANDS: &[&str] =
 
 /// The kernel calls `coexc SCRIPT ARGUMENTS…` for a script that begins with `#!/usr/bin/env coexc`.
 pub(super) fn script_form(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let Some(first) = arguments.first() else { return arguments };
-    let is_command = first.to_str().is_some_and(|word| word.starts_with('-') || COMMANDS.contains(&word));
-    let path = Path::new(first);
-    let is_script = path.extension().is_some_and(|extension| extension == "coex") || path.is_file();
-    if !is_command && is_script {
+    if arguments.first().is_some_and(|first| is_script(first)) {
         arguments.insert(0, OsString::from("run"));
     }
     arguments
+}
+
+/// A first argument that is a program.
+pub(super) fn is_script(first: &OsStr) -> bool {
+    let is_command = first.to_str().is_some_and(|word| word.starts_with('-') || COMMANDS.contains(&word));
+    let path = Path::new(first);
+    let is_script = path.extension().is_some_and(|extension| extension == "coex") || path.is_file();
+    !is_command && is_script
 }
 
 #[cfg(test)]

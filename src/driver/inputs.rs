@@ -8,6 +8,7 @@
 //! dir MTIME_NS INODE HASH PATH             a directory whose list of names counts
 //! stamp SIZE MTIME_NS INODE PATH           a file whose size and time count
 //! absent PATH                              must not be there
+//! searched PATH                            a directory where an import was looked for in vain; says nothing itself
 //! ```
 
 use std::fs::{self, Metadata};
@@ -27,6 +28,7 @@ enum Input {
     Directory { path: PathBuf, stamp: Stamp, names: String },
     Stamped { path: PathBuf, stamp: Stamp },
     Absent { path: PathBuf },
+    Searched { path: PathBuf },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,24 @@ impl Inputs {
         self.add(Input::Absent { path: path.to_owned() });
     }
 
+    /// Notes a directory in which something may appear that goes before what was found elsewhere. The places themselves
+    /// are noted as absent; this is for build tools, which know of existing files only.
+    pub fn note_searched(&mut self, path: &Path) {
+        self.add(Input::Searched { path: path.to_owned() });
+    }
+
+    /// What a build tool can watch, in the order of reading: files, directories whose list of names counts, and those
+    /// that were searched.
+    pub fn watched(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(|input| match input {
+            Input::File { path, .. }
+            | Input::Directory { path, .. }
+            | Input::Stamped { path, .. }
+            | Input::Searched { path } => Some(path.as_path()),
+            Input::Absent { .. } => None,
+        })
+    }
+
     fn add(&mut self, input: Input) {
         if !self.list.contains(&input) {
             self.list.push(input);
@@ -120,6 +140,7 @@ impl Inputs {
                     (format!("stamp {} {} {}", stamp.size, stamp.modified_ns, stamp.inode), path)
                 }
                 Input::Absent { path } => ("absent".to_owned(), path),
+                Input::Searched { path } => ("searched".to_owned(), path),
             };
             let path = path.to_str().filter(|path| !path.contains('\n'))?;
             text.push_str(&format!("{line} {path}\n"));
@@ -155,6 +176,7 @@ impl Inputs {
                     Input::Stamped { path: PathBuf::from(word()?), stamp }
                 }
                 "absent" => Input::Absent { path: PathBuf::from(rest) },
+                "searched" => Input::Searched { path: PathBuf::from(rest) },
                 _ => return None,
             });
         }
@@ -204,6 +226,7 @@ fn changed(input: &Input) -> Option<String> {
         Input::Absent { path } => {
             path.symlink_metadata().is_ok().then(|| format!("source-appeared:{}", path.display()))
         }
+        Input::Searched { .. } => None,
     }
 }
 
@@ -221,6 +244,7 @@ mod tests {
         inputs.read(&file).expect("read");
         inputs.note_absent(&absent);
         inputs.note_stamp(Path::new("/bin/sh"));
+        inputs.note_searched(&directory);
         let library = directory.join("lib");
         fs::create_dir_all(library.join("src")).expect("directory");
         inputs.note(&library).expect("note");

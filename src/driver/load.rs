@@ -55,6 +55,10 @@ impl Root {
     pub fn ast(&self) -> Option<&Module> {
         self.parsed.as_ref().map(|(_, ast)| ast)
     }
+
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
 }
 
 /// Reads and parses the program's own file.
@@ -227,6 +231,7 @@ impl<'l> Loader<'l> {
                 for path in &hit.absent {
                     self.loaded.inputs.note_absent(path);
                 }
+                self.note_searched(&hit.absent, importing);
                 match hit.found {
                     Found::Module(path) => self.module(&path, &request, importing),
                     Found::Library(path) => self.library(&path, &request, locked.as_ref()),
@@ -247,6 +252,19 @@ impl<'l> Loader<'l> {
         let unit = unit.filter(|_| request.binding.is_some());
         let binding = request.binding.unwrap_or_else(|| Symbol::new(""));
         ImportedUnit { binding, unit: unit.unwrap_or_else(|| self.missing_unit()), span: import.span }
+    }
+
+    /// Directories of libraries that go before the one that was found. Those of the program itself are left out: its
+    /// outputs appear there.
+    fn note_searched(&mut self, absent: &[PathBuf], importing: &Path) {
+        let own = |directory: &Path| {
+            directory.as_os_str().is_empty() || Some(directory) == importing.parent() || directory == Path::new(".")
+        };
+        for directory in absent.iter().filter_map(|path| path.parent()) {
+            if !own(directory) && directory.is_dir() {
+                self.loaded.inputs.note_searched(directory);
+            }
+        }
     }
 
     fn missing_unit(&mut self) -> UnitId {

@@ -5,6 +5,7 @@
 //! Deliberately not here: options and printing (`cli`), and any phase.
 
 pub mod commentary;
+pub mod depfile;
 mod facts;
 mod imports;
 pub mod inputs;

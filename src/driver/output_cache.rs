@@ -24,7 +24,7 @@ use crate::native::store::{CacheError, Key, Lookup};
 use crate::source::SourceMap;
 
 /// Changes whenever the meaning of an entry does.
-const SCHEMA: &[u8] = b"program-1";
+const SCHEMA: &[u8] = b"program-2";
 
 /// Variables that reach clang, pkg-config or the linker.
 const ENVIRONMENT: &[&str] = &[
@@ -51,6 +51,7 @@ pub struct Replay {
 pub struct Cached {
     pub program: Vec<u8>,
     pub warnings: Replay,
+    pub inputs: Inputs,
 }
 
 /// A program, or the reason why there is none, and a line for the user when something was damaged.
@@ -105,7 +106,7 @@ pub fn lookup(store: &Store, key: &Key) -> Result<Found, CacheError> {
     // `lookup` has just verified the blobs; one that vanished since is a miss.
     let Some(program) = read("program") else { return miss("evicted") };
     let warnings = Replay { plain: text("warnings.txt"), colour: text("warnings.ansi"), json: text("warnings.json") };
-    Ok(Found::Hit(Box::new(Cached { program, warnings })))
+    Ok(Found::Hit(Box::new(Cached { program, warnings, inputs })))
 }
 
 /// Keeps a finished program. Nothing is kept when an input has changed while it was being compiled.

@@ -48,6 +48,8 @@ pub struct Record {
     pub diagnostics: Diagnostics,
     pub log: Log,
     pub timings: Timings,
+    /// What the product was made from.
+    pub inputs: Inputs,
 }
 
 impl Record {
@@ -77,6 +79,7 @@ pub fn compile(session: &Session, record: &mut Record) -> Result<Product, Failur
             record.timings.begin(Stage::Link);
             let output = place(&cached.program, &session.output);
             let output = output.map_err(|error| record.fail(linking::link_fault(&error)))?;
+            record.inputs = cached.inputs;
             Ok(Product::Executable { output, replay: Some(cached.warnings) })
         }
         Found::Miss { reason, note } => {
@@ -95,6 +98,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     let root = root.map_err(Failure::Root)?;
     if session.emit == Emit::Ast {
         record.require_no_errors()?;
+        record.inputs = root.inputs().clone();
         return Ok(Product::Emitted(root.ast().map(ast::print::print_module).unwrap_or_default().into()));
     }
     if stops_after(Stage::Parse) {
@@ -150,6 +154,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     record.timings.begin(Stage::Passes);
     let program = phases::passes(program, session);
     if session.emit == Emit::Ir {
+        record.inputs = inputs;
         return Ok(Product::Emitted(ir::print::print_program(&program).into()));
     }
     if stops_after(Stage::Passes) {
@@ -160,6 +165,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     codegen::fatal::watch();
     let object = phases::codegen(&program, &natives, &bindings, session, &record.sources);
     if session.emit != Emit::Executable {
+        record.inputs = inputs;
         return Ok(Product::Emitted(object));
     }
     if stops_after(Stage::Codegen) {
@@ -185,6 +191,7 @@ fn link(
     let linked = linking::link_program(session, &store, object, natives, externs, &mut inputs, &mut record.log);
     let output = linked.map_err(|fault| record.fail(fault))?;
     linking::keep_program(session, &store, &inputs, record)?;
+    record.inputs = inputs;
     // After the work, at most once a day; a cache that cannot be tidied now will be tidied another time.
     let _ = store.gc_if_due();
     Ok(Product::Executable { output, replay: None })

@@ -2,11 +2,13 @@
 
 mod archive;
 mod bad_input;
+mod build_systems;
 mod builds;
 mod cli;
 mod commentary;
 mod corpus;
 mod debugger;
+mod depfiles;
 mod exhaustion;
 mod foreign_select;
 mod full_pipe;
