@@ -1,59 +1,9 @@
-//! What a piece of code costs: processor time and memory of its own thread, whatever others do meanwhile.
+//! What a piece of code costs: the processor time of its own thread, and the memory that a tool needs, whatever others do
+//! meanwhile.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
-/// The system's allocator; counts per thread.
-pub(crate) struct Counting;
-
-thread_local! {
-    static NOW: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that is ending allocates too; nobody measures it.
-    let _ = NOW.try_with(|now| {
-        now.set(now.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(now.get())));
-    });
-}
-
-// SAFETY: everything is the system allocator's; counting neither allocates nor touches what is allocated.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-/// What it gives, and by how many bytes this thread's memory has grown at most.
-pub(crate) fn growth<T>(run: impl FnOnce() -> T) -> (T, usize) {
-    let before = NOW.get();
-    PEAK.set(before);
-    let result = run();
-    (result, PEAK.get().saturating_sub(before).max(0) as usize)
-}
+use crate::sandbox::{Ran, Sandbox, ran};
 
 /// The processor time that this thread has had.
 pub(crate) fn thread_time() -> Duration {
@@ -79,17 +29,32 @@ pub(crate) fn processor_time(enough: Duration, mut run: impl FnMut()) -> Duratio
     best
 }
 
+/// Runs `coex` with a limit for its data.
+pub(crate) fn within_memory(sandbox: &Sandbox, kilobytes: usize, words: &[String]) -> Ran {
+    let mut command = sandbox.command("sh");
+    command.args(["-c", "ulimit -d \"$1\"; shift; exec \"$@\"", "sh", &kilobytes.to_string()]);
+    ran(command.arg(env!("CARGO_BIN_EXE_coex")).args(words))
+}
+
+/// The least limit with which a run still ends with this status, to a megabyte.
+pub(crate) fn least_memory(sandbox: &Sandbox, words: &[String], status: i32) -> usize {
+    let fits = |megabytes: usize| within_memory(sandbox, megabytes << 10, words).status == status;
+    let (mut too_little, mut enough) = (0, 4096);
+    assert!(fits(enough), "it does not run at all");
+    while enough - too_little > 1 {
+        let middle = usize::midpoint(too_little, enough);
+        *(if fits(middle) { &mut enough } else { &mut too_little }) = middle;
+    }
+    enough << 10
+}
+
 #[test]
-fn memory_and_time_are_seen() {
-    let (_, bytes) = growth(|| std::hint::black_box(vec![1_u8; 5 << 20]).len());
-    assert!((5 << 20..6 << 20).contains(&bytes), "{bytes}");
-    let time = processor_time(Duration::from_millis(20), || {
+fn time_is_that_of_the_thread() {
+    let limit = Duration::from_millis(20);
+    let busy = processor_time(limit, || {
         let start = thread_time();
         while thread_time() - start < Duration::from_millis(15) {}
     });
-    assert!(time >= Duration::from_millis(15));
-    assert!(
-        processor_time(Duration::from_millis(20), || std::thread::sleep(Duration::from_millis(30)))
-            < Duration::from_millis(20)
-    );
+    assert!(busy >= Duration::from_millis(15), "{busy:?}");
+    assert!(processor_time(limit, || std::thread::sleep(limit * 2)) < limit);
 }
