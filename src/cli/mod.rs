@@ -23,6 +23,7 @@ mod reference;
 mod registry;
 mod reproducer;
 mod response;
+mod rows;
 mod run;
 mod script;
 

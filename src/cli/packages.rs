@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser};
 use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
 use super::network::network;
 use super::output::{self, Style};
-use super::{emit, exit, internal_error, reference, registry, response};
+use super::{emit, exit, internal_error, reference, registry, response, rows};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::Diagnostics;
@@ -124,11 +124,8 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
         Ok(done) => done,
         Err(error) => return failed(error, &style),
     };
-    for warning in &done.warnings {
-        output::talk(&format!("warning: {warning}\n"));
-    }
-    let lines: String = done.before.differences(&done.after).iter().map(|line| format!("{line}\n")).collect();
-    output::write(lines.as_bytes())
+    done.warnings.iter().for_each(|warning| rows::warn(warning, &style));
+    rows::write(&rows::changes(&done.before, &done.after), &style)
 }
 
 /// Loads a library and shows what is wrong with it; the status is that of the worst fault.
@@ -188,21 +185,15 @@ fn refused(error: &ArchiveError, path: &Path, style: &Style) -> u8 {
 
 fn verify(files: &[PathBuf], messages: &Messages) -> u8 {
     let style = Style::new(messages);
-    let (mut worst, mut verdicts) = (exit::SUCCESS, String::new());
+    let (mut worst, mut verdicts) = (exit::SUCCESS, Vec::new());
     for file in files {
         let (status, library) = load(file, &style);
         if let Some(library) = library {
-            verdicts.push_str(&format!(
-                "{}: {} {}, {} files, tree {}\n",
-                file.display(),
-                library.name,
-                library.version,
-                library.files.len(),
-                library.tree_hash().to_hex()
-            ));
+            let (Library { name, version, files, .. }, tree) = (&library, library.tree_hash());
+            let text = format!("{}: {name} {version}, {} files, tree {}", file.display(), files.len(), tree.to_hex());
+            verdicts.push(rows::verdict(file, name, version, text, &tree));
         }
         worst = worst.max(status);
     }
-    let status = output::write(verdicts.as_bytes());
-    worst.max(status)
+    worst.max(rows::write(&verdicts, &style))
 }

@@ -5,14 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Messages, RegistryOption};
+use super::args::{MessageFormat, Messages, RegistryOption};
 use super::exit;
 use super::network::network;
 use super::output::{self, Style};
 use super::packages::{failed, load, project};
+use super::rows::{self, Row};
 
 use crate::cxz::pack;
-use crate::packages::index::Release;
+use crate::packages::identity::PackageId;
 use crate::packages::printable;
 use crate::packages::project::{LockPolicy, Options, Project, Verdict};
 use crate::packages::registry::Registry;
@@ -36,12 +37,7 @@ pub(super) fn list(messages: &Messages) -> u8 {
         Ok(lock) => lock.unwrap_or_default(),
         Err(error) => return failed(error, &style),
     };
-    let mut text = String::new();
-    for locked in lock.packages.values() {
-        let why = locked.wanted.as_ref().map_or("needed by others".to_owned(), |wanted| format!("asked for: {wanted}"));
-        text.push_str(&format!("{} ({why}) {}\n", locked.id, locked.source.text()));
-    }
-    output::write(text.as_bytes())
+    rows::write(&lock.packages.values().map(rows::locked).collect::<Vec<_>>(), &style)
 }
 
 pub(super) fn info(name: &str, source: &RegistryOption, messages: &Messages) -> u8 {
@@ -54,33 +50,18 @@ pub(super) fn info(name: &str, source: &RegistryOption, messages: &Messages) -> 
         let lock = project.lock()?.unwrap_or_default();
         let registry = project.registry(&lock)?;
         let releases = registry.releases(&name)?;
-        if releases.is_empty() { Err(registry.unknown(&name, Vec::new())) } else { Ok(describe(&name, &releases)) }
+        if releases.is_empty() { Err(registry.unknown(&name, Vec::new())) } else { Ok(releases) }
     });
-    match told {
-        Ok(text) => output::write(text.as_bytes()),
-        Err(error) => failed(error, &style),
+    let releases = match told {
+        Ok(releases) => releases,
+        Err(error) => return failed(error, &style),
+    };
+    if style.format == MessageFormat::Human {
+        let newest = releases.last().filter(|newest| !newest.description.is_empty());
+        let about = newest.map(|newest| format!("  {}\n", printable(&newest.description))).unwrap_or_default();
+        output::write(format!("{name}\n{about}").as_bytes());
     }
-}
-
-/// Newest first.
-fn describe(name: &str, releases: &[Release]) -> String {
-    let mut text = format!("{name}\n");
-    if let Some(newest) = releases.last().filter(|newest| !newest.description.is_empty()) {
-        text.push_str(&format!("  {}\n", printable(&newest.description)));
-    }
-    for release in releases.iter().rev() {
-        text.push_str(&format!("{}  {} bytes, tree {}\n", release.id.version, release.size, release.tree.to_hex()));
-        for (wanted, requirement) in &release.depends {
-            text.push_str(&format!("  needs {wanted} {requirement}\n"));
-        }
-        if let Some(signer) = &release.signer {
-            text.push_str(&format!("  signed by {signer}\n"));
-        }
-        if let Some(reason) = &release.yanked {
-            text.push_str(&format!("  taken back: {}\n", printable(reason)));
-        }
-    }
-    text
+    rows::write(&releases.iter().rev().map(rows::release).collect::<Vec<_>>(), &style)
 }
 
 pub(super) fn search(words: &[String], source: &RegistryOption, messages: &Messages) -> u8 {
@@ -91,9 +72,8 @@ pub(super) fn search(words: &[String], source: &RegistryOption, messages: &Messa
     });
     match found {
         Ok(list) => {
-            let line = |(id, description)| format!("{id}  {}", printable(description)).trim_end().to_owned() + "\n";
-            let text: String = list.iter().map(|(id, description)| line((id, description))).collect();
-            output::write(text.as_bytes())
+            let found: Vec<_> = list.iter().map(|(id, description)| rows::found(id, description)).collect();
+            rows::write(&found, &style)
         }
         Err(error) => failed(error, &style),
     }
@@ -105,18 +85,17 @@ pub(super) fn add(directory: &Path, archives: &[PathBuf], messages: &Messages) -
         Ok(registry) => registry,
         Err(error) => return failed(error, &style),
     };
-    let mut text = String::new();
+    let mut added = Vec::new();
     for archive in archives {
         match maintain::add(&registry, archive) {
-            Ok(Some(id)) => text.push_str(&format!("+ {id}\n")),
-            Ok(None) => {}
+            Ok(id) => added.extend(id.as_ref().map(rows::published)),
             Err(error) => {
-                output::write(text.as_bytes());
+                rows::write(&added, &style);
                 return failed(error, &style);
             }
         }
     }
-    output::write(text.as_bytes())
+    rows::write(&added, &style)
 }
 
 pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messages: &Messages) -> u8 {
@@ -134,7 +113,7 @@ pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messa
         maintain::publish(&registry, &bytes, Path::new(&format!("{}.cxz", loaded.name)), Some(&signer))
     });
     match published {
-        Ok(id) => output::write(id.map(|id| format!("+ {id}\n")).unwrap_or_default().as_bytes()),
+        Ok(id) => rows::write(&id.iter().map(rows::published).collect::<Vec<_>>(), &style),
         Err(error) => failed(error, &style),
     }
 }
@@ -142,10 +121,7 @@ pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messa
 pub(super) fn vendor(messages: &Messages) -> u8 {
     let style = Style::new(messages);
     match looking(None, messages).and_then(|project| project.vendor()) {
-        Ok(paths) => {
-            let lines: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
-            output::write(lines.as_bytes())
-        }
+        Ok(paths) => rows::write(&paths.iter().map(|path| rows::artifact(path)).collect::<Vec<_>>(), &style),
         Err(error) => failed(error, &style),
     }
 }
@@ -157,23 +133,26 @@ pub(super) fn verify(messages: &Messages) -> u8 {
         Ok(verdicts) => verdicts,
         Err(error) => return failed(error, &style),
     };
-    let (mut worst, mut text) = (exit::SUCCESS, String::new());
+    let (mut worst, mut good) = (exit::SUCCESS, Vec::new());
     for Verdict { path, found } in verdicts {
         match found {
-            Ok(id) => text.push_str(&format!("{}: {id}\n", path.display())),
+            Ok((PackageId { name, version }, tree)) => {
+                let text = format!("{}: {name} {version}", path.display());
+                good.push(rows::verdict(&path, &name, &version.to_string(), text, &tree));
+            }
             Err(error) => {
                 output::talk(&format!("{}:\n", path.display()));
                 worst = worst.max(failed(error, &style));
             }
         }
     }
-    worst.max(output::write(text.as_bytes()))
+    worst.max(rows::write(&good, &style))
 }
 
 pub(super) fn yank(directory: &Path, release: &str, reason: &str, messages: &Messages) -> u8 {
     let style = Style::new(messages);
     let parts = release.split_once('@').and_then(|(name, version)| {
-        Some(identity::PackageId { name: identity::name(name)?, version: identity::version(version)? })
+        Some(PackageId { name: identity::name(name)?, version: identity::version(version)? })
     });
     let Some(id) = parts else {
         output::talk(&format!("error: '{}' is not NAME@VERSION\n", release.escape_debug()));
@@ -201,7 +180,9 @@ pub(super) fn serve_check(directory: &Path, messages: &Messages) -> u8 {
     let checked = Registry::in_directory(directory).and_then(|registry| maintain::serve_check(&registry));
     match checked {
         Ok((count, faults)) => {
-            let status = output::write(format!("{count} releases, {} faults\n", faults.len()).as_bytes());
+            let fields = vec![("releases", count.to_string()), ("faults", faults.len().to_string())];
+            let text = format!("{count} releases, {} faults", faults.len());
+            let status = rows::write(&[Row::new(text, "registry-checked", fields)], &style);
             faults.into_iter().map(|fault| failed(fault, &style)).fold(status, u8::max)
         }
         Err(error) => failed(error, &style),

@@ -223,8 +223,8 @@ impl Lock {
         self.packages.iter().filter_map(wanted).collect()
     }
 
-    /// What has changed in `after`, a line a package.
-    pub fn differences(&self, after: &Lock) -> Vec<String> {
+    /// What has changed in `after`: the name of each such package, and a line for it.
+    pub fn differences(&self, after: &Lock) -> Vec<(String, String)> {
         let names: BTreeSet<&String> = self.packages.keys().chain(after.packages.keys()).collect();
         let line = |name: &String| match (self.packages.get(name), after.packages.get(name)) {
             (None, Some(new)) => Some(format!("+ {}", new.id)),
@@ -233,7 +233,7 @@ impl Lock {
             (Some(old), Some(new)) if old != new => Some(format!("~ {}", new.id)),
             _ => None,
         };
-        names.into_iter().filter_map(line).collect()
+        names.into_iter().filter_map(|name| Some((name.clone(), line(name)?))).collect()
     }
 
     /// Removes what nobody asks for or needs any more.

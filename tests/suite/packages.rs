@@ -298,6 +298,49 @@ fn packages_are_found_and_described() {
 }
 
 #[test]
+fn programs_get_objects_instead_of_lines() {
+    let world = World::published(TEXT_AND_REGEX);
+    let kinds = |words: &[&str], status: i32| {
+        let run = world.pkg(&[words, &["--message-format", "json"]].concat());
+        assert_eq!((run.status, run.stderr.as_str()), (status, ""), "{words:?}: {}", run.stdout);
+        let objects = run.stdout.lines().map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{words:?}: {line}"));
+            assert_eq!(object["schema"], "coexc/1", "{line}");
+            object
+        });
+        objects.collect::<Vec<_>>()
+    };
+    let only = |objects: &[serde_json::Value], kind: &str, count: usize| {
+        assert!(objects.len() == count && objects.iter().all(|object| object["kind"] == kind), "{objects:?}");
+    };
+    let changes = kinds(&["install", "regex"], 0);
+    only(&changes, "package-change", 2);
+    assert_eq!((&changes[0]["name"], &changes[0]["version"]), (&"regex".into(), &"1.1.0".into()));
+    assert!(changes[0]["before"].is_null());
+    assert_eq!(kinds(&["install", "text@1.0"], 0)[0]["before"], "1.3.0");
+    let listed = kinds(&["list"], 0);
+    only(&listed, "package", 2);
+    assert_eq!((&listed[0]["wanted"], &listed[1]["wanted"]), (&"^1.1.0".into(), &"^1.0".into()));
+    let releases = kinds(&["info", "regex"], 0);
+    only(&releases, "release", 2);
+    assert_eq!(releases[0]["depends"]["text"], "^1.2");
+    only(&kinds(&["search", "pat"], 0), "package-found", 1);
+    only(&kinds(&["verify"], 0), "verdict", 2);
+    only(&kinds(&["verify", "../made/text-1.0.0.cxz"], 0), "verdict", 1);
+    only(&kinds(&["vendor"], 0), "artifact", 2);
+    let run = world.sandbox.coex(&["registry", "yank", "reg", "text@1.3.0", "--reason", "x"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let told = kinds(&["remove", "text"], 0);
+    assert_eq!((&told[0]["kind"], &told[1]["kind"]), (&"warning".into(), &"package-change".into()));
+    only(&kinds(&["info", "absent"], 4), "diagnostic", 1);
+    only(&kinds(&["publish", "../made/text-1.0.0", "--key", &world.key("k")], 0), "x", 0);
+    let run = world.sandbox.coex(&["registry", "serve-check", "reg", "--message-format", "json"]);
+    assert!(run.stdout.contains("\"kind\":\"registry-checked\",\"releases\":5,\"faults\":0"), "{}", run.stdout);
+    let run = world.sandbox.coex(&["registry", "add", "new", "made/text-1.0.0.cxz", "--message-format", "json"]);
+    assert!(run.stdout.contains("\"kind\":\"package-change\""), "{}", run.stdout);
+}
+
+#[test]
 fn one_process_at_a_time_changes_what_is_installed() {
     let world = World::published(TEXT_AND_REGEX);
     world.done(&["install", "text@1.0.0"], "+ text 1.0.0\n");

@@ -15,7 +15,8 @@ use crate::packages::store::{self, read_bounded};
 #[derive(Debug)]
 pub struct Verdict {
     pub path: PathBuf,
-    pub found: Result<PackageId, PackageError>,
+    /// The package and its tree.
+    pub found: Result<(PackageId, blake3::Hash), PackageError>,
 }
 
 impl Project {
@@ -56,7 +57,7 @@ impl Project {
                     .map_err(refuse)
                     .and_then(|bytes| store::judge(&bytes.unwrap_or_default(), &path))
                     .and_then(|library| store::check(&library, &locked.id, &locked.tree));
-                verdicts.push(Verdict { path, found: verdict.map(|()| locked.id.clone()) });
+                verdicts.push(Verdict { path, found: verdict.map(|()| (locked.id.clone(), locked.tree)) });
             }
         }
         Ok(verdicts)

@@ -138,7 +138,8 @@ impl Project {
         if self.options.policy == LockPolicy::MayChange || before == after {
             return Ok(());
         }
-        let reason = before.differences(after).into_iter().next().unwrap_or_else(|| "its entries differ".to_owned());
+        let reason =
+            before.differences(after).into_iter().next().map_or("its entries differ".to_owned(), |(_, line)| line);
         Err(PackageError::WouldChange { path: self.lock_path.clone(), reason })
     }
 

@@ -10,12 +10,13 @@ mod tokens;
 use std::cell::OnceCell;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::location::WebUrl;
-use crate::diagnostics::{Unit, Watcher};
+use crate::diagnostics::{Counted, Watched, Watcher};
 
 const MAX_REDIRECTS: usize = 5;
 /// Before the second and the third attempt.
@@ -33,7 +34,7 @@ pub struct Settings {
     pub tokens_file: Option<PathBuf>,
     /// How long a server may be silent.
     pub patience: Duration,
-    pub watcher: Box<dyn Watcher>,
+    pub watcher: Arc<dyn Watcher>,
 }
 
 pub struct Web {
@@ -151,9 +152,10 @@ impl Web {
             return Err(too_large());
         }
         let name = url.text();
-        let _watched = Watched::begin(&*self.settings.watcher, name.rsplit('/').next().unwrap_or(&name), length);
+        let what = name.rsplit('/').next().unwrap_or(&name);
+        let watched = Watched::begin(&*self.settings.watcher, what, length, Counted::Bytes);
         let reader = body.into_reader().take(wanted.limit_bytes + 1);
-        let bytes = self.read_steadily(reader).map_err(|error| match error.kind() {
+        let bytes = self.read_steadily(reader, &watched).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => fail(self.silence(), false),
             _ => fail(format!("the connection broke: {}", super::error::io_reason(&error)), true),
         })?;
@@ -169,7 +171,7 @@ impl Web {
     }
 
     /// Everything, as long as enough of it comes in each stretch of time.
-    fn read_steadily(&self, mut reader: impl Read) -> io::Result<Vec<u8>> {
+    fn read_steadily(&self, mut reader: impl Read, watched: &Watched) -> io::Result<Vec<u8>> {
         let (mut bytes, mut chunk) = (Vec::new(), vec![0; CHUNK_BYTES]);
         let (mut since, mut before) = (Instant::now(), 0);
         loop {
@@ -180,7 +182,7 @@ impl Web {
                 Err(error) => return Err(error),
             };
             bytes.extend_from_slice(&chunk[..count]);
-            self.settings.watcher.advance(count as u64);
+            watched.advance(count as u64);
             if since.elapsed() >= self.settings.patience {
                 let expected = since.elapsed().as_secs().max(1) * MIN_BYTES_A_SECOND;
                 if ((bytes.len() - before) as u64) < expected {
@@ -207,20 +209,4 @@ fn may_pass(error: &ureq::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let is_broken = |kind| matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
     matches!(error, ureq::Error::Io(error) if is_broken(error.kind()))
-}
-
-/// Whatever happens, the watcher learns of the end.
-struct Watched<'w>(&'w dyn Watcher);
-
-impl<'w> Watched<'w> {
-    fn begin(watcher: &'w dyn Watcher, what: &str, total: Option<u64>) -> Watched<'w> {
-        watcher.begin(what, total, Unit::Bytes);
-        Watched(watcher)
-    }
-}
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        self.0.end();
-    }
 }
