@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::args::{Build, Check, Common, MessageFormat, StageName};
 use super::depfile::Beside;
 use super::output::{self, Style};
-use super::{emit, exit, isolation};
+use super::{emit, exit, isolation, progress};
 use crate::diagnostics::json;
 use crate::diagnostics::render::Paint;
 use crate::driver::inputs::Inputs;
@@ -67,6 +67,7 @@ pub(super) fn session(file: &Path, output: PathBuf, common: &Common) -> Session 
     session.print_commands = common.print_commands;
     session.explain_cache = common.explain_cache;
     session.report_isolation = common.report_isolation;
+    session.watcher = progress::watcher(common.messages.message_format);
     session
 }
 

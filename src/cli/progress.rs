@@ -10,16 +10,16 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::MessageFormat;
-use crate::diagnostics::{Nobody, Unit, Watcher};
+use crate::diagnostics::{Counted, Nobody, Watcher};
 
 const DELAY: Duration = Duration::from_millis(300);
 const TICK: Duration = Duration::from_millis(150);
 
 /// Whoever watches a command with such messages.
-pub(super) fn watcher(format: MessageFormat) -> Box<dyn Watcher> {
+pub(super) fn watcher(format: MessageFormat) -> Arc<dyn Watcher> {
     match is_wanted(format, &|name| std::env::var(name).ok(), io::stderr().is_terminal()) {
-        true => Box::new(Terminal::default()),
-        false => Box::new(Nobody),
+        true => Arc::new(Terminal::default()),
+        false => Arc::new(Nobody),
     }
 }
 
@@ -31,12 +31,12 @@ fn is_wanted(format: MessageFormat, variable: &dyn Fn(&str) -> Option<String>, i
         && set("TERM").is_some_and(|terminal| terminal != "dumb")
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Terminal {
     shared: Arc<Mutex<Shown>>,
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Shown {
     has_begun: bool,
     /// Time enough has passed.
@@ -45,10 +45,14 @@ struct Shown {
     bar: Option<ProgressBar>,
 }
 
+#[derive(Debug)]
 struct Current {
+    /// Of the first of those that go on at the same time.
     what: String,
+    /// How many these are.
+    count: usize,
     total: Option<u64>,
-    unit: Unit,
+    unit: Counted,
     done: u64,
 }
 
@@ -59,9 +63,15 @@ impl Terminal {
 }
 
 impl Watcher for Terminal {
-    fn begin(&self, what: &str, total: Option<u64>, unit: Unit) {
+    fn begin(&self, what: &str, total: Option<u64>, unit: Counted) {
         let mut shown = self.lock();
-        shown.current = Some(Current { what: what.to_owned(), total, unit, done: 0 });
+        match &mut shown.current {
+            Some(current) => {
+                current.count += 1;
+                current.total = current.total.zip(total).map(|(known, more)| known.saturating_add(more));
+            }
+            None => shown.current = Some(Current { what: what.to_owned(), count: 1, total, unit, done: 0 }),
+        }
         if !shown.has_begun {
             shown.has_begun = true;
             let shared = Arc::clone(&self.shared);
@@ -87,6 +97,10 @@ impl Watcher for Terminal {
 
     fn end(&self) {
         let mut shown = self.lock();
+        if let Some(current) = shown.current.as_mut().filter(|current| current.count > 1) {
+            current.count -= 1;
+            return;
+        }
         shown.current = None;
         if let Some(bar) = shown.bar.take() {
             bar.finish_and_clear();
@@ -99,10 +113,10 @@ impl Shown {
         let Some(current) = self.current.as_ref().filter(|_| self.is_visible) else { return };
         let bar = ProgressBar::with_draw_target(current.total, ProgressDrawTarget::stderr());
         let template = match (current.total, current.unit) {
-            (Some(_), Unit::Bytes) => "{msg} [{bar:30}] {bytes}/{total_bytes}",
-            (None, Unit::Bytes) => "{msg} {spinner} {bytes}",
-            (Some(_), Unit::Files) => "{msg} [{bar:30}] {pos}/{len}",
-            (None, Unit::Files) => "{msg} {spinner} {pos}",
+            (Some(_), Counted::Bytes) => "{msg} [{bar:30}] {bytes}/{total_bytes}",
+            (None, Counted::Bytes) => "{msg} {spinner} {bytes}",
+            (Some(_), Counted::Files) => "{msg} [{bar:30}] {pos}/{len}",
+            (None, Counted::Files) => "{msg} {spinner} {pos}",
         };
         // Without colours, and in signs that every terminal has.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

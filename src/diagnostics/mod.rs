@@ -11,7 +11,8 @@ pub mod render;
 
 pub use codes::Code;
 pub(crate) use nearest::{distance, nearest};
-pub use progress::{Nobody, Unit, Watcher};
+pub(crate) use progress::Watched;
+pub use progress::{Counted, Nobody, Watcher};
 
 use crate::source::Span;
 

@@ -55,6 +55,7 @@ pub(super) fn build_libraries(
         debug_info: session.debug_info,
         print_commands: session.print_commands,
         workers: Workers::of_environment(),
+        watcher: Some(session.watcher.clone()),
         ..NativeOptions::default()
     };
     let with_c: Vec<(LibraryId, &Library)> = libraries

@@ -5,9 +5,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::timing::Stage;
 use crate::cxz::search::SearchPaths;
+use crate::diagnostics::{Nobody, Watcher};
 pub use crate::passes::Updates;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -71,6 +73,8 @@ pub struct Session {
     pub print_commands: bool,
     pub explain_cache: bool,
     pub report_isolation: bool,
+    /// Whoever wants to know how far it has come.
+    pub watcher: Arc<dyn Watcher>,
 }
 
 impl Session {
@@ -92,6 +96,7 @@ impl Session {
             print_commands: false,
             explain_cache: false,
             report_isolation: false,
+            watcher: Arc::new(Nobody),
         }
     }
 }

@@ -20,6 +20,7 @@ use super::store::{Entry, Key, Lookup, Store};
 use super::system::{self, SystemAnswer};
 use super::toolchain::Toolchain;
 use super::{codec, record, symbols};
+use crate::diagnostics::Nobody;
 
 /// The name of the object among an entry's blobs.
 const OBJECT: &str = "object";
@@ -241,7 +242,14 @@ fn make(
         reason: super::store::reason(&error),
     };
     compile::unpack(sources, scratch.path()).map_err(fault)?;
-    let compiled = compile::compile(&options.workers, toolchain, sources, &plan.flags, scratch.path())?;
+    let compiled = compile::compile(
+        &options.workers,
+        options.watcher.as_deref().unwrap_or(&Nobody),
+        toolchain,
+        sources,
+        &plan.flags,
+        scratch.path(),
+    )?;
     let search: Vec<_> = plan.system.include_dirs.iter().chain(&toolchain.include_dirs).cloned().collect();
     let headers = HeaderFacts::collect(&compiled.headers, &search, sources.files.iter()).map_err(fault)?;
     let output = run_pass(sources, options, plan, &compiled)?;

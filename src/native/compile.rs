@@ -23,6 +23,7 @@ use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
 use super::workers::Workers;
+use crate::diagnostics::{Counted, Watched, Watcher};
 use crate::sandbox::{Fault, Finished};
 
 /// What libraries may include of ours.
@@ -104,13 +105,21 @@ type Outcome = Result<Result<(), Vec<String>>, Fault>;
 /// Compiles all C files, as many at a time as `workers` allow. The first failure in the manifest's order is told.
 pub(super) fn compile(
     workers: &Workers,
+    watcher: &dyn Watcher,
     toolchain: &Toolchain,
     sources: &LibrarySources<'_>,
     unit_flags: &[Vec<String>],
     directory: &Path,
 ) -> Result<Compiled, NativeError> {
     let jobs = plan(sources, unit_flags);
-    let results = workers.run_all(jobs.len(), |index| run(toolchain, &jobs[index], directory));
+    let what = format!("C of {}", sources.name);
+    let watched = Watched::begin(watcher, &what, Some(jobs.len() as u64), Counted::Files);
+    let results = workers.run_all(jobs.len(), |index| {
+        let outcome = run(toolchain, &jobs[index], directory);
+        watched.advance(1);
+        outcome
+    });
+    drop(watched);
     let mut compiled = Compiled { bitcode: Vec::new(), headers: BTreeSet::new(), commands: Vec::new() };
     for (job, result) in jobs.iter().zip(results) {
         let command = command_text(&job.arguments);

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::signature::CFunction;
 use super::workers::Workers;
+use crate::diagnostics::Watcher;
 
 /// The C side of one library, as `cxz` hands it over: read, expanded and validated.
 #[derive(Clone, Debug)]
@@ -140,6 +142,8 @@ pub struct NativeOptions {
     pub print_commands: bool,
     /// How much may be done at the same time; the object does not depend on it.
     pub workers: Workers,
+    /// Whoever wants to know how far it has come.
+    pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// A library ready to be linked.

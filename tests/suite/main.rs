@@ -29,6 +29,7 @@ mod native_support;
 mod packages;
 mod packing;
 mod pages;
+mod progress;
 mod promises;
 mod random_programs;
 mod sandbox;

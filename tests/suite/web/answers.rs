@@ -3,8 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use super::server::response;
-use super::{Answer, Served, Server, TEXT};
+use super::{Answer, Served, Server, TEXT, response};
 use crate::world::TEXT_AND_REGEX;
 
 /// A head that promises so many bytes.

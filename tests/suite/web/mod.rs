@@ -5,7 +5,7 @@ mod memory;
 mod server;
 mod trust;
 
-pub(crate) use server::{Answer, Server};
+pub(crate) use server::{Answer, Server, response};
 
 use crate::sandbox::Ran;
 use crate::world::{TEXT_AND_REGEX, World};
