@@ -40,6 +40,3 @@ mod web;
 mod workers;
 mod world;
 mod zip_builder;
-
-#[global_allocator]
-static HEAP: meter::Counting = meter::Counting;
