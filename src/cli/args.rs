@@ -116,6 +116,10 @@ pub struct Common {
     #[arg(long)]
     pub explain_cache: bool,
 
+    /// Use the cache, or make again what it has and compare.
+    #[arg(long, value_enum, value_name = "HOW", env = "COEX_CACHE", default_value = "use")]
+    pub cache: CacheUse,
+
     /// Say how long each stage took.
     #[arg(long)]
     pub timings: bool,
@@ -255,15 +259,15 @@ pub enum CacheAction {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Search DIR for libraries and modules (repeatable).
-        #[arg(short = 'L', value_name = "DIR")]
-        library_dirs: Vec<PathBuf>,
-
-        /// Optimisation level of the build.
-        #[arg(short = 'O', value_name = "LEVEL", default_value = "2",
-              value_parser = clap::value_parser!(u8).range(0..=3))]
-        opt_level: u8,
+        #[command(flatten)]
+        common: Common,
     },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheUse {
+    Use,
+    Verify,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

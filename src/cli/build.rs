@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::args::{Build, Check, Common, MessageFormat, StageName};
+use super::args::{Build, CacheUse, Check, Common, MessageFormat, StageName};
 use super::depfile::Beside;
 use super::output::{self, Style};
 use super::{emit, exit, isolation, progress};
@@ -68,10 +68,12 @@ pub(super) fn session(file: &Path, output: PathBuf, common: &Common) -> Session 
     session.explain_cache = common.explain_cache;
     session.report_isolation = common.report_isolation;
     session.watcher = progress::watcher(common.messages.message_format);
+    session.verify_cache = common.cache == CacheUse::Verify;
+    session.notify = |line| output::talk(&format!("{line}\n"));
     session
 }
 
-pub(super) fn opt_level(level: u8) -> OptLevel {
+fn opt_level(level: u8) -> OptLevel {
     match level {
         0 => OptLevel::O0,
         1 => OptLevel::O1,

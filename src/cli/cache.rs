@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Cache, CacheAction};
+use super::args::{Cache, CacheAction, Common};
 use super::{build, exit, output};
 use crate::driver::output_cache::{self, Found};
-use crate::driver::{OptLevel, Session};
-use crate::native::store::{CacheError, DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE};
+use crate::driver::program_key::ProgramKey;
+use crate::native::store::{Allowance, CacheError, DEFAULT_MAX_AGE};
 use crate::native::{NativeError, Store};
 
 pub(super) fn cache(arguments: &Cache) -> u8 {
@@ -33,7 +33,7 @@ fn act(action: &CacheAction) -> Result<u8, CacheError> {
                 stats.entries,
                 stats.blobs,
                 stats.bytes,
-                DEFAULT_LIMIT_BYTES,
+                allowance(&store)?.bytes,
                 stats.quarantined
             );
             Ok(output::write(text.as_bytes()))
@@ -46,7 +46,7 @@ fn act(action: &CacheAction) -> Result<u8, CacheError> {
             Ok(status)
         }
         CacheAction::Gc => {
-            let freed = store.gc(DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE)?;
+            let freed = store.gc(&allowance(&store)?)?;
             remove_old_runs(&store);
             Ok(output::write(format!("{freed} bytes removed\n").as_bytes()))
         }
@@ -55,22 +55,27 @@ fn act(action: &CacheAction) -> Result<u8, CacheError> {
             let _ = std::fs::remove_dir_all(run_directory(&store));
             Ok(exit::SUCCESS)
         }
-        CacheAction::Explain { file, library_dirs, opt_level } => {
-            explain(&store, file, library_dirs, build::opt_level(*opt_level))
-        }
+        CacheAction::Explain { file, common } => explain(&store, file, common),
     }
 }
 
-fn explain(store: &Store, file: &Path, library_dirs: &[PathBuf], opt_level: OptLevel) -> Result<u8, CacheError> {
-    let mut session = Session::new(file.to_owned(), PathBuf::new());
-    session.search.options = library_dirs.to_vec();
-    session.opt_level = opt_level;
-    let key = output_cache::key(&session);
+/// Of this process's environment. A build goes on with the usual size where this one says what is wrong.
+fn allowance(store: &Store) -> Result<Allowance, CacheError> {
+    let size = std::env::var("COEX_CACHE_SIZE").ok();
+    Allowance::from_size(size.as_deref()).map_err(|text| CacheError {
+        directory: store.directory().to_owned(),
+        reason: format!("COEX_CACHE_SIZE is '{text}', which is no size such as 500M or 2G"),
+    })
+}
+
+fn explain(store: &Store, file: &Path, common: &Common) -> Result<u8, CacheError> {
+    let session = build::session(file, PathBuf::new(), common);
+    let key = ProgramKey::of(&session);
     let answer = match output_cache::lookup(store, &key)? {
         Found::Hit(_) => "hit".to_owned(),
         Found::Miss { reason, .. } => format!("miss, {reason}"),
     };
-    Ok(output::write(format!("program {}: {answer}\nkey {}\n", file.display(), key.hex()).as_bytes()))
+    Ok(output::write(format!("program {}: {answer}\nkey {}\n", file.display(), key.key.hex()).as_bytes()))
 }
 
 /// Executables of `coexc run`; each is a copy of something in the store or can be made again.

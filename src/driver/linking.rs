@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Role};
 use super::log::Log;
 use super::output_cache;
 use super::pipeline::{Failure, Record};
@@ -30,12 +30,13 @@ pub(super) fn link_program(
     externs: &[Extern],
     inputs: &mut Inputs,
     log: &mut Log,
-) -> Result<link::Output, Fault> {
+) -> Result<(link::Output, Vec<u8>), Fault> {
     let linker = link::find_linker(session.program_path.as_deref()).map_err(|error| link_fault(&error))?;
     let start_files = start_files(store, log)?;
     let runtime = runtime_archive(store).map_err(cache_fault)?;
     // What the system contributes is watched by time stamp alone: these files are large and change with packages only.
     inputs.note_stamp(&linker.path);
+    linker.passed_over.iter().for_each(|path| inputs.note_absent_as(path, Role::Compiler));
     for word in start_files.before.iter().chain(&start_files.after).filter(|word| word.ends_with(".o")) {
         inputs.note_stamp(Path::new(word));
     }
@@ -102,16 +103,27 @@ pub(super) fn keep_program(
     session: &Session,
     store: &Store,
     inputs: &Inputs,
+    program: &[u8],
     record: &mut Record,
 ) -> Result<(), Failure> {
-    let Ok(program) = std::fs::read(&session.output) else { return Ok(()) };
     // A build that takes everything from the cache compiles no C.
     let mut warnings = record.diagnostics.sorted();
     warnings.retain(|warning| warning.code != Code::W1401);
-    let key = output_cache::key(session);
-    let kept = output_cache::keep(store, &key, inputs, &program, &warnings, &record.sources);
-    kept.map_err(|error| {
-        record.diagnostics.push(*cache_fault(error));
-        Failure::Reported
-    })
+    match output_cache::keep(store, session, inputs, program, &warnings, &record.sources) {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => {
+            record.log.cache.push(format!("program {}: miss, uncacheable:{why}", session.root.display()));
+            Ok(())
+        }
+        Err(error) => {
+            record.diagnostics.push(*cache_fault(error));
+            Err(Failure::Reported)
+        }
+    }
+}
+
+/// What a verified build says when the cache was wrong.
+pub(super) fn differs(store: &Store, root: &Path) -> Fault {
+    let reason = format!("what was kept for '{}' is not what is made now", root.display());
+    cache_fault(CacheError { directory: store.directory().to_owned(), reason })
 }

@@ -17,6 +17,7 @@ mod native_libraries;
 pub mod output_cache;
 mod phases;
 pub mod pipeline;
+pub mod program_key;
 pub mod run;
 pub mod session;
 pub mod timing;

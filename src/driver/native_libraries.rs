@@ -4,10 +4,9 @@
 //! the fault is about, in the order of the libraries. Deliberately not here: how C is compiled (`native`).
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use super::facts::library_sources;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Role};
 use super::pipeline::Record;
 use super::session::{OptLevel, Session};
 use crate::cxz::Library;
@@ -17,16 +16,6 @@ use crate::ir::Program;
 use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain, Workers};
 use crate::sandbox;
 use crate::types::LibraryId;
-
-const PACKAGE_DIRECTORIES: &[&str] = &[
-    "/usr/local/lib/pkgconfig",
-    "/usr/local/share/pkgconfig",
-    "/usr/lib/x86_64-linux-gnu/pkgconfig",
-    "/usr/lib/aarch64-linux-gnu/pkgconfig",
-    "/usr/lib64/pkgconfig",
-    "/usr/lib/pkgconfig",
-    "/usr/share/pkgconfig",
-];
 
 pub(super) fn build_libraries(
     session: &Session,
@@ -43,8 +32,7 @@ pub(super) fn build_libraries(
             return Vec::new();
         }
     };
-    inputs.note_stamp(&toolchain.clang);
-    note_packages(libraries, inputs);
+    note_toolchain(&toolchain, inputs);
     let options = NativeOptions {
         opt_level: match session.opt_level {
             OptLevel::O0 => native::OptLevel::None,
@@ -53,6 +41,7 @@ pub(super) fn build_libraries(
             OptLevel::O3 => native::OptLevel::Aggressive,
         },
         debug_info: session.debug_info,
+        verify: session.verify_cache,
         print_commands: session.print_commands,
         workers: Workers::of_environment(),
         watcher: Some(session.watcher.clone()),
@@ -73,8 +62,7 @@ pub(super) fn build_libraries(
         match result {
             Ok(native) => {
                 log(&native, session, record);
-                native.system_headers.read.iter().for_each(|path| inputs.note_stamp(path));
-                native.system_headers.absent.iter().for_each(|path| inputs.note_absent(path));
+                note(&native, inputs);
                 built.push(native);
             }
             Err(error) => report(&error, library, program, record),
@@ -91,18 +79,25 @@ pub(super) fn build_libraries(
 
 const SANDBOX_HELP: &str = "COEX_SANDBOX=require refuses such builds, COEX_SANDBOX=off silences this";
 
-/// pkg-config's answer depends on its files; the usual places and those of the environment are watched.
-fn note_packages(libraries: &[Library], inputs: &mut Inputs) {
-    let set = |name: &str| std::env::var_os(name).unwrap_or_default();
-    let variables = [set("PKG_CONFIG_PATH"), set("PKG_CONFIG_LIBDIR")];
-    let mut directories: Vec<PathBuf> = variables.iter().flat_map(std::env::split_paths).collect();
-    directories.extend(PACKAGE_DIRECTORIES.iter().map(PathBuf::from));
-    for requirement in
-        libraries.iter().filter_map(|library| library.manifest.system.as_ref()).flat_map(|s| &s.pkg_config)
-    {
-        let name = requirement.value.split_whitespace().next().unwrap_or_default();
-        directories.iter().for_each(|directory| inputs.note_stamp(&directory.join(format!("{name}.pc"))));
+/// What the library depends on, the program depends on.
+fn note(native: &NativeLibrary, inputs: &mut Inputs) {
+    let (headers, packages) = (&native.system_headers, &native.packages);
+    headers.read.iter().for_each(|fact| inputs.note_fact(fact, Role::Header));
+    headers.found.iter().for_each(|path| inputs.note_there(path, Role::Header));
+    headers.absent.iter().for_each(|path| inputs.note_absent_as(path, Role::Header));
+    packages.read.iter().for_each(|fact| inputs.note_fact(fact, Role::Package));
+    packages.absent.iter().for_each(|path| inputs.note_absent_as(path, Role::Package));
+    if let CacheOutcome::Uncacheable(why) = &native.cache {
+        inputs.refuse(why);
     }
+}
+
+/// Which clang it is and where it looks.
+fn note_toolchain(toolchain: &Toolchain, inputs: &mut Inputs) {
+    toolchain.files.iter().for_each(|fact| inputs.note_fact(fact, Role::Compiler));
+    toolchain.passed_over.iter().for_each(|path| inputs.note_absent_as(path, Role::Compiler));
+    // A directory that appears; nothing else of this name could matter.
+    toolchain.absent_include_dirs.iter().for_each(|path| inputs.note_absent_as(path, Role::Compiler));
 }
 
 fn build(
@@ -142,6 +137,7 @@ fn log(native: &NativeLibrary, session: &Session, record: &mut Record) {
     let outcome = match &native.cache {
         CacheOutcome::Hit => "hit".to_owned(),
         CacheOutcome::Miss(reason) => format!("miss, {reason}"),
+        CacheOutcome::Uncacheable(why) => format!("miss, uncacheable:{why}"),
     };
     record.log.cache.push(format!("library {} {}: {outcome}", native.name, native.version));
     record.log.notes.extend(native.notes.iter().cloned());

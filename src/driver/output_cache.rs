@@ -7,38 +7,26 @@
 //! and a few calls of `stat` decide. Not covered: shared libraries of the system, which are bound when a program runs.
 //!
 //! ```text
-//! entry  key  = BLAKE3 over the fields of `key`
+//! entry  key  = BLAKE3 over the fields of `ProgramKey`
 //!        meta = the text of `Inputs`
 //!        blobs: program, and after warnings: warnings.txt warnings.ansi warnings.json
+//! placed key  = BLAKE3 over the output's path
+//!        meta = hash of a program, and the output's stamp when it had these bytes: not even they are read again
 //! ```
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use super::inputs::Inputs;
+use super::inputs::{Comparison, Inputs};
+use super::program_key::ProgramKey;
 use super::session::Session;
 use crate::diagnostics::render::Paint;
 use crate::diagnostics::{Diagnostic, json, render};
 use crate::native::Store;
-use crate::native::store::{CacheError, Key, Lookup};
+use crate::native::files::Stamp;
+use crate::native::store::{Blob, BlobRead, CacheError, Entry, Key, Lookup};
 use crate::source::SourceMap;
-
-/// Changes whenever the meaning of an entry does.
-const SCHEMA: &[u8] = b"program-2";
-
-/// Variables that reach clang, pkg-config or the linker.
-const ENVIRONMENT: &[&str] = &[
-    "PATH",
-    "COEX_CLANG",
-    "CPATH",
-    "C_INCLUDE_PATH",
-    "LIBRARY_PATH",
-    "PKG_CONFIG",
-    "PKG_CONFIG_PATH",
-    "PKG_CONFIG_LIBDIR",
-    "PKG_CONFIG_SYSROOT_DIR",
-    "SOURCE_DATE_EPOCH",
-];
 
 /// Warnings of the build that made a program, in every form in which they may be wanted.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -49,7 +37,8 @@ pub struct Replay {
 }
 
 pub struct Cached {
-    pub program: Vec<u8>,
+    key: Key,
+    program: Blob,
     pub warnings: Replay,
     pub inputs: Inputs,
 }
@@ -60,67 +49,106 @@ pub enum Found {
     Miss { reason: String, note: Option<String> },
 }
 
-/// Every input that is known before anything is read.
-pub fn key(session: &Session) -> Key {
-    let mut fields: Vec<Vec<u8>> = vec![SCHEMA.to_vec(), env!("COEX_BUILD_ID").into()];
-    let directory = std::env::current_dir().unwrap_or_default();
-    fields.push(directory.as_os_str().as_bytes().to_vec());
-    fields.push(session.root.as_os_str().as_bytes().to_vec());
-    let switches = format!(
-        "{} {} {:?} {:?} {:?}",
-        session.opt_level.as_str(),
-        session.debug_info,
-        session.updates,
-        session.printing,
-        session.debugging
-    );
-    fields.push(switches.into_bytes());
-    let search = &session.search;
-    for list in [&search.options, &search.environment] {
-        fields.push(list.len().to_string().into_bytes());
-        fields.extend(list.iter().map(|path| path.as_os_str().as_bytes().to_vec()));
+impl Found {
+    fn miss(reason: impl Into<String>) -> Found {
+        Found::Miss { reason: reason.into(), note: None }
     }
-    for path in [&search.home, &search.compiler] {
-        fields.push(path.as_ref().map_or_else(Vec::new, |path| path.as_os_str().as_bytes().to_vec()));
+
+    fn damaged(note: String) -> Found {
+        Found::Miss { reason: "corrupt".to_owned(), note: Some(note) }
     }
-    for name in ENVIRONMENT {
-        let value = std::env::var_os(name);
-        fields.push(value.as_deref().map_or_else(|| b"-".to_vec(), |value| [b"+", OsStr::as_bytes(value)].concat()));
-    }
-    Key::of(&fields.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
-pub fn lookup(store: &Store, key: &Key) -> Result<Found, CacheError> {
-    let miss = |reason: &str| Ok(Found::Miss { reason: reason.to_owned(), note: None });
-    let entry = match store.lookup(key)? {
+pub fn lookup(store: &Store, key: &ProgramKey) -> Result<Found, CacheError> {
+    let entry = match store.lookup_entry(&key.key)? {
         Lookup::Hit(entry) => entry,
-        Lookup::Absent => return miss("first-seen"),
-        Lookup::Damaged(note) => return Ok(Found::Miss { reason: "corrupt".to_owned(), note: Some(note) }),
+        Lookup::Absent => return Ok(Found::miss(key.explain(store)?)),
+        Lookup::Damaged(note) => return Ok(Found::damaged(note)),
     };
-    let Some(inputs) = Inputs::from_text(&entry.meta) else { return miss("corrupt") };
-    if let Some(change) = inputs.first_change() {
-        return miss(&change);
+    let (Some(inputs), Some(program)) = (Inputs::from_text(&entry.meta), entry.blob("program").cloned()) else {
+        return Ok(Found::miss("corrupt"));
+    };
+    match inputs.compare() {
+        Comparison::Same => {}
+        Comparison::SameAfterReading => refresh(store, key, &entry, &inputs),
+        Comparison::Changed(change) => return Ok(Found::miss(change)),
     }
-    let read = |name: &str| entry.blob(name).and_then(|blob| std::fs::read(&blob.path).ok());
-    let text = |name: &str| read(name).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    // `lookup` has just verified the blobs; one that vanished since is a miss.
-    let Some(program) = read("program") else { return miss("evicted") };
-    let warnings = Replay { plain: text("warnings.txt"), colour: text("warnings.ansi"), json: text("warnings.json") };
-    Ok(Found::Hit(Box::new(Cached { program, warnings, inputs })))
+    let mut texts = [String::new(), String::new(), String::new()];
+    for (text, name) in texts.iter_mut().zip(["warnings.txt", "warnings.ansi", "warnings.json"]) {
+        let Some(blob) = entry.blob(name) else { continue };
+        *text = match store.read_blob(&key.key, blob)? {
+            BlobRead::Good(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            BlobRead::Absent => return Ok(Found::miss("evicted")),
+            BlobRead::Damaged(note) => return Ok(Found::damaged(note)),
+        };
+    }
+    let [plain, colour, json] = texts;
+    Ok(Found::Hit(Box::new(Cached { key: key.key, program, warnings: Replay { plain, colour, json }, inputs })))
 }
 
-/// Keeps a finished program. Nothing is kept when an input has changed while it was being compiled.
+/// So that the next look-up need not read what this one read. Failing costs time only.
+fn refresh(store: &Store, key: &ProgramKey, entry: &Entry, inputs: &Inputs) {
+    if let Some(meta) = inputs.refreshed().and_then(|inputs| inputs.to_text()) {
+        let _ = store.republish(&key.key, &Entry { meta, blobs: entry.blobs.clone() });
+    }
+}
+
+impl Cached {
+    /// The verified bytes, or why there are none after all.
+    pub fn read(&self, store: &Store) -> Result<Result<Vec<u8>, Found>, CacheError> {
+        Ok(match store.read_blob(&self.key, &self.program)? {
+            BlobRead::Good(bytes) => Ok(bytes),
+            BlobRead::Absent => Err(Found::miss("evicted")),
+            BlobRead::Damaged(note) => Err(Found::damaged(note)),
+        })
+    }
+
+    /// The output is the very file that held this program the last time.
+    pub fn is_placed(&self, store: &Store, output: &Path) -> bool {
+        let Some(stamp) = placed_stamp(output) else { return false };
+        let Ok(Lookup::Hit(entry)) = store.lookup_entry(&placed_key(output)) else { return false };
+        entry.meta == self.placed_text(&stamp)
+    }
+
+    /// Remembers that the output holds this program, once it is old enough for its times to mean something.
+    pub fn remember_placed(&self, store: &Store, output: &Path) {
+        if let Some(stamp) = placed_stamp(output) {
+            let _ = store.publish(&placed_key(output), &self.placed_text(&stamp), &[]);
+        }
+    }
+
+    fn placed_text(&self, stamp: &Stamp) -> String {
+        format!("{} {stamp:?}", self.program.hash)
+    }
+}
+
+fn placed_key(output: &Path) -> Key {
+    let path = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
+    Key::of(&[b"placed-1", path.as_os_str().as_encoded_bytes()])
+}
+
+/// Of an executable file that is not young.
+fn placed_stamp(output: &Path) -> Option<Stamp> {
+    let metadata = fs::symlink_metadata(output).ok()?;
+    let is_program = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    Some(Stamp::of(&metadata).unless_young()).filter(|stamp| is_program && !stamp.is_young())
+}
+
+/// Keeps a finished program, or tells why not: nothing is kept when an input has changed while it was being compiled.
 pub fn keep(
     store: &Store,
-    key: &Key,
+    session: &Session,
     inputs: &Inputs,
     program: &[u8],
     warnings: &[Diagnostic],
     sources: &SourceMap,
-) -> Result<(), CacheError> {
-    let Some(meta) = inputs.to_text() else { return Ok(()) };
-    if inputs.first_change().is_some() {
-        return Ok(());
+) -> Result<Option<String>, CacheError> {
+    if let Some(why) = inputs.uncacheable() {
+        return Ok(Some(why.to_owned()));
+    }
+    let Some(meta) = inputs.to_text() else { return Ok(Some("path-is-not-text".to_owned())) };
+    if let Comparison::Changed(change) = inputs.compare() {
+        return Ok(Some(format!("edited-meanwhile:{}", change.split_once(':').map_or("", |(_, path)| path))));
     }
     let plain = render::render_all(warnings, sources, Paint::Plain);
     let colour = render::render_all(warnings, sources, Paint::Colour);
@@ -131,5 +159,8 @@ pub fn keep(
         blobs.push(("warnings.ansi", colour.as_bytes()));
         blobs.push(("warnings.json", json.as_bytes()));
     }
-    store.publish(key, &meta, &blobs).map(|_| ())
+    let key = ProgramKey::of(session);
+    store.publish(&key.key, &meta, &blobs)?;
+    key.remember(store)?;
+    Ok(None)
 }

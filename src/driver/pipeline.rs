@@ -8,15 +8,17 @@ use super::linking::{self, Fault};
 use super::load::{self, Loaded, RootError};
 use super::log::Log;
 use super::native_libraries::build_libraries;
-use super::output_cache::{self, Found, Replay};
+use super::output_cache::{self, Cached, Found, Replay};
 use super::phases;
+use super::program_key::ProgramKey;
 use super::session::{Emit, Session};
 use super::timing::{Stage, Timings};
 use crate::ast;
 use crate::codegen;
 use crate::diagnostics::Diagnostics;
 use crate::ir;
-use crate::link::{Output, place};
+use crate::link::{LinkError, Output, place};
+use crate::native::store::{Allowance, CacheError};
 use crate::native::{NativeLibrary, Store};
 use crate::source::SourceMap;
 
@@ -65,27 +67,89 @@ impl Record {
     }
 }
 
-/// Compiles, or finds that nothing has changed.
-pub fn compile(session: &Session, record: &mut Record) -> Result<Product, Failure> {
+/// What is left to do after a look into the cache.
+pub(super) enum Work {
+    /// Nothing, or nothing more.
+    Done(Result<Product, Failure>),
+    /// All of it.
+    Compile(Option<Store>),
+    /// All of it, only to compare with what was found.
+    Verify(Store, Vec<u8>),
+}
+
+/// Finds that nothing has changed, or what is to be done. Starts neither a process nor a thread.
+pub(super) fn find(session: &Session, record: &mut Record) -> Work {
     if session.emit != Emit::Executable || session.stop_after.is_some() || session.report_isolation {
-        return run_phases(session, None, record);
+        return Work::Compile(None);
     }
-    let store = open_store(record)?;
-    let key = output_cache::key(session);
-    let found = output_cache::lookup(&store, &key).map_err(|error| record.fail(linking::cache_fault(error)))?;
+    let found = open_store(session, record).and_then(|store| {
+        let key = ProgramKey::of(session);
+        let found = output_cache::lookup(&store, &key);
+        let found = found.and_then(|found| place_found(session, &store, found));
+        found.map(|found| (store, found)).map_err(|error| record.fail(linking::cache_fault(error)))
+    });
+    let (store, found) = match found {
+        Ok(found) => found,
+        Err(failure) => return Work::Done(Err(failure)),
+    };
     match found {
-        Found::Hit(cached) => {
-            record.log.cache.push(format!("program {}: hit", session.root.display()));
-            record.timings.begin(Stage::Link);
-            let output = place(&cached.program, &session.output);
-            let output = output.map_err(|error| record.fail(linking::link_fault(&error)))?;
+        Placed::Output(output, cached) => {
             record.inputs = cached.inputs;
-            Ok(Product::Executable { output, replay: Some(cached.warnings) })
+            record.log.cache.push(format!("program {}: hit", session.root.display()));
+            let output = output.map_err(|error| record.fail(linking::link_fault(&error)));
+            Work::Done(output.map(|output| Product::Executable { output, replay: Some(cached.warnings) }))
         }
-        Found::Miss { reason, note } => {
+        Placed::Verify(program) => Work::Verify(store, program),
+        Placed::Miss { reason, note } => {
             record.log.cache.push(format!("program {}: miss, {reason}", session.root.display()));
             record.log.notes.extend(note);
-            run_phases(session, Some(&store), record)
+            Work::Compile(Some(store))
+        }
+    }
+}
+
+enum Placed {
+    Output(Result<Output, LinkError>, Box<Cached>),
+    Verify(Vec<u8>),
+    Miss { reason: String, note: Option<String> },
+}
+
+fn place_found(session: &Session, store: &Store, found: Found) -> Result<Placed, CacheError> {
+    let cached = match found {
+        Found::Hit(cached) => cached,
+        Found::Miss { reason, note } => return Ok(Placed::Miss { reason, note }),
+    };
+    if !session.verify_cache && cached.is_placed(store, &session.output) {
+        return Ok(Placed::Output(Ok(Output::Unchanged), cached));
+    }
+    let program = match cached.read(store)? {
+        Ok(program) => program,
+        Err(Found::Miss { reason, note }) => return Ok(Placed::Miss { reason, note }),
+        Err(Found::Hit(_)) => crate::bug!("a program that cannot be read was found"),
+    };
+    if session.verify_cache {
+        return Ok(Placed::Verify(program));
+    }
+    let output = place(&program, &session.output);
+    if matches!(output, Ok(Output::Unchanged)) {
+        cached.remember_placed(store, &session.output);
+    }
+    Ok(Placed::Output(output, cached))
+}
+
+/// Does what is left.
+pub(super) fn work(session: &Session, work: Work, record: &mut Record) -> Result<Product, Failure> {
+    match work {
+        Work::Done(result) => result,
+        Work::Compile(store) => run_phases(session, store.as_ref(), record),
+        Work::Verify(store, kept) => {
+            let product = run_phases(session, Some(&store), record)?;
+            let made = std::fs::read(&session.output).unwrap_or_default();
+            if made != kept {
+                return Err(record.fail(linking::differs(&store, &session.root)));
+            }
+            record.log.cache.push(format!("program {}: verified", session.root.display()));
+            Ok(product)
         }
     }
 }
@@ -138,7 +202,7 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
         let store = match store {
             Some(store) => store,
             None => {
-                opened = open_store(record)?;
+                opened = open_store(session, record)?;
                 &opened
             }
         };
@@ -186,17 +250,20 @@ fn link(
     record.timings.begin(Stage::Link);
     let store = match store {
         Some(store) => store.clone(),
-        None => open_store(record)?,
+        None => open_store(session, record)?,
     };
     let linked = linking::link_program(session, &store, object, natives, externs, &mut inputs, &mut record.log);
-    let output = linked.map_err(|fault| record.fail(fault))?;
-    linking::keep_program(session, &store, &inputs, record)?;
+    let (output, program) = linked.map_err(|fault| record.fail(fault))?;
+    linking::keep_program(session, &store, &inputs, &program, record)?;
+    // After the work, a few milliseconds at most; a cache that cannot be tidied now will be tidied another time.
     record.inputs = inputs;
-    // After the work, at most once a day; a cache that cannot be tidied now will be tidied another time.
-    let _ = store.gc_if_due();
+    let size = std::env::var("COEX_CACHE_SIZE").ok();
+    let allowance = Allowance::from_size(size.as_deref()).or_else(|_| Allowance::from_size(None));
+    let _ = allowance.map(|allowance| store.gc_if_due(&allowance));
     Ok(Product::Executable { output, replay: None })
 }
 
-fn open_store(record: &mut Record) -> Result<Store, Failure> {
-    Store::open_default().map_err(|error| record.fail(linking::cache_fault(error)))
+fn open_store(session: &Session, record: &mut Record) -> Result<Store, Failure> {
+    let store = Store::open_default().map_err(|error| record.fail(linking::cache_fault(error)))?;
+    Ok(store.notifying(session.notify))
 }

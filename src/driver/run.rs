@@ -1,9 +1,9 @@
 //! Runs the pipeline where deep recursion is no danger.
 //!
-//! In: a session. Out: the pipeline's result. Phases recurse over the tree of the program; a stack of 1 GiB costs
+//! In: a session. Out: the pipeline's result. When nothing has changed there is nothing to recurse over, and no thread. Phases recurse over the tree of the program; a stack of 1 GiB costs
 //! nothing until it is used, and holds any program that the nesting limit admits.
 
-use super::pipeline::{Failure, Product, Record, compile};
+use super::pipeline::{Failure, Product, Record, Work, find, work};
 use super::session::Session;
 use crate::crash::interrupt::Elsewhere;
 use crate::crash::{memory, signals};
@@ -13,12 +13,14 @@ const STACK_BYTES: usize = 1 << 30;
 const SMALL_STACK_BYTES: usize = 64 << 20;
 
 pub fn run(session: &Session) -> (Record, Result<Product, Failure>) {
-    on_large_stack(|| {
-        let mut record = Record::default();
-        let result = compile(session, &mut record);
-        record.timings.end();
-        (record, result)
-    })
+    let mut record = Record::default();
+    let left = find(session, &mut record);
+    let result = match left {
+        Work::Done(result) => result,
+        left => on_large_stack(|| work(session, left, &mut record)),
+    };
+    record.timings.end();
+    (record, result)
 }
 
 /// Runs something on a thread with a large stack. A panic goes on in the caller.

@@ -75,6 +75,10 @@ pub struct Session {
     pub report_isolation: bool,
     /// Whoever wants to know how far it has come.
     pub watcher: Arc<dyn Watcher>,
+    /// Make again what the cache has, and compare.
+    pub verify_cache: bool,
+    /// Told what cannot wait until the work is done: that another process is waited for.
+    pub notify: fn(&str),
 }
 
 impl Session {
@@ -97,6 +101,8 @@ impl Session {
             explain_cache: false,
             report_isolation: false,
             watcher: Arc::new(Nobody),
+            verify_cache: false,
+            notify: |_| (),
         }
     }
 }

@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn objects_stand_between_the_start_files() {
         let start_files = StartFiles { before: vec!["-pie".to_owned()], after: vec!["-lc".to_owned()] };
-        let linker = Linker { path: PathBuf::from("/bin/mold"), name: "mold" };
+        let linker = Linker { path: PathBuf::from("/bin/mold"), name: "mold", passed_over: Vec::new() };
         let libraries = [PathBuf::from("l.o")];
         let extra = ["-lz".to_owned(), "-pthread".to_owned()];
         let inputs =

@@ -14,14 +14,20 @@ const NAMES: [&str; 4] = ["mold", "ld.lld-22", "ld.lld", "ld"];
 pub struct Linker {
     pub path: PathBuf,
     pub name: &'static str,
+    /// Where a better one would be taken instead.
+    pub passed_over: Vec<PathBuf>,
 }
 
 /// `search_path` as in `PATH`.
 pub fn find_linker(search_path: Option<&OsStr>) -> Result<Linker, LinkError> {
     let directories: Vec<PathBuf> = search_path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
+    let mut passed_over = Vec::new();
     for name in NAMES {
-        if let Some(path) = directories.iter().map(|directory| directory.join(name)).find(|path| is_program(path)) {
-            return Ok(Linker { path, name });
+        for path in directories.iter().map(|directory| directory.join(name)) {
+            if is_program(&path) {
+                return Ok(Linker { path, name, passed_over });
+            }
+            passed_over.push(path);
         }
     }
     Err(LinkError::NoLinker { searched: NAMES.to_vec() })

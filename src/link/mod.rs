@@ -43,7 +43,7 @@ pub fn link(
     private: &Path,
     output: &Path,
     print: &mut dyn FnMut(&[OsString]),
-) -> Result<Output, LinkError> {
+) -> Result<(Output, Vec<u8>), LinkError> {
     let refuse = |error: io::Error| LinkError::cannot_write(output, &error);
     if output.is_dir() {
         return Err(LinkError::CannotWrite { path: output.to_owned(), reason: "it is a directory".to_owned() });
@@ -110,13 +110,18 @@ fn move_to(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to).or_else(|_| fs::copy(from, to).map(|_| ()))
 }
 
-fn settle(new: &Path, output: &Path) -> io::Result<Output> {
-    let has_same_size = fs::metadata(output).is_ok_and(|old| fs::metadata(new).is_ok_and(|new| new.len() == old.len()));
-    if has_same_size && is_executable_with(output, &fs::read(new)?) {
-        return Ok(Output::Unchanged);
+/// With the bytes, read while the file is still ours alone.
+fn settle(new: &Path, output: &Path) -> io::Result<(Output, Vec<u8>)> {
+    let bytes = fs::read(new)?;
+    // "Succeeded" without output has been seen of build tools.
+    if bytes.is_empty() {
+        return Err(io::Error::other("the linker wrote nothing"));
+    }
+    if is_executable_with(output, &bytes) {
+        return Ok((Output::Unchanged, bytes));
     }
     fs::rename(new, output)?;
-    Ok(Output::Written)
+    Ok((Output::Written, bytes))
 }
 
 fn is_executable_with(path: &Path, bytes: &[u8]) -> bool {

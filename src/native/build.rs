@@ -9,6 +9,7 @@ use coex_runtime::abi;
 use super::companions;
 use super::compile::{self, Compiled, FFI_HEADER};
 use super::error::NativeError;
+use super::files::Stamp;
 use super::headers::HeaderFacts;
 use super::key::{KeyInputs, SCHEMA, explain};
 use super::pass::{self, PassError, PassInput, PassOutput};
@@ -16,7 +17,7 @@ use super::sources::{
     CacheOutcome, IsolationReport, IsolationTier, LibrarySources, Limits, NativeLibrary, NativeOptions, OptLevel,
     PrivatiseMode, SystemHeaders,
 };
-use super::store::{Entry, Key, Lookup, Store};
+use super::store::{Blob, CacheError, Entry, Key, Lookup, Store};
 use super::system::{self, SystemAnswer};
 use super::toolchain::Toolchain;
 use super::{codec, record, symbols};
@@ -44,22 +45,33 @@ pub fn build_library(
     let plan = Plan::new(toolchain, sources, options, system);
     let mut notes = Vec::new();
     let mut reason = match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => return Ok(declared(*library, sources)),
+        Recalled::Hit(library) if options.verify => {
+            verify(toolchain, cache, sources, options, &plan)?;
+            return Ok(declared(*library, sources, &plan));
+        }
+        Recalled::Hit(library) => return Ok(declared(*library, sources, &plan)),
         Recalled::Miss(reason) => reason,
     };
-    let _lock = cache.lock(&plan.key)?;
+    let _lock = cache.lock(&plan.key, &format!("library '{}'", sources.name))?;
     // Somebody else may have made it while we waited. Damage was noted the first time.
     match recall(cache, &plan, &mut notes)? {
-        Recalled::Hit(library) => return Ok(NativeLibrary { notes, ..declared(*library, sources) }),
+        Recalled::Hit(library) => return Ok(NativeLibrary { notes, ..declared(*library, sources, &plan) }),
         Recalled::Miss(again) => reason = reason.or(again),
     }
     let reason = match reason {
         Some(reason) => reason,
         None => plan.compare_with_latest(cache)?,
     };
-    let mut library = make(toolchain, cache, sources, options, &plan)?;
-    plan.remember_as_latest(cache)?;
-    library.cache = CacheOutcome::Miss(reason);
+    let made = make(toolchain, cache, sources, options, &plan)?;
+    let why = made.uncacheable.clone();
+    let mut library = keep(cache, &plan, made)?;
+    library.cache = match why {
+        Some(why) => CacheOutcome::Uncacheable(why),
+        None => {
+            plan.remember_as_latest(cache)?;
+            CacheOutcome::Miss(reason)
+        }
+    };
     library.notes = notes;
     Ok(library)
 }
@@ -117,7 +129,8 @@ impl Plan {
         let inputs = KeyInputs {
             schema: SCHEMA,
             compiler: env!("COEX_NATIVE_ID").to_owned(),
-            clang: std::iter::once(toolchain.identity.clone()).chain(include_dirs).collect(),
+            clang: toolchain.identity.clone(),
+            search: include_dirs.collect(),
             library: [sources.name, sources.version],
             target: target.clone(),
             cpu: cpu.clone(),
@@ -206,9 +219,9 @@ enum Recalled {
 }
 
 /// What is read from the manifest anew, since other libraries with the same C code share the entry.
-fn declared(library: NativeLibrary, sources: &LibrarySources<'_>) -> NativeLibrary {
+fn declared(library: NativeLibrary, sources: &LibrarySources<'_>, plan: &Plan) -> NativeLibrary {
     let is_shared = sources.tier() == IsolationTier::Shared;
-    NativeLibrary { is_serial: sources.is_serial(), is_shared, ..library }
+    NativeLibrary { is_serial: sources.is_serial(), is_shared, packages: plan.system.packages.clone(), ..library }
 }
 
 fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalled, NativeError> {
@@ -229,19 +242,30 @@ fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalle
     })
 }
 
+/// A library that was made now, before it is kept.
+struct Made {
+    library: NativeLibrary,
+    headers: HeaderFacts,
+    output: PassOutput,
+    /// Why the next build must not find it.
+    uncacheable: Option<String>,
+}
+
 fn make(
     toolchain: &Toolchain,
     cache: &Store,
     sources: &LibrarySources<'_>,
     options: &NativeOptions,
     plan: &Plan,
-) -> Result<NativeLibrary, NativeError> {
+) -> Result<Made, NativeError> {
     let scratch = cache.scratch()?;
     let fault = |error: std::io::Error| NativeError::Cache {
         directory: cache.directory().display().to_string(),
         reason: super::store::reason(&error),
     };
     compile::unpack(sources, scratch.path()).map_err(fault)?;
+    // The file system's own clock: what it calls younger than these files was changed while clang was running.
+    let since = std::fs::metadata(scratch.path().join("out")).map_err(fault)?;
     let compiled = compile::compile(
         &options.workers,
         options.watcher.as_deref().unwrap_or(&Nobody),
@@ -251,21 +275,67 @@ fn make(
         scratch.path(),
     )?;
     let search: Vec<_> = plan.system.include_dirs.iter().chain(&toolchain.include_dirs).cloned().collect();
-    let headers = HeaderFacts::collect(&compiled.headers, &search, sources.files.iter()).map_err(fault)?;
+    let defines = defines_as_text(sources);
+    let texts = sources.files.values().map(Vec::as_slice).chain([defines.as_bytes()]);
+    let since = Stamp::of(&since).changed_ns;
+    let (headers, edited) = HeaderFacts::collect(&compiled.headers, &search, texts, since).map_err(fault)?;
     let output = run_pass(sources, options, plan, &compiled)?;
     let mut library = describe(sources, plan, &output);
     library.system_headers = headers.paths();
     if options.print_commands {
         library.commands = compiled.commands;
     }
-    let mut blobs = vec![(OBJECT, output.object.as_slice())];
-    blobs.extend(output.leaves.as_deref().map(|leaves| (LEAVES, leaves)));
-    let entry = cache.publish(&plan.key, &record::write(&library, &headers), &blobs)?;
-    if let Some(object) = entry.blob(OBJECT) {
-        library.object = object.path.clone();
+    let uncacheable = match edited {
+        Some(path) => Some(format!("edited-meanwhile:{}", path.display())),
+        None => (!headers.can_be_kept()).then(|| "path-is-not-text".to_owned()),
+    };
+    Ok(Made { library, headers, output, uncacheable })
+}
+
+/// For names of headers behind macros of the command line.
+fn defines_as_text(sources: &LibrarySources<'_>) -> String {
+    let defines = sources.units.iter().flat_map(|unit| &unit.defines);
+    defines.map(|(name, value)| format!("#define {name} {value}\n")).collect()
+}
+
+/// The linker wants files, so the bytes go into the store in any case; an entry makes them found again.
+fn keep(cache: &Store, plan: &Plan, made: Made) -> Result<NativeLibrary, CacheError> {
+    let Made { mut library, headers, output, uncacheable } = made;
+    let leaves = output.leaves.as_deref().map(|leaves| (LEAVES, leaves));
+    let blobs: Vec<_> = std::iter::once((OBJECT, output.object.as_slice())).chain(leaves).collect();
+    let kept: Vec<Blob> = match uncacheable {
+        None => cache.publish(&plan.key, &record::write(&library, &headers), &blobs)?.blobs,
+        Some(_) => blobs.iter().map(|(name, bytes)| cache.publish_blob(name, bytes)).collect::<Result<_, _>>()?,
+    };
+    for blob in kept {
+        match blob.name.as_str() {
+            OBJECT => library.object = blob.path,
+            _ => library.leaves = Some(blob.path),
+        }
     }
-    library.leaves = entry.blob(LEAVES).map(|leaves| leaves.path.clone());
     Ok(library)
+}
+
+/// Makes the library once more and compares.
+fn verify(
+    toolchain: &Toolchain,
+    cache: &Store,
+    sources: &LibrarySources<'_>,
+    options: &NativeOptions,
+    plan: &Plan,
+) -> Result<(), NativeError> {
+    let Made { output, .. } = make(toolchain, cache, sources, options, plan)?;
+    let Lookup::Hit(entry) = cache.lookup(&plan.key)? else { return Ok(()) };
+    let hash = |bytes: &Vec<u8>| blake3::hash(bytes).to_hex().to_string();
+    let made = [(OBJECT, Some(hash(&output.object))), (LEAVES, output.leaves.as_ref().map(hash))];
+    for (name, hash) in made {
+        if entry.blob(name).map(|blob| blob.hash.clone()) != hash {
+            cache.distrust(&plan.key);
+            let reason = format!("what was kept for library '{}' is not what is made now", sources.name);
+            return Err(NativeError::Cache { directory: cache.directory().display().to_string(), reason });
+        }
+    }
+    Ok(())
 }
 
 fn run_pass(
@@ -335,6 +405,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
             symbols: output.undefined.iter().map(|name| (name.clone(), symbols::classify(name))).collect(),
         },
         system_headers: SystemHeaders::default(),
+        packages: plan.system.packages.clone(),
         cache: CacheOutcome::Hit,
         notes: Vec::new(),
         commands: Vec::new(),

@@ -29,8 +29,8 @@ use crate::sandbox::{Fault, Finished};
 /// What libraries may include of ours.
 pub(super) const FFI_HEADER: &str = include_str!("../../runtime/include/coex_ffi.h");
 
-/// Variables of the user that clang may see; they are part of the key.
-pub(super) const ENVIRONMENT: [&str; 2] = ["CPATH", "C_INCLUDE_PATH"];
+/// Variables of the user that clang may see; they are part of the key. The first two say where it looks.
+pub(super) const ENVIRONMENT: [&str; 3] = ["CPATH", "C_INCLUDE_PATH", "SOURCE_DATE_EPOCH"];
 
 /// More lines say nothing more.
 const MAX_ERROR_LINES: usize = 20;

@@ -1,74 +1,106 @@
 //! Facts about files that a cached answer depends on, and whether they still hold.
 //!
-//! In: paths. Out: [`FileFact`]s that are checked with one `stat` each; only a file whose time changed is read again.
+//! In: paths. Out: [`FileFact`]s that are checked with one `stat` each; only a file whose times changed is read again.
 //! Deliberately not here: which files matter.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::codec::{Reader, Writer};
 
+/// A file written this recently may be written again without new times: clocks of file systems tick in up to 2 s.
+/// Times that lie in the future say nothing either.
+const GRAIN_NS: i128 = 2_000_000_000;
+
 /// A file as it was when something was made from it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct FileFact {
-    pub(super) path: PathBuf,
-    size: u64,
-    modified_ns: i128,
-    inode: u64,
-    pub(super) hash: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileFact {
+    pub path: PathBuf,
+    pub stamp: Stamp,
+    pub hash: String,
+}
+
+/// What the system says of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub size: u64,
+    /// 0 when the file was so young that its times said nothing: nothing has this time.
+    pub modified_ns: i128,
+    /// Of the last change to bytes, name or permissions; programs cannot set it back as they can the other.
+    pub changed_ns: i128,
+    pub inode: u64,
+}
+
+impl Stamp {
+    pub fn of(metadata: &Metadata) -> Stamp {
+        let ns = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        Stamp {
+            size: metadata.len(),
+            modified_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+
+    pub fn unless_young(mut self) -> Stamp {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i128;
+        if self.modified_ns.max(self.changed_ns) + GRAIN_NS >= now {
+            self.modified_ns = 0;
+        }
+        self
+    }
+
+    /// It was too young to be trusted.
+    pub fn is_young(&self) -> bool {
+        self.modified_ns == 0
+    }
 }
 
 impl FileFact {
-    pub(super) fn of(path: &Path) -> io::Result<FileFact> {
-        let metadata = fs::metadata(path)?;
+    /// The stamp is taken before the bytes: a write in between makes the fact useless, never wrong.
+    pub fn of(path: &Path) -> io::Result<FileFact> {
+        let stamp = Stamp::of(&fs::metadata(path)?).unless_young();
         let hash = blake3::hash(&fs::read(path)?).to_hex().to_string();
-        Ok(FileFact {
-            path: path.to_owned(),
-            size: metadata.len(),
-            modified_ns: modified_ns(&metadata),
-            inode: metadata.ino(),
-            hash,
-        })
+        Ok(FileFact { path: path.to_owned(), stamp, hash })
     }
 
-    /// Unchanged in content: the same size, time and inode, or at least the same bytes.
-    pub(super) fn holds(&self) -> bool {
+    /// Unchanged in content: the same size, times and inode, or at least the same bytes.
+    pub fn holds(&self) -> bool {
         let Ok(metadata) = fs::metadata(&self.path) else { return false };
-        if metadata.len() != self.size {
+        if metadata.len() != self.stamp.size {
             return false;
         }
-        let same = modified_ns(&metadata) == self.modified_ns && metadata.ino() == self.inode;
-        same || fs::read(&self.path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash)
+        Stamp::of(&metadata) == self.stamp
+            || fs::read(&self.path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash)
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.put(self.path.display());
-        writer.put(self.size);
-        writer.put(self.modified_ns);
-        writer.put(self.inode);
+        writer.put(self.stamp.size);
+        writer.put(self.stamp.modified_ns);
+        writer.put(self.stamp.changed_ns);
+        writer.put(self.stamp.inode);
         writer.put(&self.hash);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<FileFact> {
-        Some(FileFact {
-            path: reader.text()?.into(),
+        let path = reader.text()?.into();
+        let stamp = Stamp {
             size: reader.number()?,
             modified_ns: reader.number()?,
+            changed_ns: reader.number()?,
             inode: reader.number()?,
-            hash: reader.text()?,
-        })
+        };
+        Some(FileFact { path, stamp, hash: reader.text()? })
     }
 }
 
-/// A directory (or file) by its time only: `None` when it is absent.
-pub(super) fn stamp(path: &Path) -> Option<i128> {
-    fs::metadata(path).ok().map(|metadata| modified_ns(&metadata))
-}
-
-fn modified_ns(metadata: &fs::Metadata) -> i128 {
-    i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
+/// Facts of those that can be read.
+pub(super) fn facts(paths: impl IntoIterator<Item = PathBuf>) -> Vec<FileFact> {
+    paths.into_iter().filter_map(|path| FileFact::of(&path).ok()).collect()
 }
 
 #[cfg(test)]
@@ -81,14 +113,45 @@ mod tests {
         fs::write(&path, "one").unwrap();
         let fact = FileFact::of(&path).unwrap();
         assert!(fact.holds());
-        fs::File::open(&path).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-        assert!(fact.holds());
+        // Written a moment ago: equal times would prove nothing.
+        assert!(fact.stamp.is_young());
         fs::write(&path, "two").unwrap();
         assert!(!fact.holds());
+        fs::write(&path, "one").unwrap();
+        fs::File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(fact.holds());
         fs::remove_file(&path).unwrap();
         assert!(!fact.holds());
         let mut writer = Writer::default();
         fact.write(&mut writer);
         assert_eq!(FileFact::read(&mut Reader::new(&writer.finish())), Some(fact));
+    }
+
+    /// `cp -p` and the like set the time of modification back; the other time tells.
+    #[test]
+    fn times_that_were_set_back_hide_nothing() {
+        let path = std::env::temp_dir().join(format!("coex-fact-back-{}", std::process::id()));
+        let past = SystemTime::now() - std::time::Duration::from_secs(1000);
+        fs::write(&path, "one").unwrap();
+        fs::File::open(&path).unwrap().set_modified(past).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        let fact = FileFact { stamp: Stamp::of(&metadata), ..FileFact::of(&path).unwrap() };
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        fs::write(&path, "two").unwrap();
+        fs::File::open(&path).unwrap().set_modified(past).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), metadata.modified().unwrap());
+        assert!(!fact.holds());
+        fs::remove_file(&path).unwrap();
+    }
+
+    /// A clock that was wrong: a time in the future would never look changed by a later write of the same moment.
+    #[test]
+    fn the_future_is_not_trusted() {
+        let path = std::env::temp_dir().join(format!("coex-fact-future-{}", std::process::id()));
+        fs::write(&path, "one").unwrap();
+        let future = SystemTime::now() + std::time::Duration::from_secs(1000);
+        fs::File::open(&path).unwrap().set_modified(future).unwrap();
+        assert!(FileFact::of(&path).unwrap().stamp.is_young());
+        fs::remove_file(&path).unwrap();
     }
 }

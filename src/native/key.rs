@@ -8,7 +8,8 @@
 //! |---|---|
 //! | schema | the meaning of the entry's text |
 //! | compiler | the sources of this module, of the ABI and of `coex_ffi.h`, and the versions of all crates |
-//! | clang | the real compiler's bytes, and where it looks for headers |
+//! | clang | the real compiler's bytes |
+//! | search | where it looks for headers |
 //! | library | name and version stand in symbol names and in the descriptor |
 //! | target, cpu | machine code |
 //! | optimisation | the level, debug information, the control build |
@@ -26,13 +27,15 @@ use std::collections::BTreeMap;
 
 use super::store::Key;
 
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyInputs<'a> {
     pub(super) schema: u32,
     pub(super) compiler: String,
-    pub(super) clang: Vec<String>,
+    pub(super) clang: String,
+    /// Directories in which it looks for headers, in order.
+    pub(super) search: Vec<String>,
     pub(super) library: [&'a str; 2],
     pub(super) target: String,
     pub(super) cpu: String,
@@ -61,7 +64,6 @@ impl KeyInputs<'_> {
         let mut fields: Vec<(String, blake3::Hash)> = vec![
             field("schema", &[&self.schema.to_string()]),
             field("compiler", &[&self.compiler]),
-            field("clang", &self.clang),
             field("library", &self.library),
             field("target", &[&self.target]),
             field("cpu", &[&self.cpu]),
@@ -69,16 +71,19 @@ impl KeyInputs<'_> {
             field("isolation", &self.isolation),
             field("symbols", &self.symbols),
             field("pkg-config", &self.pkg_config),
+            field("clang", &[&self.clang]),
         ];
+        for (name, value) in &self.environment {
+            fields.push(field(&format!("environment:{name}"), &[value]));
+        }
         for (index, unit) in self.flags.iter().enumerate() {
             fields.push(field(&format!("flags:{index}"), unit));
         }
         for (path, bytes) in &self.files {
             fields.push((format!("file:{path}"), blake3::hash(bytes)));
         }
-        for (name, value) in &self.environment {
-            fields.push(field(&format!("environment:{name}"), &[value]));
-        }
+        fields.extend(self.search.iter().map(|directory| field(&format!("search:{directory}"), &["there"])));
+        fields.push(field("order", &self.search));
         fields
     }
 }
@@ -101,15 +106,21 @@ fn field(tag: &str, values: &[impl AsRef<str>]) -> (String, blake3::Hash) {
 /// The first difference, in the words of `coexc cache explain`.
 pub(super) fn explain(old: &[(String, String)], new: &[(String, blake3::Hash)]) -> Option<String> {
     let of = |tag: &str| old.iter().find(|(other, _)| other == tag).map(|(_, hash)| hash.as_str());
-    let changed = new.iter().find(|(tag, hash)| of(tag) != Some(hash.to_hex().as_str())).map(|(tag, _)| tag.as_str());
+    let is_new = |tag: &str| of(tag).is_none();
+    let differs = |(tag, hash): &&(String, blake3::Hash)| of(tag) != Some(hash.to_hex().as_str());
+    let mut changed = new.iter().filter(differs).map(|(tag, _)| tag.as_str());
+    let first = changed.next();
     let gone = || old.iter().find(|(tag, _)| !new.iter().any(|(other, _)| other == tag)).map(|(tag, _)| tag.as_str());
-    let tag = changed.or_else(gone)?;
+    // The order of directories differs as well when one of them came or went.
+    let tag = first.filter(|tag| *tag != "order").or_else(gone).or(first)?;
     Some(match tag.split_once(':') {
         Some(("file", path)) => format!("source-changed:{path}"),
+        Some(("search", directory)) if is_new(tag) => format!("header-appeared:{directory}"),
+        Some(("search", directory)) => format!("header-changed:{directory}"),
         Some(("environment", name)) => format!("env-changed:{name}"),
         Some(_) => "flag-changed".to_owned(),
         None => match tag {
-            "compiler" | "clang" | "schema" => "compiler-changed".to_owned(),
+            "compiler" | "clang" | "order" | "schema" => "compiler-changed".to_owned(),
             "target" | "cpu" | "optimisation" => "flag-changed".to_owned(),
             other => format!("{other}-changed"),
         },
@@ -124,7 +135,8 @@ mod tests {
         KeyInputs {
             schema: SCHEMA,
             compiler: "coexc".to_owned(),
-            clang: vec!["hash".to_owned(), "/usr/include".to_owned()],
+            clang: "hash".to_owned(),
+            search: vec!["/usr/include".to_owned()],
             library: ["regex", "1.0.0"],
             target: "x86_64-unknown-linux-gnu".to_owned(),
             cpu: "x86-64".to_owned(),
@@ -166,8 +178,18 @@ mod tests {
 
     #[test]
     fn clang_changes_key() {
-        changes(|inputs| inputs.clang[0].push('x'), "compiler-changed");
-        changes(|inputs| inputs.clang.push("/usr/local/include".to_owned()), "compiler-changed");
+        changes(|inputs| inputs.clang.push('x'), "compiler-changed");
+    }
+
+    #[test]
+    fn search_changes_key() {
+        let early = || "/usr/local/include".to_owned();
+        changes(|inputs| inputs.search.insert(0, early()), "header-appeared:/usr/local/include");
+        changes(|inputs| inputs.search.clear(), "header-changed:/usr/include");
+        let with_two = || KeyInputs { search: vec![early(), "/usr/include".to_owned()], ..inputs() };
+        let mut turned = with_two();
+        turned.search.reverse();
+        assert_ne!(with_two().key(), turned.key());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod codec;
 mod companions;
 mod compile;
 pub mod error;
-mod files;
+pub mod files;
 mod headers;
 mod key;
 mod pass;
@@ -30,7 +30,7 @@ pub use error::NativeError;
 pub use signature::{CField, CFunction, CLeaf, CSignature, CType, leaf_symbol};
 pub use sources::{
     CacheOutcome, Install, IsolationReport, IsolationTier, LibrarySources, Limits, MemberReport, NativeLibrary,
-    NativeOptions, OptLevel, PrivatiseMode, SymbolClass, SystemDependency, SystemHeaders, Unit,
+    NativeOptions, OptLevel, PackageFiles, PrivatiseMode, SymbolClass, SystemDependency, SystemHeaders, Unit,
 };
 pub use store::Store;
 pub use toolchain::{Toolchain, find_toolchain};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::files::FileFact;
 use super::signature::CFunction;
 use super::workers::Workers;
 use crate::diagnostics::Watcher;
@@ -138,6 +139,8 @@ pub struct NativeOptions {
     pub target: Option<String>,
     /// LLVM CPU name; absent for the target's baseline.
     pub cpu: Option<String>,
+    /// Makes again what the cache has, and compares.
+    pub verify: bool,
     /// Collects every command that is run, as the user would type it (`--print-commands`).
     pub print_commands: bool,
     /// How much may be done at the same time; the object does not depend on it.
@@ -170,6 +173,7 @@ pub struct NativeLibrary {
     pub report: IsolationReport,
     /// Headers of the system that were read, and paths where one was looked for in vain.
     pub system_headers: SystemHeaders,
+    pub packages: PackageFiles,
     pub cache: CacheOutcome,
     /// Lines for the user that are no errors (a damaged cache entry was rebuilt), and with `print_commands` the
     /// commands that were run.
@@ -180,7 +184,17 @@ pub struct NativeLibrary {
 /// What a library's object depends on outside its archive.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SystemHeaders {
-    pub read: Vec<PathBuf>,
+    pub read: Vec<FileFact>,
+    /// Must be there, whatever they contain.
+    pub found: Vec<PathBuf>,
+    /// Must not be there.
+    pub absent: Vec<PathBuf>,
+}
+
+/// What pkg-config's answer depends on.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct PackageFiles {
+    pub read: Vec<FileFact>,
     pub absent: Vec<PathBuf>,
 }
 
@@ -227,4 +241,6 @@ pub enum CacheOutcome {
     Hit,
     /// A reason with a name: `first-seen`, `header-changed:PATH`, `header-appeared:PATH`, `corrupt`, …
     Miss(String),
+    /// Made, and not kept: why.
+    Uncacheable(String),
 }

@@ -4,17 +4,18 @@
 //! Deliberately not here: header contents (`headers`).
 //!
 //! The order of the checks is pkg-config, headers, libraries. pkg-config's answer is kept in the cache together with the
-//! times of the directories that it searches, so that a warm build does not start it.
+//! files that it read and the places where it looked in vain, so that a warm build does not start it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::codec::{Reader, Writer};
 use super::error::{Missing, NativeError};
-use super::files::stamp;
-use super::sources::{Install, LibrarySources};
+use super::files::{FileFact, facts};
+use super::sources::{Install, LibrarySources, PackageFiles};
 use super::store::{Key, Lookup, Store};
-use super::toolchain::{Toolchain, find_program};
+use super::toolchain::{Toolchain, candidates};
 use crate::sandbox::{Fault, Tool};
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -23,6 +24,8 @@ pub(super) struct SystemAnswer {
     pub(super) defines: Vec<String>,
     /// `-L` before `-l`, each once.
     pub(super) link_args: Vec<String>,
+    /// What pkg-config's answer depends on.
+    pub(super) packages: PackageFiles,
 }
 
 impl SystemAnswer {
@@ -111,7 +114,7 @@ fn recall_or_ask(
     requirements: &[String],
     install: &Install,
 ) -> Result<SystemAnswer, NativeError> {
-    let mut fields: Vec<Vec<u8>> = vec![b"pkg-config 1".to_vec(), requirements.join("\n").into_bytes()];
+    let mut fields: Vec<Vec<u8>> = vec![b"pkg-config 2".to_vec(), requirements.join("\n").into_bytes()];
     fields.extend(VARIABLES.map(|name| std::env::var_os(name).unwrap_or_default().as_encoded_bytes().to_vec()));
     let key = Key::of(&fields.iter().map(Vec::as_slice).collect::<Vec<_>>());
     if let Lookup::Hit(entry) = cache.lookup(&key)?
@@ -125,11 +128,9 @@ fn recall_or_ask(
         tool.ask(library, requirement, install, &mut answer)?;
     }
     let mut writer = Writer::default();
-    let places = tool.places(requirements);
-    writer.list(places.iter(), |writer, place| {
-        writer.put(place.display());
-        writer.put(stamp(place).unwrap_or(-1));
-    });
+    answer.packages = tool.files(requirements);
+    writer.list(answer.packages.read.iter(), |writer, fact| fact.write(writer));
+    writer.list(answer.packages.absent.iter(), |writer, path| writer.put(path.display()));
     writer.list(answer.include_dirs.iter(), |writer, path| writer.put(path.display()));
     writer.list(answer.defines.iter(), |writer, define| writer.put(define));
     writer.list(answer.link_args.iter(), |writer, argument| writer.put(argument));
@@ -140,14 +141,16 @@ fn recall_or_ask(
 /// The earlier answer, if none of the places that it came from has changed since.
 fn recall(meta: &str) -> Option<SystemAnswer> {
     let mut reader = Reader::new(meta);
-    let places = reader.list(|reader| Some((PathBuf::from(reader.text()?), reader.number::<i128>()?)))?;
-    if places.iter().any(|(place, time)| stamp(place).unwrap_or(-1) != *time) {
+    let read = reader.list(FileFact::read)?;
+    let absent = reader.list(|reader| reader.text().map(PathBuf::from))?;
+    if !read.iter().all(FileFact::holds) || absent.iter().any(|path| path.exists()) {
         return None;
     }
     Some(SystemAnswer {
         include_dirs: reader.list(|reader| reader.text().map(PathBuf::from))?,
         defines: reader.list(Reader::text)?,
         link_args: reader.list(Reader::text)?,
+        packages: PackageFiles { read, absent },
     })
 }
 
@@ -155,14 +158,18 @@ struct PkgConfig {
     program: PathBuf,
     /// Where it looks for packages: all that it may read beside itself.
     directories: Vec<PathBuf>,
+    passed_over: Vec<PathBuf>,
 }
 
 impl PkgConfig {
     fn find(library: &str) -> Result<PkgConfig, NativeError> {
         let name = std::env::var_os("PKG_CONFIG").unwrap_or_else(|| OsString::from("pkg-config"));
-        let program = find_program(&name, &std::env::var_os("PATH").unwrap_or_default());
-        let program = program.ok_or_else(|| NativeError::PkgConfigNotFound { library: library.to_owned() })?;
-        let mut tool = PkgConfig { program, directories: Vec::new() };
+        let mut places = candidates(&name, &std::env::var_os("PATH").unwrap_or_default());
+        let found = places.iter().position(|place| place.is_file());
+        let found = found.ok_or_else(|| NativeError::PkgConfigNotFound { library: library.to_owned() })?;
+        let program = places.swap_remove(found);
+        places.truncate(found);
+        let mut tool = PkgConfig { program, directories: Vec::new(), passed_over: places };
         let built_in = tool.run(library, &["--variable", "pc_path", "pkg-config"])?.unwrap_or_default();
         let own = std::env::var("PKG_CONFIG_PATH").unwrap_or_default();
         let replaced = std::env::var("PKG_CONFIG_LIBDIR").unwrap_or(built_in);
@@ -211,18 +218,43 @@ impl PkgConfig {
         Ok(())
     }
 
-    /// Directories and files whose change can change an answer.
-    fn places(&self, requirements: &[String]) -> Vec<PathBuf> {
-        let directories = self.directories.clone();
-        let packages = requirements.iter().filter_map(|requirement| requirement.split_whitespace().next());
-        let files: Vec<PathBuf> = packages
-            .flat_map(|name| directories.iter().map(move |directory| directory.join(format!("{name}.pc"))))
-            .collect();
-        let mut places = vec![self.program.clone()];
-        places.extend(directories);
-        places.extend(files);
-        places
+    /// Files whose change, and places where one that appears, can change an answer.
+    fn files(&self, requirements: &[String]) -> PackageFiles {
+        let mut files = package_files(requirements, &self.directories);
+        files.read.extend(facts([self.program.clone()]));
+        files.absent.extend(self.passed_over.iter().cloned());
+        files
     }
+}
+
+/// The description of each package and of those that it requires, by name in the order of the directories. One whose
+/// name ends in `-uninstalled` would be preferred.
+fn package_files(requirements: &[String], directories: &[PathBuf]) -> PackageFiles {
+    let first_word = |text: &str| text.split_whitespace().next().map(str::to_owned);
+    let mut open: Vec<String> = requirements.iter().filter_map(|requirement| first_word(requirement)).collect();
+    let mut seen = BTreeSet::new();
+    let mut files = PackageFiles::default();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) || name.contains('/') {
+            continue;
+        }
+        for place in [format!("{name}-uninstalled.pc"), format!("{name}.pc")] {
+            for path in directories.iter().map(|directory| directory.join(&place)) {
+                let Ok(fact) = FileFact::of(&path) else {
+                    files.absent.push(path);
+                    continue;
+                };
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let lists = text.lines().filter_map(|line| line.strip_prefix("Requires")?.split_once(':'));
+                // Versions and signs among the names name no file.
+                let words = lists.flat_map(|(_, list)| list.split([',', ' ', '\t']).filter(|word| !word.is_empty()));
+                open.extend(words.map(str::to_owned));
+                files.read.push(fact);
+                break;
+            }
+        }
+    }
+    files
 }
 
 /// `-I -L -l -D -pthread` and nothing else: a package must not smuggle options into the build.
@@ -282,6 +314,27 @@ mod tests {
         assert_eq!(answer.link_args, ["-L/l", "-lz", "-pthread"]);
         assert!(accept("a", "-Wl,-rpath,/x", &mut answer).is_err());
         assert!(accept("a", "-fplugin=x", &mut answer).is_err());
+    }
+
+    /// A package requires others; each may appear in an earlier directory.
+    #[test]
+    fn an_answer_depends_on_required_packages() {
+        let root = std::env::temp_dir().join(format!("coex-packages-{}", std::process::id()));
+        let (early, late) = (root.join("early"), root.join("late"));
+        std::fs::create_dir_all(&early).unwrap();
+        std::fs::create_dir_all(&late).unwrap();
+        std::fs::write(late.join("a.pc"), "Name: a\nRequires: b >= 1.0, c\nRequires.private: d\n").unwrap();
+        std::fs::write(late.join("b.pc"), "Name: b\nRequires: a\n").unwrap();
+        std::fs::write(early.join("d.pc"), "Name: d\n").unwrap();
+        let files = package_files(&["a >= 2".to_owned()], &[early.clone(), late.clone()]);
+        let mut read: Vec<&Path> = files.read.iter().map(|fact| fact.path.as_path()).collect();
+        read.sort();
+        assert_eq!(read, [early.join("d.pc"), late.join("a.pc"), late.join("b.pc")]);
+        for absent in ["early/a.pc", "early/b.pc", "early/c.pc", "late/c.pc", "late/a-uninstalled.pc"] {
+            assert!(files.absent.contains(&root.join(absent)), "{absent}");
+        }
+        assert!(!files.absent.contains(&late.join("d.pc")));
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

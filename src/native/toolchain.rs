@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::codec::{Reader, Writer};
 use super::compile::ENVIRONMENT;
 use super::error::NativeError;
-use super::files::{FileFact, stamp};
+use super::files::{FileFact, facts};
 use super::store::{Key, Lookup, Store};
 use crate::sandbox::{Fault, Tool};
 
@@ -32,7 +32,10 @@ pub struct Toolchain {
     /// Where it would look too if the directory existed.
     pub absent_include_dirs: Vec<PathBuf>,
     pub library_dirs: Vec<PathBuf>,
-    files: Vec<FileFact>,
+    /// The program as named, whatever it leads to, and its libraries.
+    pub files: Vec<FileFact>,
+    /// Where a program of a preferred name would be taken instead.
+    pub passed_over: Vec<PathBuf>,
 }
 
 impl Toolchain {
@@ -54,11 +57,16 @@ fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<To
         Some(name) => vec![name.clone()],
         None => vec!["clang-22".into(), "clang".into()],
     };
-    let mut wrong_version = None;
+    let (mut wrong_version, mut passed_over) = (None, Vec::new());
     for name in &names {
-        let Some(clang) = find_program(name, &path) else { continue };
-        match recall_or_ask(cache, &clang) {
-            Ok(toolchain) => return Ok(toolchain),
+        let candidates = candidates(name, &path);
+        let Some(at) = candidates.iter().position(|candidate| candidate.is_file()) else {
+            passed_over.extend(candidates);
+            continue;
+        };
+        passed_over.extend_from_slice(&candidates[..at]);
+        match recall_or_ask(cache, &candidates[at]) {
+            Ok(toolchain) => return Ok(Toolchain { passed_over, ..toolchain }),
             Err(error @ NativeError::ClangVersion { .. }) => wrong_version = Some(error),
             Err(NativeError::ClangNotFound { .. }) => {}
             Err(error) => return Err(error),
@@ -68,25 +76,25 @@ fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<To
     Err(wrong_version.unwrap_or(NativeError::ClangNotFound { searched }))
 }
 
-/// A name with a slash is a path; any other is looked up in the directories of `path`.
-pub(super) fn find_program(name: &OsString, path: &OsString) -> Option<PathBuf> {
+/// Where a program may be, in order: a name with a slash is a path; any other is looked up in the directories of `path`.
+pub(super) fn candidates(name: &OsString, path: &OsString) -> Vec<PathBuf> {
     let direct = Path::new(name);
     if direct.components().count() > 1 {
         // clang is started in another directory.
-        return direct.is_file().then(|| std::path::absolute(direct).unwrap_or_else(|_| direct.to_owned()));
+        return vec![std::path::absolute(direct).unwrap_or_else(|_| direct.to_owned())];
     }
-    std::env::split_paths(path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
+    std::env::split_paths(path).map(|directory| directory.join(name)).collect()
 }
 
 fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> {
     // These change where clang looks.
     let paths = ENVIRONMENT.map(|name| std::env::var_os(name).unwrap_or_default());
     let [first, second] = [&paths[0], &paths[1]].map(|value| value.as_encoded_bytes());
-    let key = Key::of(&[b"toolchain 1", clang.as_os_str().as_encoded_bytes(), first, second]);
+    let key = Key::of(&[b"toolchain 2", clang.as_os_str().as_encoded_bytes(), first, second]);
     if let Lookup::Hit(entry) = cache.lookup(&key)?
         && let Some(toolchain) = read(clang, &entry.meta)
         && toolchain.files.iter().all(FileFact::holds)
-        && toolchain.absent_include_dirs.iter().all(|directory| stamp(directory).is_none())
+        && toolchain.absent_include_dirs.iter().all(|directory| !directory.exists())
     {
         return Ok(toolchain);
     }
@@ -106,15 +114,25 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     let (include_dirs, absent_include_dirs) = include_directories(&search);
     let library_dirs = library_directories(&run(clang, &["-print-search-dirs"])?.ok_or_else(not_found)?.0);
     let resources = run(clang, &["-print-resource-dir"])?.ok_or_else(not_found)?.0;
-    let files: Vec<FileFact> =
-        compiler_files(clang, Path::new(resources.trim())).iter().filter_map(|path| FileFact::of(path).ok()).collect();
+    let files = facts(compiler_files(clang, Path::new(resources.trim())));
     let mut hasher = blake3::Hasher::new();
     hasher.update(version_text.as_bytes());
     for file in &files {
         hasher.update(file.hash.as_bytes());
     }
     let identity = hasher.finalize().to_hex().to_string();
-    Ok(Toolchain { clang: clang.to_owned(), version, identity, include_dirs, absent_include_dirs, library_dirs, files })
+    let passed_over = Vec::new();
+    let clang = clang.to_owned();
+    Ok(Toolchain {
+        clang,
+        version,
+        identity,
+        include_dirs,
+        absent_include_dirs,
+        library_dirs,
+        files,
+        passed_over,
+    })
 }
 
 /// Standard output and standard error of a successful run; `None` when clang does not run.
@@ -164,8 +182,10 @@ fn compiler_files(clang: &Path, resources: &Path) -> Vec<PathBuf> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         (name.starts_with("libclang-cpp.so") || name.starts_with("libLLVM")) && name.contains(".so")
     }));
-    // Links to one file count once; the program as named stays, it may be a wrapper.
+    // Links to one file count once. The program as named stays: it may be a wrapper, or a link that leads to another
+    // compiler tomorrow.
     let mut real: Vec<PathBuf> = files.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    real.push(clang.to_owned());
     real.sort();
     real.dedup();
     real
@@ -193,6 +213,7 @@ fn read(clang: &Path, meta: &str) -> Option<Toolchain> {
         absent_include_dirs: reader.list(path)?,
         library_dirs: reader.list(path)?,
         files: reader.list(FileFact::read)?,
+        passed_over: Vec::new(),
     })
 }
 
@@ -234,6 +255,45 @@ mod tests {
         script(&wrapper, "exec /usr/bin/env clang-22 \"$@\"");
         let toolchain = find_in(&cache, Some(wrapper.into()), OsString::new()).unwrap();
         assert!(toolchain.files.len() >= 3);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// A compiler of its own under a wrapper, a link, and a first place on the path.
+    #[test]
+    fn another_compiler_behind_the_same_name_is_noticed() {
+        let directory = scratch("replaced");
+        let cache = Store::open(&directory.join("cache")).unwrap();
+        let resources = run(Path::new("/usr/bin/env"), &["clang-22", "-print-resource-dir"]).unwrap().0;
+        let installed = Path::new(resources.trim()).ancestors().nth(3).unwrap().to_owned();
+        let own = |name: &str| {
+            let prefix = directory.join(name);
+            fs::create_dir_all(prefix.join("bin")).unwrap();
+            std::os::unix::fs::symlink(installed.join("lib"), prefix.join("lib")).unwrap();
+            fs::copy(fs::canonicalize(installed.join("bin/clang")).unwrap(), prefix.join("bin/clang-22")).unwrap();
+            prefix.join("bin/clang-22")
+        };
+        let (first, second) = (own("first"), own("second"));
+        let wrapper = directory.join("wrapper");
+        script(&wrapper, &format!("exec {} \"$@\"", first.display()));
+        let link = directory.join("link");
+        std::os::unix::fs::symlink(&first, &link).unwrap();
+        let identity =
+            |name: &Path| find_in(&cache, Some(name.to_owned().into()), OsString::new()).unwrap().identity;
+        let (by_wrapper, by_link) = (identity(&wrapper), identity(&link));
+        assert_eq!((identity(&wrapper), identity(&link)), (by_wrapper.clone(), by_link.clone()));
+        // The loader does not look at what stands behind a program: another compiler that works.
+        let mut bytes = fs::read(&first).unwrap();
+        bytes.extend_from_slice(b"other");
+        fs::write(&first, &bytes).unwrap();
+        assert_ne!(identity(&wrapper), by_wrapper);
+        let changed = identity(&link);
+        assert_ne!(changed, by_link);
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&second, &link).unwrap();
+        assert_ne!(identity(&link), changed);
+        let path = std::env::join_paths([directory.join("early"), directory.join("second/bin")]).unwrap();
+        let found = find_in(&cache, None, path).unwrap();
+        assert_eq!((found.clang, found.passed_over), (second, vec![directory.join("early/clang-22")]));
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -87,7 +87,7 @@ fn an_unchanged_build_touches_nothing() {
     assert_eq!(stamp(), before);
     // Another level makes other bytes, and a comment makes the same ones again.
     let cold = built(&sandbox, &["hello.coex", "-O0", "--explain-cache"]);
-    assert!(cold.stderr.starts_with("cache: program hello.coex: miss, first-seen\n"), "{}", cold.stderr);
+    assert!(cold.stderr.starts_with("cache: program hello.coex: miss, flag-changed\n"), "{}", cold.stderr);
     sandbox.write("hello.coex", format!("{HELLO}# a comment\n"));
     let changed = built(&sandbox, &["hello.coex", "-O0", "--explain-cache"]);
     assert!(changed.stderr.contains("miss, source-changed:hello.coex"), "{}", changed.stderr);

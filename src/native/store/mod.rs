@@ -23,25 +23,33 @@
 
 mod care;
 mod entry;
+mod gc;
+mod lock;
+mod scratch;
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use self::entry::{decode, encode};
 use super::error::NativeError;
 use crate::files::{self, Durability};
 
-pub use self::care::{DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE, Stats};
+pub use self::care::Stats;
+pub use self::gc::{Allowance, DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE};
+pub use self::lock::KeyLock;
+pub use self::scratch::Scratch;
 
 const VERSION_DIRECTORY: &str = "native-v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by coexc; safe to delete.\n";
 
-/// Younger files may belong to a build that is still running.
+/// What was used since then may belong to a build that is still running.
 const SETTLED: Duration = Duration::from_secs(3600);
+
+/// Well below `SETTLED`, so that what a running build uses never looks settled.
+const TOUCH_EVERY: Duration = Duration::from_secs(600);
 
 /// The name of an entry: a BLAKE3 hash over all inputs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -106,11 +114,22 @@ pub enum Lookup {
     Damaged(String),
 }
 
+/// What became of reading a blob.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BlobRead {
+    Good(Vec<u8>),
+    Absent,
+    /// As in [`Lookup::Damaged`].
+    Damaged(String),
+}
+
 /// An open cache directory.
 #[derive(Clone, Debug)]
 pub struct Store {
     directory: PathBuf,
     root: PathBuf,
+    /// Told while somebody waits for another process.
+    notify: fn(&str),
 }
 
 /// Where the cache is, from the environment. `None` when no home directory is known.
@@ -132,18 +151,23 @@ impl Store {
 
     /// Creates the directory if needed, mode 0700; refuses one of another owner.
     pub fn open(directory: &Path) -> Result<Store, CacheError> {
-        let store = Store { directory: directory.to_owned(), root: directory.join(VERSION_DIRECTORY) };
+        let store = Store { directory: directory.to_owned(), root: directory.join(VERSION_DIRECTORY), notify: |_| () };
+        // Before anything is made in it, and again: what was made is ours.
+        store.refuse_others(directory)?;
         store.prepare().map_err(|error| store.fault(&error))?;
-        for path in [&store.directory, &store.root] {
-            let owner = fs::metadata(path).map_err(|error| store.fault(&error))?.uid();
-            if owner != effective_user() {
-                return Err(CacheError {
-                    directory: directory.to_owned(),
-                    reason: "it belongs to another user".to_owned(),
-                });
-            }
-        }
+        store.refuse_others(&store.root)?;
         Ok(store)
+    }
+
+    fn refuse_others(&self, path: &Path) -> Result<(), CacheError> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.uid() != effective_user() => Err(CacheError {
+                directory: self.directory.clone(),
+                reason: "it belongs to another user".to_owned(),
+            }),
+            // What cannot be looked at cannot be prepared either, with the system's own reason.
+            _ => Ok(()),
+        }
     }
 
     fn prepare(&self) -> io::Result<()> {
@@ -159,6 +183,11 @@ impl Store {
         if tag.exists() { Ok(()) } else { write_whole(&tag, TAG.as_bytes()) }
     }
 
+    /// Lines for the user that cannot wait until the work is done.
+    pub fn notifying(self, notify: fn(&str)) -> Store {
+        Store { notify, ..self }
+    }
+
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -171,11 +200,27 @@ impl Store {
         self.root.join(&hex[..2]).join(format!("{hex}.{extension}"))
     }
 
-    /// The verified entry of a key. Touches it, so that it counts as used.
+    /// The verified entry of a key, its blobs verified too.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, CacheError> {
+        let entry = match self.lookup_entry(key)? {
+            Lookup::Hit(entry) => entry,
+            other => return Ok(other),
+        };
+        for blob in &entry.blobs {
+            match self.read_blob(key, blob)? {
+                BlobRead::Good(_) => {}
+                BlobRead::Absent => return Ok(Lookup::Absent),
+                BlobRead::Damaged(line) => return Ok(Lookup::Damaged(line)),
+            }
+        }
+        Ok(Lookup::Hit(entry))
+    }
+
+    /// The verified entry alone, for those who may not need all of its blobs. Touches it, so that it counts as used.
+    pub fn lookup_entry(&self, key: &Key) -> Result<Lookup, CacheError> {
         let path = self.shard(&key.hex(), "entry");
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let (bytes, modified) = match read_with_time(&path) {
+            Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(self.fault(&error)),
         };
@@ -183,27 +228,34 @@ impl Store {
             self.quarantine(&path);
             return Ok(Lookup::Damaged(format!("damaged cache entry {} was set aside", short(&key.hex()))));
         };
-        for blob in &entry.blobs {
-            match self.check_blob(blob).map_err(|error| self.fault(&error))? {
-                BlobState::Good => {}
-                // Evicted by hand: nothing is damaged, but the entry is of no use.
-                BlobState::Absent => {
-                    let _ = fs::remove_file(&path);
-                    return Ok(Lookup::Absent);
-                }
-                BlobState::Wrong => {
-                    self.quarantine(&blob.path);
-                    self.quarantine(&path);
-                    return Ok(Lookup::Damaged(format!(
-                        "damaged cache entry {} ({}) was set aside",
-                        short(&key.hex()),
-                        blob.name
-                    )));
-                }
-            }
-        }
-        touch(&path);
+        touch(&path, modified);
         Ok(Lookup::Hit(entry))
+    }
+
+    /// Verified bytes. An entry whose bytes are damaged or gone is of no use any more and goes with them.
+    pub fn read_blob(&self, key: &Key, blob: &Blob) -> Result<BlobRead, CacheError> {
+        let entry = self.shard(&key.hex(), "entry");
+        let (bytes, modified) = match read_with_time(&blob.path) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let _ = fs::remove_file(&entry);
+                return Ok(BlobRead::Absent);
+            }
+            Err(error) => return Err(self.fault(&error)),
+        };
+        if is_blob(blob, &bytes) {
+            touch(&blob.path, modified);
+            return Ok(BlobRead::Good(bytes));
+        }
+        self.quarantine(&blob.path);
+        self.quarantine(&entry);
+        let line = format!("damaged cache entry {} ({}) was set aside", short(&key.hex()), blob.name);
+        Ok(BlobRead::Damaged(line))
+    }
+
+    /// Sets an entry aside that turned out to be wrong although it is what was written.
+    pub fn distrust(&self, key: &Key) {
+        self.quarantine(&self.shard(&key.hex(), "entry"));
     }
 
     /// Makes an entry visible, whole or not at all.
@@ -214,16 +266,33 @@ impl Store {
     fn publish_files(&self, key: &Key, meta: &str, blobs: &[(&str, &[u8])]) -> io::Result<Entry> {
         let mut entry = Entry { meta: meta.to_owned(), blobs: Vec::new() };
         for (name, bytes) in blobs {
-            let hash = blake3::hash(bytes).to_hex().to_string();
-            let blob =
-                Blob { name: (*name).to_owned(), path: self.shard(&hash, "blob"), size: bytes.len() as u64, hash };
-            if !matches!(self.check_blob(&blob), Ok(BlobState::Good)) {
-                self.write_shard(&blob.path, bytes)?;
-            }
-            entry.blobs.push(blob);
+            entry.blobs.push(self.write_blob(name, bytes)?);
         }
         self.write_shard(&self.shard(&key.hex(), "entry"), encode(&entry).as_bytes())?;
         Ok(entry)
+    }
+
+    fn write_blob(&self, name: &str, bytes: &[u8]) -> io::Result<Blob> {
+        let hash = blake3::hash(bytes).to_hex().to_string();
+        let path = self.shard(&hash, "blob");
+        let blob = Blob { name: name.to_owned(), path, size: bytes.len() as u64, hash };
+        // What is there already may be what another build is using.
+        match read_with_time(&blob.path) {
+            Ok((old, modified)) if is_blob(&blob, &old) => touch(&blob.path, modified),
+            _ => self.write_shard(&blob.path, bytes)?,
+        }
+        Ok(blob)
+    }
+
+    /// Bytes that have no entry of their own, where a file is needed.
+    pub fn publish_blob(&self, name: &str, bytes: &[u8]) -> Result<Blob, CacheError> {
+        self.write_blob(name, bytes).map_err(|error| self.fault(&error))
+    }
+
+    /// Writes an entry anew whose blobs are there already.
+    pub fn republish(&self, key: &Key, entry: &Entry) -> Result<(), CacheError> {
+        let path = self.shard(&key.hex(), "entry");
+        self.write_shard(&path, encode(entry).as_bytes()).map_err(|error| self.fault(&error))
     }
 
     fn write_shard(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -231,60 +300,6 @@ impl Store {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
         write_whole(path, bytes)
-    }
-
-    /// Waits until nobody else makes this key. Look the key up again afterwards.
-    pub fn lock(&self, key: &Key) -> Result<KeyLock, CacheError> {
-        let path = self.shard(&key.hex(), "lock");
-        loop {
-            match self.try_lock_file(&path) {
-                Ok(Some(lock)) => return Ok(lock),
-                Ok(None) => {}
-                Err(error) => return Err(self.fault(&error)),
-            }
-        }
-    }
-
-    /// `None` when the file was replaced while we waited: the lock that we got guards nothing.
-    fn try_lock_file(&self, path: &Path) -> io::Result<Option<KeyLock>> {
-        if let Some(parent) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-        }
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
-        file.lock()?;
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.ino() == file.metadata()?.ino() => {
-                Ok(Some(KeyLock { _file: file, path: path.to_owned() }))
-            }
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A directory for the files of one build, removed when dropped.
-    pub fn scratch(&self) -> Result<Scratch, CacheError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = self.root.join("work").join(format!("{}-{number}", std::process::id()));
-        // What a killed process with our number left behind.
-        let _ = fs::remove_dir_all(&path);
-        match fs::DirBuilder::new().recursive(true).mode(0o700).create(&path) {
-            Ok(()) => Ok(Scratch { path }),
-            Err(error) => Err(self.fault(&error)),
-        }
-    }
-
-    fn check_blob(&self, blob: &Blob) -> io::Result<BlobState> {
-        match fs::metadata(&blob.path) {
-            Ok(metadata) if metadata.len() != blob.size => return Ok(BlobState::Wrong),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BlobState::Absent),
-            Err(error) => return Err(error),
-        }
-        let bytes = fs::read(&blob.path)?;
-        let good = blake3::hash(&bytes).to_hex().as_str() == blob.hash;
-        Ok(if good { BlobState::Good } else { BlobState::Wrong })
     }
 
     fn quarantine(&self, path: &Path) {
@@ -297,59 +312,30 @@ impl Store {
     }
 }
 
-enum BlobState {
-    Good,
-    Absent,
-    Wrong,
-}
-
-/// Held while one key is made; released when dropped or when the process ends in any way.
-#[derive(Debug)]
-pub struct KeyLock {
-    _file: File,
-    path: PathBuf,
-}
-
-impl Drop for KeyLock {
-    fn drop(&mut self) {
-        // Still locked here: whoever opened the file before sees that it is gone and starts over.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// See [`Store::scratch`].
-#[derive(Debug)]
-pub struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
 /// An entry can be made again, so nothing waits for the disk.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     files::write_whole(path, bytes, Durability::Fast)
 }
 
-/// Least recently used is told by the modification time of the entry; once an hour is precise enough.
-fn touch(path: &Path) {
-    let Ok(file) = File::open(path) else { return };
-    let old = file
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(|modified| modified.elapsed().unwrap_or_default() > SETTLED);
-    if old {
+/// Least recently used is told by the time of modification; a few minutes are precise enough.
+fn touch(path: &Path, modified: io::Result<SystemTime>) {
+    let is_old = modified.is_ok_and(|modified| modified.elapsed().unwrap_or(TOUCH_EVERY) >= TOUCH_EVERY);
+    if is_old && let Ok(file) = File::open(path) {
         let _ = file.set_modified(SystemTime::now());
     }
+}
+
+fn is_blob(blob: &Blob, bytes: &[u8]) -> bool {
+    bytes.len() as u64 == blob.size && blake3::hash(bytes).to_hex().as_str() == blob.hash
+}
+
+/// The bytes of a file and when it was modified last.
+fn read_with_time(path: &Path) -> io::Result<(Vec<u8>, io::Result<SystemTime>)> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, metadata.modified()))
 }
 
 fn short(hex: &str) -> &str {

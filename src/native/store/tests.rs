@@ -2,7 +2,8 @@
 
 use super::*;
 use std::sync::Barrier;
-use std::sync::atomic::AtomicUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A directory of its own for one test, removed at the end.
 struct Scratch(PathBuf);
@@ -93,7 +94,7 @@ fn builders_of_one_key_build_once() {
         for _ in 0..8 {
             scope.spawn(|| {
                 start.wait();
-                let _lock = store.lock(&key).unwrap();
+                let _lock = store.lock(&key, "a test").unwrap().expect("nobody holds it for minutes");
                 if store.lookup(&key) == Ok(Lookup::Absent) {
                     built.fetch_add(1, Ordering::Relaxed);
                     store.publish(&key, "", &[("object", b"x")]).unwrap();
@@ -113,17 +114,79 @@ fn gc_drops_the_least_recently_used() {
     let (old, new) = (Key::of(&[b"old"]), Key::of(&[b"new"]));
     let old_blob = store.publish(&old, "", &[("object", &[1; 1000])]).unwrap().blobs[0].path.clone();
     store.publish(&new, "", &[("object", &[2; 1000])]).unwrap();
-    let past = SystemTime::now() - Duration::from_secs(7200);
-    for path in [store.shard(&old.hex(), "entry"), old_blob] {
-        File::open(path).unwrap().set_modified(past).unwrap();
-    }
-    let freed = store.gc(1500, DEFAULT_MAX_AGE).unwrap();
+    let within = |bytes| Allowance { bytes, age: DEFAULT_MAX_AGE };
+    // Nothing goes that a running build may have just found.
+    assert_eq!(store.gc(&within(1)).unwrap(), 0);
+    age(&store.shard(&old.hex(), "entry"), 7200);
+    age(&old_blob, 7200);
+    let freed = store.gc(&within(1500)).unwrap();
     assert!(freed > 1000);
     assert_eq!(store.lookup(&old), Ok(Lookup::Absent));
     hit(&store, &new);
     store.clear().unwrap();
     assert_eq!(store.stats().unwrap(), Stats::default());
     assert_eq!(store.lookup(&new), Ok(Lookup::Absent));
+}
+
+fn age(path: &Path, seconds: u64) {
+    File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn gc_drops_what_is_old_and_a_use_makes_young() {
+    let scratch = Scratch::new("age");
+    let store = scratch.store();
+    let keys = [Key::of(&[b"unused"]), Key::of(&[b"used"])];
+    for (number, key) in keys.iter().enumerate() {
+        let blob = store.publish(key, "", &[("object", &[number as u8; 1000])]).unwrap().blobs[0].path.clone();
+        age(&blob, 40 * 24 * 3600);
+        age(&store.shard(&key.hex(), "entry"), 40 * 24 * 3600);
+    }
+    hit(&store, &keys[1]);
+    let default = Allowance::from_size(None).unwrap();
+    store.gc_if_due(&default).unwrap();
+    assert_eq!(store.lookup(&keys[0]), Ok(Lookup::Absent));
+    hit(&store, &keys[1]);
+    // Once a day is enough, and a damaged state is no state.
+    let state = store.root.join("gc-state");
+    assert_eq!(fs::read(&state).unwrap(), b"");
+    for path in store.files().unwrap() {
+        age(&path.path, 40 * 24 * 3600);
+    }
+    store.gc_if_due(&default).unwrap();
+    assert_eq!(store.stats().unwrap().entries, 1);
+    fs::write(&state, "measure 1").unwrap();
+    store.gc_if_due(&default).unwrap();
+    assert_eq!(store.stats().unwrap().entries, 0);
+}
+
+#[test]
+fn a_collection_goes_on_in_the_next_build() {
+    let scratch = Scratch::new("slices");
+    let store = scratch.store();
+    let key = Key::of(&[b"old"]);
+    store.publish(&key, "", &[]).unwrap();
+    age(&store.shard(&key.hex(), "entry"), 40 * 24 * 3600);
+    // As if a slice had ended before the last shard was measured; a damaged file begins anew.
+    fs::write(store.root.join("gc-state"), "measure 255 0\n7 100\n").unwrap();
+    store.gc_if_due(&Allowance::from_size(None).unwrap()).unwrap();
+    assert_eq!(store.lookup(&key), Ok(Lookup::Absent));
+}
+
+/// Who waits is told for whom; a holder that does not come to an end costs time only.
+#[test]
+fn waiting_is_told_and_ends() {
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let scratch = Scratch::new("wait");
+    let key = Key::of(&[b"wait"]);
+    let holder = scratch.store();
+    let lock = holder.lock(&key, "library 'x'").unwrap().unwrap();
+    let waiter = scratch.store().notifying(|line| TOLD.lock().unwrap().push(line.to_owned()));
+    assert!(waiter.lock_within(&key, "library 'x'", Duration::from_millis(400)).unwrap().is_none());
+    drop(lock);
+    assert!(waiter.lock_within(&key, "library 'x'", Duration::from_millis(400)).unwrap().is_some());
+    let holder = format!("process {}, which makes library 'x'", std::process::id());
+    assert_eq!(*TOLD.lock().unwrap(), [format!("waiting for {holder}"), format!("no longer waiting for {holder}")]);
 }
 
 #[test]
