@@ -173,9 +173,7 @@ impl Inputs {
                 Input::File { fact, role } => {
                     (format!("file {} {} {}", word(*role), stamp_text(&fact.stamp), fact.hash), &fact.path)
                 }
-                Input::Stamped { path, stamp, role } => {
-                    (format!("stamp {} {}", word(*role), stamp_text(stamp)), path)
-                }
+                Input::Stamped { path, stamp, role } => (format!("stamp {} {}", word(*role), stamp_text(stamp)), path),
                 Input::Directory { path, stamp, names } => {
                     (format!("dir {} {} {names}", stamp.modified_ns, stamp.inode), path)
                 }
@@ -307,7 +305,11 @@ fn compare(input: &Input) -> Comparison {
             held(listing(path).is_ok_and(|(now, _)| now == *names), "changed", Role::Source, path)
         }
         Input::There { path, role } => {
-            if path.is_file() { Comparison::Same } else { held(false, "removed", *role, path) }
+            if path.is_file() {
+                Comparison::Same
+            } else {
+                held(false, "removed", *role, path)
+            }
         }
         Input::Absent { path, role } => {
             // A directory is no header, and nothing but a header is one.

@@ -74,7 +74,7 @@ pub(super) enum Work {
     /// All of it.
     Compile(Option<Store>),
     /// All of it, only to compare with what was found.
-    Verify(Store, Vec<u8>),
+    Verify(Store, ProgramKey, Vec<u8>),
 }
 
 /// Finds that nothing has changed, or what is to be done. Starts neither a process nor a thread.
@@ -82,8 +82,8 @@ pub(super) fn find(session: &Session, record: &mut Record) -> Work {
     if session.emit != Emit::Executable || session.stop_after.is_some() || session.report_isolation {
         return Work::Compile(None);
     }
+    let key = ProgramKey::of(session);
     let found = open_store(session, record).and_then(|store| {
-        let key = ProgramKey::of(session);
         let found = output_cache::lookup(&store, &key);
         let found = found.and_then(|found| place_found(session, &store, found));
         found.map(|found| (store, found)).map_err(|error| record.fail(linking::cache_fault(error)))
@@ -99,7 +99,7 @@ pub(super) fn find(session: &Session, record: &mut Record) -> Work {
             let output = output.map_err(|error| record.fail(linking::link_fault(&error)));
             Work::Done(output.map(|output| Product::Executable { output, replay: Some(cached.warnings) }))
         }
-        Placed::Verify(program) => Work::Verify(store, program),
+        Placed::Verify(program) => Work::Verify(store, key, program),
         Placed::Miss { reason, note } => {
             record.log.cache.push(format!("program {}: miss, {reason}", session.root.display()));
             record.log.notes.extend(note);
@@ -142,10 +142,15 @@ pub(super) fn work(session: &Session, work: Work, record: &mut Record) -> Result
     match work {
         Work::Done(result) => result,
         Work::Compile(store) => run_phases(session, store.as_ref(), record),
-        Work::Verify(store, kept) => {
-            let product = run_phases(session, Some(&store), record)?;
-            let made = std::fs::read(&session.output).unwrap_or_default();
-            if made != kept {
+        Work::Verify(store, key, kept) => {
+            let product = run_phases(session, Some(&store), record);
+            let is_same = product.is_ok() && std::fs::read(&session.output).is_ok_and(|made| made == kept);
+            if !is_same {
+                // Also when a library is what differs: the program contains it.
+                store.distrust(&key.key);
+            }
+            let product = product?;
+            if !is_same {
                 return Err(record.fail(linking::differs(&store, &session.root)));
             }
             record.log.cache.push(format!("program {}: verified", session.root.display()));

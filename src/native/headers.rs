@@ -243,12 +243,7 @@ mod tests {
         assert_eq!(dependencies(text), ["ffi/src/a.c", "/usr/include/stdio.h", "/with space/x.h", "/a$b.h"]);
     }
 
-    fn facts_of(
-        read: &[&PathBuf],
-        search: &[PathBuf],
-        source: &str,
-        since: i128,
-    ) -> (HeaderFacts, Option<PathBuf>) {
+    fn facts_of(read: &[&PathBuf], search: &[PathBuf], source: &str, since: i128) -> (HeaderFacts, Option<PathBuf>) {
         let read = read.iter().map(|path| (*path).clone()).collect();
         HeaderFacts::collect(&read, search, std::iter::once(source.as_bytes()), since).unwrap()
     }

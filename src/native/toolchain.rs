@@ -123,16 +123,7 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     let identity = hasher.finalize().to_hex().to_string();
     let passed_over = Vec::new();
     let clang = clang.to_owned();
-    Ok(Toolchain {
-        clang,
-        version,
-        identity,
-        include_dirs,
-        absent_include_dirs,
-        library_dirs,
-        files,
-        passed_over,
-    })
+    Ok(Toolchain { clang, version, identity, include_dirs, absent_include_dirs, library_dirs, files, passed_over })
 }
 
 /// Standard output and standard error of a successful run; `None` when clang does not run.
@@ -277,8 +268,7 @@ mod tests {
         script(&wrapper, &format!("exec {} \"$@\"", first.display()));
         let link = directory.join("link");
         std::os::unix::fs::symlink(&first, &link).unwrap();
-        let identity =
-            |name: &Path| find_in(&cache, Some(name.to_owned().into()), OsString::new()).unwrap().identity;
+        let identity = |name: &Path| find_in(&cache, Some(name.to_owned().into()), OsString::new()).unwrap().identity;
         let (by_wrapper, by_link) = (identity(&wrapper), identity(&link));
         assert_eq!((identity(&wrapper), identity(&link)), (by_wrapper.clone(), by_link.clone()));
         // The loader does not look at what stands behind a program: another compiler that works.

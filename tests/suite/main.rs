@@ -23,6 +23,7 @@ mod matrices;
 mod meter;
 mod mixed;
 mod native_build;
+mod native_cache;
 mod native_leaves;
 mod native_privatise;
 mod native_support;

@@ -47,12 +47,7 @@ impl Store {
         self.lock_within(key, what, PATIENCE)
     }
 
-    pub(super) fn lock_within(
-        &self,
-        key: &Key,
-        what: &str,
-        patience: Duration,
-    ) -> Result<Option<KeyLock>, CacheError> {
+    pub(super) fn lock_within(&self, key: &Key, what: &str, patience: Duration) -> Result<Option<KeyLock>, CacheError> {
         let path = self.shard(&key.hex(), "lock");
         let start = Instant::now();
         let (mut pause, mut told) = (Duration::from_millis(1), false);

@@ -161,10 +161,9 @@ impl Store {
 
     fn refuse_others(&self, path: &Path) -> Result<(), CacheError> {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.uid() != effective_user() => Err(CacheError {
-                directory: self.directory.clone(),
-                reason: "it belongs to another user".to_owned(),
-            }),
+            Ok(metadata) if metadata.uid() != effective_user() => {
+                Err(CacheError { directory: self.directory.clone(), reason: "it belongs to another user".to_owned() })
+            }
             // What cannot be looked at cannot be prepared either, with the system's own reason.
             _ => Ok(()),
         }
