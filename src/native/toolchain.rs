@@ -254,7 +254,8 @@ mod tests {
     fn another_compiler_behind_the_same_name_is_noticed() {
         let directory = scratch("replaced");
         let cache = Store::open(&directory.join("cache")).unwrap();
-        let resources = run(Path::new("/usr/bin/env"), &["clang-22", "-print-resource-dir"]).unwrap().0;
+        let asked = std::process::Command::new("clang-22").arg("-print-resource-dir").output().unwrap().stdout;
+        let resources = String::from_utf8(asked).unwrap();
         let installed = Path::new(resources.trim()).ancestors().nth(3).unwrap().to_owned();
         let own = |name: &str| {
             let prefix = directory.join(name);
