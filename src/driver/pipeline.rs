@@ -94,10 +94,11 @@ pub(super) fn find(session: &Session, record: &mut Record) -> Work {
     };
     match found {
         Placed::Output(output, cached) => {
-            record.inputs = cached.inputs;
+            let Cached { inputs, warnings, .. } = *cached;
+            record.inputs = inputs;
             record.log.cache.push(format!("program {}: hit", session.root.display()));
             let output = output.map_err(|error| record.fail(linking::link_fault(&error)));
-            Work::Done(output.map(|output| Product::Executable { output, replay: Some(cached.warnings) }))
+            Work::Done(output.map(|output| Product::Executable { output, replay: Some(warnings) }))
         }
         Placed::Verify(program) => Work::Verify(store, key, program),
         Placed::Miss { reason, note } => {
