@@ -3,9 +3,9 @@
 # make bench   measure against the tools one would otherwise use
 # make soak    the runtime under sanitizers, then for MINUTES=60 what is promised of C code in full size, libraries and
 #              a mixed load of tasks under stress
-# make nightly PROGRAMS random programs at every level and MUTATIONS damaged ones through the front end, other ones each
-#              day; SEED=n repeats those of a report
-# make fuzz    the front end under a coverage-guided fuzzer for MINUTES
+# make nightly PROGRAMS random programs at every level, MUTATIONS damaged ones through the front end and as many damaged archives,
+#              manifests, lock files and indexes, other ones each day; SEED=n repeats those of a report
+# make fuzz    the front end and the readers of packages under a coverage-guided fuzzer, which share MINUTES
 #
 # Everything else goes through cargo. What is missing on the machine is installed through apt first.
 
@@ -55,7 +55,7 @@ soak: release
 nightly: tools
 	@echo "seed $(SEED)"
 	COEX_SEED=$(SEED) COEX_PROGRAMS=$(PROGRAMS) COEX_MUTATIONS=$(MUTATIONS) \
-		cargo test --test suite -- random_programs hostile_text
+		cargo test --test suite -- random_programs hostile_text hostile_packages
 
 fuzz: tools
 	@fuzz/run $(MINUTES)

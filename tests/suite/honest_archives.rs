@@ -89,7 +89,7 @@ fn has(tool: &str, argument: &str) -> bool {
     found
 }
 
-fn of_builder() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn of_builder() -> Vec<(&'static str, Vec<u8>)> {
     let entry = || Entry::deflated(b"src/a.coex", &b"func f()\n~\n".repeat(20));
     let with = |change: &dyn Fn(&mut Entry)| {
         let mut entry = entry();

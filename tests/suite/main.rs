@@ -15,6 +15,7 @@ mod full_pipe;
 mod honest_archives;
 mod hostile_archives;
 mod hostile_bytes;
+mod hostile_packages;
 mod hostile_text;
 mod internal_errors;
 mod jobserver;
