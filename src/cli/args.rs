@@ -497,6 +497,14 @@ pub struct PackageOptions {
     #[arg(long)]
     pub now: bool,
 
+    /// Only say what would change.
+    #[arg(long, conflicts_with = "locked")]
+    pub dry_run: bool,
+
+    /// Say how long it took to find versions.
+    #[arg(long)]
+    pub timings: bool,
+
     /// How long to wait for another process that changes installed libraries.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub wait: u64,

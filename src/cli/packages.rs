@@ -114,7 +114,11 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
     let style = Style::new(&options.messages);
     let done = project(Options {
         registry: options.source.registry.clone(),
-        policy: if options.locked { LockPolicy::MustStay } else { LockPolicy::MayChange },
+        policy: match (options.locked, options.dry_run) {
+            (true, _) => LockPolicy::MustStay,
+            (false, true) => LockPolicy::WouldChange,
+            (false, false) => LockPolicy::MayChange,
+        },
         network: network(if options.offline { Reach::Installed } else { Reach::Registries }, &options.messages),
         patience: Duration::from_secs(options.wait),
         min_age: if options.now { Some(Duration::ZERO) } else { options.min_age },
@@ -125,6 +129,9 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
         Err(error) => return failed(error, &style),
     };
     done.warnings.iter().for_each(|warning| rows::warn(warning, &style));
+    if options.timings {
+        output::talk(&format!("{:<12} {:>9.3} ms\n", "resolution", done.resolution.as_secs_f64() * 1000.0));
+    }
     rows::write(&rows::changes(&done.before, &done.after), &style)
 }
 

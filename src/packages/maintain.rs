@@ -144,28 +144,32 @@ fn append(registry: &Registry, name: &str, line: &str) -> Result<(), PackageErro
     if registry.config.signer.is_some() {
         return Ok(());
     }
-    let (mut snapshot, is_new) = stored_snapshot(registry)?;
-    if is_new {
-        snapshot.packages = registry.catalogue()?;
-    } else {
-        let bytes = read_bounded(&path, MAX_INDEX_BYTES)
-            .map_err(|reason| PackageError::registry(registry.place(&index::path(name)), reason))?
-            .unwrap_or_default();
-        snapshot.packages.insert(name.to_owned(), Known::of(&bytes, &registry.fresh(name)?));
-    }
-    snapshot.counter = snapshot.counter.saturating_add(1);
-    write_atomically(&root.join(snapshot::FILE_NAME), snapshot.to_text().as_bytes())
+    let before = stored_snapshot(registry)?;
+    let packages = match &before {
+        None => registry.catalogue()?,
+        Some(before) => {
+            let bytes = read_bounded(&path, MAX_INDEX_BYTES)
+                .map_err(|reason| PackageError::registry(registry.place(&index::path(name)), reason))?
+                .unwrap_or_default();
+            let mut packages = before.packages()?;
+            packages.insert(name.to_owned(), Known::of(&bytes, &registry.fresh(name)?));
+            packages
+        }
+    };
+    let text = snapshot::to_text(counter_after(before.as_ref()), None, &packages);
+    write_atomically(&root.join(snapshot::FILE_NAME), text.as_bytes())
 }
 
-/// The snapshot that stands there, or an empty one.
-fn stored_snapshot(registry: &Registry) -> Result<(Snapshot, bool), PackageError> {
+fn counter_after(before: Option<&Snapshot>) -> u64 {
+    before.map_or(1, |before| before.counter.saturating_add(1))
+}
+
+/// The snapshot that stands there.
+fn stored_snapshot(registry: &Registry) -> Result<Option<Snapshot>, PackageError> {
     let path = registry.directory()?.join(snapshot::FILE_NAME);
     let place = registry.place(snapshot::FILE_NAME);
     let bytes = read_bounded(&path, snapshot::MAX_BYTES).map_err(|reason| PackageError::registry(&place, reason))?;
-    match bytes {
-        Some(bytes) => Ok((snapshot::parse(&bytes, &place)?, false)),
-        None => Ok((Snapshot::default(), true)),
-    }
+    bytes.map(|bytes| snapshot::parse(&bytes, &place)).transpose()
 }
 
 /// Signs what stands there, for so long. From now on nobody else can sign the registry.
@@ -176,10 +180,9 @@ pub fn sign(registry: &Registry, signer: &Signer, lifetime: Duration) -> Result<
         let reason = "it has been signed with another key until now";
         return Err(PackageError::signature(format!("registry '{}'", registry.name), reason));
     }
-    let (before, _) = stored_snapshot(registry)?;
+    let counter = counter_after(stored_snapshot(registry)?.as_ref());
     let expires = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(lifetime);
-    let (counter, packages) = (before.counter.saturating_add(1), registry.catalogue()?);
-    let text = Snapshot { counter, expires: Some(expires.as_secs()), packages }.to_text();
+    let text = snapshot::to_text(counter, Some(expires.as_secs()), &registry.catalogue()?);
     let signature = signer.sign_text(text.as_bytes(), &format!("snapshot {counter}"))?;
     write_atomically(&root.join(snapshot::FILE_NAME), text.as_bytes())?;
     write_atomically(&root.join(snapshot::SIGNATURE_NAME), signature.as_bytes())?;
@@ -229,9 +232,9 @@ pub fn serve_check(registry: &Registry) -> Result<(usize, Vec<PackageError>), Pa
 /// The snapshot must show every package as it is.
 fn check_snapshot(registry: &Registry) -> Result<Vec<PackageError>, PackageError> {
     let Some(snapshot) = registry.snapshot()? else { return Ok(Vec::new()) };
-    let catalogue = registry.catalogue()?;
-    let names: BTreeSet<&String> = snapshot.packages.keys().chain(catalogue.keys()).collect();
-    let differ = names.into_iter().filter(|name| snapshot.packages.get(*name) != catalogue.get(*name));
+    let (shown, catalogue) = (snapshot.packages()?, registry.catalogue()?);
+    let names: BTreeSet<&String> = shown.keys().chain(catalogue.keys()).collect();
+    let differ = names.into_iter().filter(|name| shown.get(*name) != catalogue.get(*name));
     let fault = |name| {
         let reason = format!("the snapshot does not show '{name}' as it is now");
         PackageError::registry(registry.place(snapshot::FILE_NAME), reason)

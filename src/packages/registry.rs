@@ -174,15 +174,15 @@ impl Registry {
         let Some(snapshot) = self.config.signer.as_ref().map_or(Ok(None), |_| self.snapshot())? else {
             return Ok(bytes);
         };
-        let Some(known) = snapshot.packages.get(name) else { return Ok(&[]) };
+        let Some(known) = snapshot.get(name)? else { return Ok(&[]) };
         let refuse = || PackageError::registry(self.place(path), "it is not what the signed snapshot promises");
         known.part_of(bytes).ok_or_else(refuse)
     }
 
     fn fetched(&self, name: &str, path: &str, remote: &Remote) -> Result<Vec<Release>, PackageError> {
         let (current, counter) = match self.snapshot()? {
-            Some(snapshot) => match snapshot.packages.get(name) {
-                Some(known) => (remote.promised(path, known, snapshot.counter)?, snapshot.counter),
+            Some(snapshot) => match snapshot.get(name)? {
+                Some(known) => (remote.promised(path, &known, snapshot.counter)?, snapshot.counter),
                 None => return remote.never_seen(path, MAX_INDEX_BYTES).map(|()| Vec::new()),
             },
             None => (remote.growing(path)?, 0),
@@ -272,7 +272,7 @@ impl Registry {
     pub(super) fn names(&self) -> Result<Vec<String>, PackageError> {
         let root = match &self.place {
             Place::Directory(root) => root,
-            Place::Web(_) => return Ok(self.listed()?.packages.keys().cloned().collect()),
+            Place::Web(_) => return Ok(self.listed()?.names().map(ToOwned::to_owned).collect()),
         };
         let mut names = Vec::new();
         for path in files_below(&root.join("index"))? {
@@ -311,7 +311,7 @@ impl Registry {
 
     /// What there is of each package, read from the index itself where that is at hand.
     pub(super) fn catalogue(&self) -> Result<BTreeMap<String, Known>, PackageError> {
-        let Place::Directory(root) = &self.place else { return Ok(self.listed()?.packages.clone()) };
+        let Place::Directory(root) = &self.place else { return self.listed()?.packages() };
         let mut packages = BTreeMap::new();
         for name in self.names()? {
             let path = index::path(&name);

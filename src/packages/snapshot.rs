@@ -12,6 +12,7 @@
 //! An index file only grows, so its first `bytes` bytes keep their hash while lines are added.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -25,12 +26,14 @@ pub(super) const SIGNATURE_NAME: &str = "snapshot.jsonl.minisig";
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 const SCHEMA: &str = "coex-snapshot/1";
 
-#[derive(Default)]
+/// One that was read. Of thousands of lines a few are needed, so each is parsed when it is asked for.
 pub(super) struct Snapshot {
     pub(super) counter: u64,
     /// Seconds since 1970.
     pub(super) expires: Option<u64>,
-    pub(super) packages: BTreeMap<String, Known>,
+    text: Vec<u8>,
+    place: String,
+    lines: BTreeMap<String, Range<usize>>,
 }
 
 /// What it says of one package.
@@ -89,22 +92,41 @@ impl Known {
 }
 
 impl Snapshot {
-    pub(super) fn to_text(&self) -> String {
-        let head = Head { schema: SCHEMA.to_owned(), counter: self.counter, expires: self.expires };
-        let mut text = json(&head);
-        for (name, known) in &self.packages {
-            text.push_str(&json(&Line {
-                name: name.clone(),
-                bytes: known.bytes,
-                hash: known.hash.to_hex().to_string(),
-                newest: known.newest.as_ref().map(ToString::to_string),
-                first: known.first,
-                releases: known.releases,
-                description: known.description.clone(),
-            }));
-        }
-        text
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(String::as_str)
     }
+
+    pub(super) fn get(&self, name: &str) -> Result<Option<Known>, PackageError> {
+        let Some(line) = self.lines.get(name) else { return Ok(None) };
+        let refuse = |reason: String| PackageError::registry(format!("{}, '{name}'", self.place), reason);
+        let line: Line = serde_json::from_slice(&self.text[line.clone()])
+            .map_err(|error| refuse(format!("a line of the snapshot is not valid: {error}")))?;
+        if line.name != name {
+            return Err(refuse("a line of the snapshot has two names".to_owned()));
+        }
+        known(line).map(Some).map_err(|reason| refuse(reason.to_owned()))
+    }
+
+    pub(super) fn packages(&self) -> Result<BTreeMap<String, Known>, PackageError> {
+        let entry = |name: &str| Ok((name.to_owned(), self.get(name)?.unwrap_or_else(|| crate::bug!("it is listed"))));
+        self.names().map(entry).collect()
+    }
+}
+
+pub(super) fn to_text(counter: u64, expires: Option<u64>, packages: &BTreeMap<String, Known>) -> String {
+    let mut text = json(&Head { schema: SCHEMA.to_owned(), counter, expires });
+    for (name, known) in packages {
+        text.push_str(&json(&Line {
+            name: name.clone(),
+            bytes: known.bytes,
+            hash: known.hash.to_hex().to_string(),
+            newest: known.newest.as_ref().map(ToString::to_string),
+            first: known.first,
+            releases: known.releases,
+            description: known.description.clone(),
+        }));
+    }
+    text
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -128,18 +150,29 @@ pub(super) fn parse(bytes: &[u8], place: &str) -> Result<Snapshot, PackageError>
     if bytes.last() != Some(&b'\n') {
         return Err(PackageError::registry(place, "the last line of the snapshot has no end"));
     }
-    let mut snapshot = Snapshot { counter: head.counter, expires: head.expires, packages: BTreeMap::new() };
-    for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        let refuse = |reason: String| refuse(index + 1, reason);
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| refuse(format!("a line of the snapshot is not valid: {error}")))?;
-        let name = identity::name(&line.name).ok_or_else(|| refuse("no package can have this name".to_owned()))?;
-        let known = known(line).map_err(|reason| refuse(reason.to_owned()))?;
-        if snapshot.packages.insert(name, known).is_some() {
-            return Err(refuse("a package stands there twice".to_owned()));
+    let mut lines_by_name = BTreeMap::new();
+    let mut start = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+    for (index, line) in lines {
+        let refuse = |reason: &str| refuse(index + 1, reason.to_owned());
+        let range = start..start + line.len();
+        start = range.end + 1;
+        if line.is_empty() {
+            continue;
+        }
+        let name = name(line).ok_or_else(|| refuse("a line of the snapshot does not begin with a package's name"))?;
+        if lines_by_name.insert(name, range).is_some() {
+            return Err(refuse("a package stands there twice"));
         }
     }
-    Ok(snapshot)
+    let (text, place) = (bytes.to_vec(), place.to_owned());
+    Ok(Snapshot { counter: head.counter, expires: head.expires, text, place, lines: lines_by_name })
+}
+
+/// Names need no escapes, so the first one can be seen without a parser.
+fn name(line: &[u8]) -> Option<String> {
+    let rest = line.strip_prefix(b"{\"name\":\"")?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    identity::name(std::str::from_utf8(&rest[..end]).ok()?)
 }
 
 fn known(line: Line) -> Result<Known, &'static str> {
@@ -159,7 +192,7 @@ fn known(line: Line) -> Result<Known, &'static str> {
 mod tests {
     use super::*;
 
-    fn sample() -> Snapshot {
+    fn sample() -> BTreeMap<String, Known> {
         let known = Known {
             bytes: 3,
             hash: blake3::hash(b"abc"),
@@ -169,37 +202,39 @@ mod tests {
             description: "a \"quoted\"\nline".to_owned(),
         };
         let bare = Known { newest: None, description: String::new(), ..known.clone() };
-        let packages = [("regex".to_owned(), known), ("text".to_owned(), bare)];
-        Snapshot { counter: 7, expires: Some(9), packages: packages.into() }
+        [("regex".to_owned(), known), ("text".to_owned(), bare)].into()
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let read = parse(sample().to_text().as_bytes(), "s").expect("reads");
+        let read = parse(to_text(7, Some(9), &sample()).as_bytes(), "s").expect("reads");
         assert_eq!((read.counter, read.expires), (7, Some(9)));
-        assert_eq!(read.packages, sample().packages);
-        let known = &read.packages["regex"];
+        assert_eq!(read.packages().expect("reads"), sample());
+        assert_eq!(read.get("other").expect("reads"), None);
+        let known = &sample()["regex"];
         assert_eq!(known.part_of(b"abcdef"), Some(&b"abc"[..]));
         assert_eq!((known.part_of(b"ab"), known.part_of(b"abd")), (None, None));
     }
 
     #[test]
     fn hostile_snapshots_are_refused() {
-        let good = sample().to_text();
+        let good = to_text(7, Some(9), &sample());
         let cases = [
             (String::new(), "head of the snapshot"),
             ("<html>\n".to_owned(), "head of the snapshot"),
             (good.replace("snapshot/1", "snapshot/9"), "its schema is"),
             (good.trim_end().to_owned(), "no end"),
-            (good.replace("\"regex\"", "\"../regex\""), "no package can have"),
+            (good.replace("\"regex\"", "\"../regex\""), "a package's name"),
+            (good.replace("\"regex\"", "\"reg\\u0065x\""), "a package's name"),
             (good.replace("\"regex\"", "\"text\""), "twice"),
             (good.replace("1.2.0", "1.2.0/.."), "semantic version"),
             (good.replace("\"hash\":\"", "\"hash\":\"0"), "64 lower-case"),
             (good.replace("\"bytes\":3", "\"bytes\":-3"), "is not valid"),
+            (good.replace("\"bytes\":3", "\"name\":\"x\",\"bytes\":3"), "is not valid"),
         ];
         for (text, expected) in cases {
-            let error = parse(text.as_bytes(), "s").map(|_| ()).expect_err(expected);
-            let PackageError::Registry { reason, .. } = error else { panic!("{error:?}") };
+            let read = parse(text.as_bytes(), "s").and_then(|read| read.packages());
+            let PackageError::Registry { reason, .. } = read.expect_err(expected) else { panic!("{expected}") };
             assert!(reason.contains(expected), "{reason} / {expected}");
         }
         let good = good.into_bytes();
@@ -207,8 +242,9 @@ mod tests {
             for byte in [0, b'\n', b'"', b'9', b'}', 0xff] {
                 let mut bytes = good.clone();
                 bytes[at] = byte;
-                let names = parse(&bytes, "s").map(|read| read.packages.into_keys().collect()).unwrap_or(Vec::new());
-                assert!(names.iter().all(|name| identity::name(name).is_some()), "{names:?}");
+                let Ok(read) = parse(&bytes, "s") else { continue };
+                assert!(read.names().all(|name| identity::name(name).is_some()));
+                let _ = read.packages();
             }
         }
     }

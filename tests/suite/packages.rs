@@ -47,7 +47,12 @@ fn new_versions_come_when_they_are_asked_for() {
     world.refused(&["update", "--locked"], 4, "error[E1506]: Lock file '");
     assert_eq!(world.lock(), before);
     world.done(&["update", "regex"], "");
-    world.done(&["update"], "text 1.3.0 -> 1.4.0\n");
+    world.done(&["update", "--dry-run"], "text 1.3.0 -> 1.4.0\n");
+    world.done(&["remove", "--dry-run", "regex"], "- regex 1.0.0\n- text 1.3.0\n");
+    assert_eq!((world.lock(), world.installed("text").len()), (before, 1));
+    let run = world.pkg(&["update", "--timings"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "text 1.3.0 -> 1.4.0\n"));
+    assert!(run.stderr.starts_with("resolution ") && run.stderr.ends_with(" ms\n"), "{}", run.stderr);
     world.done(&["install", "regex@^1.1"], "regex 1.0.0 -> 1.1.0\n");
     world.refused(&["update", "nothing"], 4, "Package 'nothing' is not installed here");
     assert_eq!(world.version_in_program("text").stdout, "1.4.0\n");

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use semver::{Version, VersionReq};
 
@@ -20,7 +20,6 @@ use crate::packages::lock::{Lock, Locked, Source};
 use crate::packages::maintain;
 use crate::packages::registry::same_depends;
 use crate::packages::resolve::{Answer, Question, resolve};
-use crate::packages::snapshot::Known;
 
 /// How old versions from web servers must be: most stolen keys and accounts are noticed within a day.
 const USUAL_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -86,13 +85,13 @@ impl Project {
             warnings.push(format!("'{name}' stays: {} needs it", users.join(", ")));
         }
         self.keep(&before, &after)?;
-        Ok(Change { before, after, warnings })
+        Ok(Change { before, after, warnings, resolution: Duration::ZERO })
     }
 
     fn install_locked(&self) -> Result<Change, PackageError> {
         let before = self.existing_lock()?;
         let mut warnings = Vec::new();
-        for locked in before.packages.values() {
+        for locked in before.packages.values().filter(|_| !self.is_dry()) {
             if self.store.get(&locked.id, &locked.tree)?.is_some() {
                 continue;
             }
@@ -108,7 +107,7 @@ impl Project {
             };
             self.store.put(&locked.id, &locked.tree, &bytes)?;
         }
-        Ok(Change { after: before.clone(), before, warnings })
+        Ok(Change { after: before.clone(), before, warnings, resolution: Duration::ZERO })
     }
 
     /// Finds versions for the roots, makes them available, and writes the lock file.
@@ -119,6 +118,7 @@ impl Project {
         free: &BTreeSet<String>,
         given: &BTreeMap<String, Given>,
     ) -> Result<Change, PackageError> {
+        let started = Instant::now();
         let kept = before.packages.values().filter(|locked| !free.contains(&locked.id.name));
         let preferred = kept.map(|locked| (locked.id.name.clone(), locked.id.version.clone())).collect();
         let releases = |name: &str| match given.get(name) {
@@ -157,11 +157,12 @@ impl Project {
             warnings.extend(taken_back(release));
         }
         self.must_stay(&before, &after)?;
-        for (name, release) in &chosen {
+        let resolution = started.elapsed();
+        for (name, release) in chosen.iter().filter(|_| !self.is_dry()) {
             self.make_available(&after.packages[name], release, given.get(name))?;
         }
         self.keep(&before, &after)?;
-        Ok(Change { before, after, warnings })
+        Ok(Change { before, after, warnings, resolution })
     }
 
     /// What there is of a package: of the registry that it is locked to, else of the one that is named.
@@ -230,16 +231,16 @@ impl Project {
         let Some(snapshot) = registry.snapshot()? else { return Ok(Vec::new()) };
         let mut doubts = Vec::new();
         for name in names {
-            let Some(known) = snapshot.packages.get(*name).filter(|_| name.len() >= SHORTEST_DOUBT) else { continue };
-            let is_older = |(other, older): &(&String, &Known)| {
-                other.len().abs_diff(name.len()) <= 1
-                    && older.first.saturating_add(MUCH_OLDER.as_secs()) < known.first
-                    && distance(other, name) == 1
-            };
-            if let Some((other, older)) = snapshot.packages.iter().find(is_older) {
-                let days = (known.first - older.first) / 86_400;
-                let doubt = format!("'{name}' is one letter away from '{other}', which is {days} days older");
-                doubts.push(format!("{doubt}; `coex pkg info` shows them"));
+            let Some(known) = snapshot.get(name)?.filter(|_| name.len() >= SHORTEST_DOUBT) else { continue };
+            let is_near = |other: &&str| other.len().abs_diff(name.len()) <= 1 && distance(other, name) == 1;
+            for other in snapshot.names().filter(is_near) {
+                let older = snapshot.get(other)?.map_or(u64::MAX, |older| older.first);
+                if older.saturating_add(MUCH_OLDER.as_secs()) < known.first {
+                    let days = (known.first - older) / 86_400;
+                    let doubt = format!("'{name}' is one letter away from '{other}', which is {days} days older");
+                    doubts.push(format!("{doubt}; `coex pkg info` shows them"));
+                    break;
+                }
             }
         }
         Ok(doubts)

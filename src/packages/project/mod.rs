@@ -35,6 +35,8 @@ pub enum LockPolicy {
     MayChange,
     /// `--locked`
     MustStay,
+    /// `--dry-run`: nothing is written, and no archive fetched.
+    WouldChange,
 }
 
 #[derive(Clone)]
@@ -66,6 +68,8 @@ pub struct Change {
     pub before: Lock,
     pub after: Lock,
     pub warnings: Vec<String>,
+    /// How long it took to find versions, questions to registries included.
+    pub resolution: Duration,
 }
 
 pub struct Project {
@@ -123,6 +127,10 @@ impl Project {
         }
     }
 
+    fn is_dry(&self) -> bool {
+        self.options.policy == LockPolicy::WouldChange
+    }
+
     fn is_offline(&self) -> bool {
         self.options.network.reach == Reach::Installed
     }
@@ -135,7 +143,7 @@ impl Project {
     }
 
     fn must_stay(&self, before: &Lock, after: &Lock) -> Result<(), PackageError> {
-        if self.options.policy == LockPolicy::MayChange || before == after {
+        if self.options.policy != LockPolicy::MustStay || before == after {
             return Ok(());
         }
         let reason =
@@ -145,6 +153,6 @@ impl Project {
 
     fn keep(&self, before: &Lock, after: &Lock) -> Result<(), PackageError> {
         self.must_stay(before, after)?;
-        if before == after && self.lock_path.exists() { Ok(()) } else { after.write(&self.lock_path) }
+        if self.is_dry() || before == after && self.lock_path.exists() { Ok(()) } else { after.write(&self.lock_path) }
     }
 }
