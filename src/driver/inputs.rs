@@ -80,7 +80,10 @@ impl Inputs {
         let stamp = directory_stamp(&metadata).unless_young();
         let (names, entries) = listing(path)?;
         self.add(Input::Directory { path: path.to_owned(), stamp, names });
-        entries.iter().try_for_each(|entry| self.note(entry))
+        // A link, a pipe or a device is refused when the library is read; reading it here might never end.
+        let is_plain =
+            |entry: &&PathBuf| fs::symlink_metadata(entry).is_ok_and(|found| found.is_file() || found.is_dir());
+        entries.iter().filter(is_plain).try_for_each(|entry| self.note(entry))
     }
 
     /// Notes a file as it was when somebody else read it.

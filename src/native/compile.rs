@@ -15,7 +15,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::error::NativeError;
 use super::headers::dependencies;
@@ -24,7 +24,7 @@ use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
 use super::workers::Workers;
 use crate::diagnostics::{Counted, Watched, Watcher};
-use crate::sandbox::{Fault, Finished};
+use crate::sandbox::{Fault, Finished, Policy};
 
 /// What libraries may include of ours.
 pub(super) const FFI_HEADER: &str = include_str!("../../runtime/include/coex_ffi.h");
@@ -34,6 +34,7 @@ pub(super) const ENVIRONMENT: [&str; 3] = ["CPATH", "C_INCLUDE_PATH", "SOURCE_DA
 
 /// More lines say nothing more.
 const MAX_ERROR_LINES: usize = 20;
+const MAX_ERROR_LENGTH: usize = 500;
 
 pub(super) struct Compiled {
     /// Archive-relative name of the C file, and its bitcode.
@@ -144,11 +145,33 @@ fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
             let source = format!("ffi/src/{file}");
             let (bitcode, depfile) = (format!("out/{number}.bc"), format!("out/{number}.d"));
             let mut arguments = flags.clone();
-            arguments.extend(["-MD", "-MF", &depfile, "-o", &bitcode, &source].map(str::to_owned));
+            arguments
+                .extend(["-fno-crash-diagnostics", "-MD", "-MF", &depfile, "-o", &bitcode, &source].map(str::to_owned));
             jobs.push(Job { source, arguments, bitcode: bitcode.into(), depfile: depfile.into() });
         }
     }
     jobs
+}
+
+/// A name that goes through other directories and back tells that these exist, which is the user's affair.
+fn is_inside(name: &str, toolchain: &Toolchain, job: &Job) -> bool {
+    let named = job.arguments.iter().filter_map(|argument| argument.strip_prefix("-I")).map(Path::new);
+    let mut directories =
+        named.filter(|path| path.is_absolute()).chain(toolchain.include_dirs.iter().map(PathBuf::as_path));
+    let path = Path::new(name);
+    let stays = |rest: &Path| {
+        let depths = rest.components().scan(0i32, |depth, component| {
+            *depth += match component {
+                Component::ParentDir => -1,
+                Component::Normal(_) => 1,
+                _ => 0,
+            };
+            Some(*depth)
+        });
+        depths.into_iter().all(|depth| depth >= 0)
+    };
+    let from = directories.find_map(|directory| path.strip_prefix(directory).ok());
+    path.is_relative() && stays(path) || from.is_some_and(stays)
 }
 
 /// It reads the library's files, the toolchain, the system's headers, and the include directories that pkg-config named.
@@ -163,20 +186,42 @@ fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Outcome {
         }
     }
     let finished = tool.may_write(&directory.join("out")).run()?;
-    // "Succeeded" without output has been seen of wrappers.
-    if finished.succeeded() && directory.join(&job.bitcode).is_file() {
-        return Ok(Ok(()));
+    // "Succeeded" without output has been seen of wrappers; without list of files, of clang 22 itself, when a file cannot be
+    // read that `#embed` names.
+    let has_all = [&job.bitcode, &job.depfile].iter().all(|name| directory.join(name).is_file());
+    if finished.succeeded() && has_all {
+        let depfile = fs::read_to_string(directory.join(&job.depfile)).unwrap_or_default();
+        let outside = dependencies(&depfile).into_iter().find(|name| !is_inside(name, toolchain, job));
+        return Ok(match outside.filter(|_| Policy::of_environment() != Ok(Policy::Off)) {
+            Some(name) => {
+                Err(vec![format!("error: '{name}' lies outside of the library and of the include directories")])
+            }
+            None => Ok(()),
+        });
     }
     Ok(Err(complaints(&finished)))
 }
 
 fn complaints(finished: &Finished) -> Vec<String> {
+    if finished.succeeded() {
+        return vec!["error: clang could not read all files that the sources embed".to_owned()];
+    }
     let errors = error_lines(&finished.stderr);
-    if errors.is_empty() { vec![format!("error: clang {}", finished.fault())] } else { errors }
+    if errors.is_empty() || finished.ran_out_of_memory() {
+        vec![format!("error: clang {}", finished.fault())]
+    } else {
+        errors
+    }
 }
 
 fn error_lines(text: &str) -> Vec<String> {
-    text.lines().filter(|line| line.contains("error: ")).take(MAX_ERROR_LINES).map(str::to_owned).collect()
+    text.lines().filter(|line| line.contains("error: ")).take(MAX_ERROR_LINES).map(plain).collect()
+}
+
+/// A stranger's words: not long, and nothing that a terminal would obey.
+fn plain(line: &str) -> String {
+    let is_harmless = |letter: char| letter == '\t' || !letter.is_control();
+    line.chars().take(MAX_ERROR_LENGTH).map(|letter| if is_harmless(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
 /// As a user would type it, in the library's `ffi/..` directory.

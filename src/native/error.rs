@@ -41,6 +41,11 @@ pub enum NativeError {
     ClangNotFound {
         searched: Vec<String>,
     },
+    /// It is there and does not do what clang does.
+    ClangBroken {
+        path: String,
+        reason: String,
+    },
     ClangVersion {
         path: String,
         version: String,
@@ -91,7 +96,9 @@ impl NativeError {
             NativeError::InvalidSystemLibrary { .. } => Code::E1112,
             NativeError::SymbolNotDefined { .. } => Code::E1113,
             NativeError::CompilationFailed { .. } => Code::E1114,
-            NativeError::ClangNotFound { .. } | NativeError::ClangVersion { .. } => Code::E1401,
+            NativeError::ClangNotFound { .. } | NativeError::ClangBroken { .. } | NativeError::ClangVersion { .. } => {
+                Code::E1401
+            }
             NativeError::Cache { .. } => Code::E1403,
             NativeError::PkgConfigNotFound { .. } => Code::E1405,
             NativeError::PkgConfigPackage { .. } => Code::E1406,
@@ -116,6 +123,7 @@ impl NativeError {
             }
             NativeError::CompilationFailed { library, .. } => format!("FFI compilation failed for '{library}'"),
             NativeError::ClangNotFound { .. } => "clang 22 not found".to_owned(),
+            NativeError::ClangBroken { path, reason } => format!("clang 22 not found: '{path}' does not run: {reason}"),
             NativeError::ClangVersion { version, .. } => format!("clang has version {version}, 22 is needed"),
             NativeError::Cache { directory, reason } => {
                 format!("Cannot use the cache directory '{directory}': {reason}")
@@ -144,7 +152,9 @@ impl NativeError {
                 format!("Command: {command}\nError: {}", errors.join("\n")),
                 "Check that all header files are included in the library's src/ directory.".to_owned(),
             ],
-            NativeError::ClangNotFound { .. } | NativeError::ClangVersion { .. } => vec![CLANG_PACKAGES.to_owned()],
+            NativeError::ClangNotFound { .. } | NativeError::ClangBroken { .. } | NativeError::ClangVersion { .. } => {
+                vec![CLANG_PACKAGES.to_owned()]
+            }
             NativeError::PkgConfigNotFound { library } => vec![
                 format!("Library '{library}' finds its system dependency with it."),
                 "Install the pkg-config package:\n  Ubuntu/Debian: sudo apt install pkg-config\n  \

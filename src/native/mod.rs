@@ -33,5 +33,5 @@ pub use sources::{
     NativeOptions, OptLevel, PackageFiles, PrivatiseMode, SymbolClass, SystemDependency, SystemHeaders, Unit,
 };
 pub use store::Store;
-pub use toolchain::{Toolchain, find_toolchain};
+pub use toolchain::{Toolchain, find_program, find_toolchain};
 pub use workers::Workers;

@@ -57,7 +57,7 @@ fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<To
         Some(name) => vec![name.clone()],
         None => vec!["clang-22".into(), "clang".into()],
     };
-    let (mut wrong_version, mut passed_over) = (None, Vec::new());
+    let (mut wrong_version, mut broken, mut passed_over) = (None, None, Vec::new());
     for name in &names {
         let candidates = candidates(name, &path);
         let Some(at) = candidates.iter().position(|candidate| candidate.is_file()) else {
@@ -68,12 +68,12 @@ fn find_in(cache: &Store, chosen: Option<OsString>, path: OsString) -> Result<To
         match recall_or_ask(cache, &candidates[at]) {
             Ok(toolchain) => return Ok(Toolchain { passed_over, ..toolchain }),
             Err(error @ NativeError::ClangVersion { .. }) => wrong_version = Some(error),
-            Err(NativeError::ClangNotFound { .. }) => {}
+            Err(error @ NativeError::ClangBroken { .. }) => broken = broken.or(Some(error)),
             Err(error) => return Err(error),
         }
     }
     let searched = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    Err(wrong_version.unwrap_or(NativeError::ClangNotFound { searched }))
+    Err(wrong_version.or(broken).unwrap_or(NativeError::ClangNotFound { searched }))
 }
 
 /// Where a program may be, in order: a name with a slash is a path; any other is looked up in the directories of `path`.
@@ -84,6 +84,11 @@ pub(super) fn candidates(name: &OsString, path: &OsString) -> Vec<PathBuf> {
         return vec![std::path::absolute(direct).unwrap_or_else(|_| direct.to_owned())];
     }
     std::env::split_paths(path).map(|directory| directory.join(name)).collect()
+}
+
+/// The first of these that is there.
+pub fn find_program(name: &OsString, path: &OsString) -> Option<PathBuf> {
+    candidates(name, path).into_iter().find(|candidate| candidate.is_file())
 }
 
 fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> {
@@ -104,16 +109,15 @@ fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> 
 }
 
 fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
-    let not_found = || NativeError::ClangNotFound { searched: vec![clang.display().to_string()] };
-    let version_text = run(clang, &["--version"])?.ok_or_else(not_found)?.0;
-    let version = version_of(&version_text).ok_or_else(not_found)?;
+    let version_text = run(clang, &["--version"])?.0;
+    let version = version_of(&version_text).ok_or_else(|| broken(clang, "it is not clang"))?;
     if version.split('.').next() != Some(LLVM_MAJOR) {
         return Err(NativeError::ClangVersion { path: clang.display().to_string(), version });
     }
-    let (_, search) = run(clang, &["-E", "-x", "c", "-v", "-"])?.ok_or_else(not_found)?;
+    let (_, search) = run(clang, &["-E", "-x", "c", "-v", "-"])?;
     let (include_dirs, absent_include_dirs) = include_directories(&search);
-    let library_dirs = library_directories(&run(clang, &["-print-search-dirs"])?.ok_or_else(not_found)?.0);
-    let resources = run(clang, &["-print-resource-dir"])?.ok_or_else(not_found)?.0;
+    let library_dirs = library_directories(&run(clang, &["-print-search-dirs"])?.0);
+    let resources = run(clang, &["-print-resource-dir"])?.0;
     let files = facts(compiler_files(clang, Path::new(resources.trim())));
     let mut hasher = blake3::Hasher::new();
     hasher.update(version_text.as_bytes());
@@ -126,13 +130,18 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     Ok(Toolchain { clang, version, identity, include_dirs, absent_include_dirs, library_dirs, files, passed_over })
 }
 
-/// Standard output and standard error of a successful run; `None` when clang does not run.
-fn run(clang: &Path, arguments: &[&str]) -> Result<Option<(String, String)>, Fault> {
+/// Standard output and standard error of a successful run.
+fn run(clang: &Path, arguments: &[&str]) -> Result<(String, String), NativeError> {
     match Tool::new(clang).arguments(arguments).pass(&ENVIRONMENT).trusts_scripts().run() {
-        Ok(finished) => Ok(finished.succeeded().then_some((finished.stdout, finished.stderr))),
-        Err(Fault::Start { .. }) => Ok(None),
-        Err(fault) => Err(fault),
+        Ok(finished) if finished.succeeded() => Ok((finished.stdout, finished.stderr)),
+        Ok(finished) => Err(broken(clang, &format!("it {}", finished.fault()))),
+        Err(Fault::Start { reason, .. }) => Err(broken(clang, &reason)),
+        Err(fault) => Err(fault.into()),
     }
+}
+
+fn broken(clang: &Path, reason: &str) -> NativeError {
+    NativeError::ClangBroken { path: clang.display().to_string(), reason: reason.to_owned() }
 }
 
 /// `Debian clang version 22.1.8 (…)` and the like; other compilers say other things.

@@ -31,18 +31,21 @@ impl Finished {
         self.status.success() && self.stopped.is_none()
     }
 
+    /// It says so itself, in the words of LLVM, C++ or the system.
+    pub fn ran_out_of_memory(&self) -> bool {
+        let words = ["LLVM ERROR: out of memory", "bad_alloc", "memory exhausted", "Cannot allocate memory"];
+        !self.status.success() && words.iter().any(|text| self.stderr.contains(text))
+    }
+
     /// How it ended, as the rest of a sentence.
     pub fn fault(&self) -> String {
         if let Some(reason) = &self.stopped {
             return format!("was stopped: {reason}");
         }
-        let ran_out = ["out of memory", "bad_alloc", "memory exhausted", "Cannot allocate memory"];
         match self.status.signal() {
             Some(libc::SIGXCPU) => format!("was stopped: it ran for more than {MAX_CPU_SECONDS} seconds"),
             Some(libc::SIGXFSZ) => format!("was stopped: it wrote a file of more than {} MiB", MAX_FILE_SIZE >> 20),
-            Some(_) if ran_out.iter().any(|text| self.stderr.contains(text)) => {
-                "was stopped: it needed more memory than there is for it".to_owned()
-            }
+            _ if self.ran_out_of_memory() => "was stopped: it needed more memory than there is for it".to_owned(),
             Some(signal) => format!("was ended by signal {signal}"),
             None => format!("ended with status {}", self.status.code().unwrap_or(-1)),
         }

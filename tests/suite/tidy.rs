@@ -149,6 +149,15 @@ fn only_some_modules_touch_files() {
     }
 }
 
+/// What a build starts works on a stranger's files; the program that `run` becomes is the user's own.
+#[test]
+fn processes_are_started_confined() {
+    for path in rust_files("src").into_iter().filter(|path| !is_test(path)) {
+        let is_allowed = module(&path).as_deref() == Some("sandbox") || path.ends_with("cli/run.rs");
+        assert!(is_allowed || !code(&path).contains("Command::new("), "{}: a process not confined", path.display());
+    }
+}
+
 #[test]
 fn assembly_stays_in_one_folder() {
     for path in rust_files("runtime/src").into_iter().chain(rust_files("src")) {

@@ -5,10 +5,10 @@
 
 use inkwell::module::Module;
 
-use super::Refusal;
 use super::debug_info::{Place, function_place, variable_place};
 use super::layout::Layout;
 use super::llvm::{Value, aliases, functions, ifuncs, module_asm};
+use super::{Refusal, assembly};
 
 /// Forms that have no meaning inside an instance at all.
 pub(super) fn check_forms(module: &Module<'_>) -> Vec<Refusal> {
@@ -31,6 +31,22 @@ pub(super) fn check_forms(module: &Module<'_>) -> Vec<Refusal> {
                 "file-level assembly defines data ('{directive}'), which cannot be private to an instance"
             ),
         });
+    }
+    refusals
+}
+
+/// Assembly that could do more than be assembled.
+pub(super) fn check_directives(module: &Module<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if let Some(fault) = assembly::fault(&module_asm(module)) {
+        refusals.push(Refusal { place: Place::default(), message: format!("file-level assembly {fault}") });
+    }
+    for function in functions(module) {
+        let calls = function.instructions().into_iter().filter(|instruction| instruction.is_asm_call());
+        if let Some(fault) = calls.filter_map(|call| assembly::fault(&call.callee().asm_text())).next() {
+            let message = format!("inline assembly in '{}' {fault}", function.name());
+            refusals.push(Refusal { place: function_place(function), message });
+        }
     }
     refusals
 }

@@ -388,6 +388,14 @@ impl<'c> Value<'c> {
         self.kind() == LLVMValueKind::LLVMInlineAsmValueKind
     }
 
+    /// A call of inline assembly, also one that may jump to other places.
+    pub(super) fn is_asm_call(self) -> bool {
+        // SAFETY: see the head of this file; asked of instructions only.
+        let opcode = unsafe { LLVMGetInstructionOpcode(self.raw) };
+        let is_call = opcode == LLVMOpcode::LLVMCall || opcode == LLVMOpcode::LLVMCallBr;
+        is_call && self.callee().is_inline_asm()
+    }
+
     /// What a call calls.
     pub(super) fn callee(self) -> Value<'c> {
         // SAFETY: see the head of this file; asked of calls only.

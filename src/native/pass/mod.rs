@@ -9,6 +9,7 @@
 //! 3. `globalopt` before privatising: most "variables" of C code are constants in truth;
 //! 4. privatising before LLVM's main passes, so that these see the code as it will run.
 
+mod assembly;
 mod builder;
 mod checks;
 mod code;
@@ -107,6 +108,10 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
     let mut found = read_functions(&context, &module, input)?;
     if input.privatise == PrivatiseMode::On {
         redirect(&module);
+    }
+    let refusals = checks::check_directives(&module);
+    if !refusals.is_empty() {
+        return Err(PassError::Refused(refusals));
     }
     emit::simplify(&module, &machine, input.symbols)?;
     let undefined = undefined_symbols(&module);
