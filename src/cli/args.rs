@@ -50,8 +50,8 @@ pub enum Command {
     Explain(Explain),
     /// Look after the cache of compiled programs and libraries.
     Cache(Cache),
-    /// Check that everything that is needed is installed.
-    Doctor,
+    /// Look for what builds need, and say how it is mended.
+    Doctor(Messages),
     /// Print a script that lets a shell complete command lines.
     Completions(Completions),
     /// Print the manual page, or write those of all subcommands.

@@ -64,7 +64,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Commentary(arguments) => commentary::commentary(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
-        Command::Doctor => doctor::doctor(),
+        Command::Doctor(messages) => doctor::doctor(&messages),
         Command::Completions(arguments) => reference::completions(Coexc::command(), &arguments),
         Command::Man(arguments) => reference::manual(Coexc::command(), &arguments),
     }

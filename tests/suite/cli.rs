@@ -280,16 +280,6 @@ fn explain_knows_codes_in_any_case() {
 }
 
 #[test]
-fn doctor_finds_what_is_missing() {
-    let sandbox = Sandbox::new();
-    assert_eq!(sandbox.coexc(&["doctor"]).status, 0);
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_coexc"));
-    let run = ran(command.arg("doctor").env("PATH", sandbox.path("empty")));
-    assert_eq!(run.status, 3);
-    assert!(run.stdout.contains("missing  clang") && run.stdout.contains("missing  linker"), "{}", run.stdout);
-}
-
-#[test]
 fn the_cache_is_looked_after() {
     let sandbox = Sandbox::new();
     for action in ["stats", "verify", "gc", "clear", "stats"] {
