@@ -4,6 +4,7 @@ mod answers;
 mod memory;
 mod server;
 mod trust;
+mod walk;
 
 pub(crate) use server::{Answer, Server, response};
 
