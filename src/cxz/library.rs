@@ -244,7 +244,13 @@ fn read_directory(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError
             if metadata.len() > limits::ENTRY_BYTES {
                 return Err(refuse(Fault::EntryLarge));
             }
-            let bytes = fs::read(&path).map_err(unreadable)?;
+            // It may have grown since.
+            let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+            let file = fs::File::open(&path).map_err(unreadable)?;
+            file.take(limits::ENTRY_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+            if bytes.len() as u64 > limits::ENTRY_BYTES {
+                return Err(refuse(Fault::EntryLarge));
+            }
             total += bytes.len() as u64;
             if total > limits::UNPACKED_BYTES {
                 return Err(refuse(Fault::UnpackedLarge));
