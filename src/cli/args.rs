@@ -52,6 +52,8 @@ pub enum Command {
     Cache(Cache),
     /// Look for what builds need, and say how it is mended.
     Doctor(Messages),
+    /// Print a fact about the compiler; `coexc --print FACT` is the same.
+    Print(PrintArguments),
     /// Print a script that lets a shell complete command lines.
     Completions(Completions),
     /// Print the manual page, or write those of all subcommands.
@@ -138,7 +140,7 @@ pub struct Messages {
     #[arg(long, value_enum, value_name = "WHEN")]
     pub color: Option<ColorWhen>,
 
-    /// Messages for people, or one JSON object a line on standard output.
+    /// Messages for people, one JSON object a line, or one SARIF document at the end; the latter on standard output.
     #[arg(long, value_enum, default_value = "human", value_name = "FORMAT")]
     pub message_format: MessageFormat,
 }
@@ -307,6 +309,28 @@ fn emit_list(text: &str) -> Result<EmitList, String> {
     Ok(list)
 }
 
+#[derive(Args, Debug)]
+pub struct PrintArguments {
+    #[arg(value_enum, value_name = "FACT")]
+    pub fact: Fact,
+
+    /// A directory to search, as for `build` (repeatable).
+    #[arg(short = 'L', value_name = "DIR")]
+    pub library_dirs: Vec<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// The JSON schema of messages.
+    MessageSchema,
+    /// Where libraries are searched after the program's own directory, in order.
+    SearchPaths,
+    /// What programs are compiled for.
+    Target,
+    /// Version and build as a JSON object.
+    VersionJson,
+}
+
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StageName {
     Parse,
@@ -329,6 +353,7 @@ pub enum ColorWhen {
 pub enum MessageFormat {
     Human,
     Json,
+    Sarif,
 }
 
 /// The Coex package tool.

@@ -11,9 +11,7 @@ use super::depfile::Beside;
 use super::output::{self, Style};
 use super::{emit, exit, isolation, progress};
 use crate::diagnostics::json;
-use crate::diagnostics::render::Paint;
 use crate::driver::inputs::Inputs;
-use crate::driver::output_cache::Replay;
 use crate::driver::session::Updates;
 use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
 use crate::link;
@@ -119,7 +117,7 @@ pub(super) fn compile(session: &Session, common: &Common) -> Compiled {
     let (status, product) = match result {
         Ok(product) => {
             if let Product::Executable { replay: Some(replay), .. } = &product {
-                show_replay(replay, &style);
+                style.show_again(replay);
             }
             (exit::SUCCESS, Some(product))
         }
@@ -142,45 +140,49 @@ pub(super) fn end(status: u8, common: &Common) -> u8 {
     status
 }
 
-fn show_replay(replay: &Replay, style: &Style) {
-    match (style.format, style.paint) {
-        (MessageFormat::Json, _) => {
-            output::write(replay.json.as_bytes());
-        }
-        (_, Paint::Plain) => output::talk(&replay.plain),
-        (_, Paint::Colour) => output::talk(&replay.colour),
-    }
-}
-
 fn talk_about(record: &Record, common: &Common, style: &Style) {
+    let talk = |text: &str| {
+        if style.format != MessageFormat::Json {
+            output::talk(text);
+        }
+    };
     for note in &record.log.notes {
-        output::talk(&format!("note: {note}\n"));
+        talk(&format!("note: {note}\n"));
+        style.event("note", &[("message", json::string(note))]);
     }
     if common.print_commands {
         for command in &record.log.commands {
-            output::talk(&format!("{command}\n"));
+            talk(&format!("{command}\n"));
             style.event("command", &[("command", json::string(command))]);
         }
     }
     if common.explain_cache {
-        for line in &record.log.cache {
-            output::talk(&format!("cache: {line}\n"));
-            style.event("cache", &[("result", json::string(line))]);
+        for decision in &record.log.cache {
+            talk(&format!("cache: {decision}\n"));
+            let result = decision.result.as_str();
+            let reason = decision.result.reason().map_or_else(|| "null".to_owned(), json::string);
+            let (subject, key) = (json::string(&decision.subject), json::string(&decision.key));
+            let fields = [("subject", subject), ("result", json::string(result)), ("reason", reason), ("key", key)];
+            style.event("cache", &fields);
         }
     }
     if common.timings {
-        output::talk(&record.timings.table());
+        talk(&record.timings.table());
         for (stage, seconds) in record.timings.entries() {
             style.event("timing", &[("stage", json::string(stage)), ("seconds", format!("{seconds:.6}"))]);
         }
     }
 }
 
+pub(super) fn artifact(path: &Path, changed: bool, common: &Common) {
+    let fields = [("path", json::string(&path.to_string_lossy())), ("changed", changed.to_string())];
+    Style::new(&common.messages).event("artifact", &fields);
+}
+
 /// Silence means success, except to somebody who watches.
 fn finished(path: &Path, how: link::Output, started: Instant, common: &Common) {
     let style = Style::new(&common.messages);
-    let changed = (how == link::Output::Written).to_string();
-    style.event("artifact", &[("path", json::string(&path.to_string_lossy())), ("changed", changed)]);
+    artifact(path, how == link::Output::Written, common);
     if std::io::stderr().is_terminal() && style.format == MessageFormat::Human {
         let time = started.elapsed().as_secs_f64() * 1000.0;
         let what = if how == link::Output::Unchanged { " (unchanged)" } else { "" };

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::args::{Contract, EmitList};
 use super::{emit, exit, output};
+use crate::diagnostics::Code;
 use crate::driver::depfile;
 use crate::driver::inputs::Inputs;
 
@@ -53,8 +54,7 @@ impl Beside {
             Ok(text) => text,
             Err(name) => {
                 let reason = format!("the name {:?} cannot be written in it", name.as_os_str());
-                output::talk(&format!("error[E1404]: Cannot write '{}': {reason}\n", path.display()));
-                return exit::TOOL;
+                return output::fault(Code::E1404, format!("Cannot write '{}': {reason}", path.display()));
             }
         };
         let status = emit::write_file(path, &text);

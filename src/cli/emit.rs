@@ -2,11 +2,13 @@
 //!
 //! In: arguments. Out: text on standard output, or a file.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::args::{Common, Contract, EmitArguments, EmitKind, EmitList};
 use super::depfile::Beside;
 use super::{build, exit, output};
+use crate::diagnostics::Code;
 use crate::driver::{Emit, Product};
 use crate::files::{self, Durability};
 
@@ -41,12 +43,19 @@ pub(super) fn emit_file(
     let mut status = compiled.status;
     if let Some(Product::Emitted(bytes)) = compiled.product {
         let output = output.unwrap_or(Path::new("-"));
+        let before = stamp(output);
         status = write_file(output, &bytes);
         if status == exit::SUCCESS && output != Path::new("-") {
+            build::artifact(output, stamp(output) != before, common);
             status = beside.finish(output, file, &compiled.inputs);
         }
     }
     build::end(status, common)
+}
+
+/// Another file, or the same one at another time.
+fn stamp(path: &Path) -> Option<(u64, i64, i64)> {
+    std::fs::metadata(path).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
 /// A file that a user named; `-` is standard output, as everywhere.
@@ -63,6 +72,5 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> u8 {
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> u8 {
     let text = error.to_string();
     let reason = text.split(" (os error").next().unwrap_or(&text);
-    output::talk(&format!("error[E1404]: Cannot write '{}': {reason}\n", path.display()));
-    exit::TOOL
+    output::fault(Code::E1404, format!("Cannot write '{}': {reason}", path.display()))
 }

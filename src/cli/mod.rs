@@ -18,6 +18,7 @@ mod network;
 mod output;
 mod packages;
 mod pages;
+mod print;
 mod progress;
 mod reference;
 mod registry;
@@ -49,7 +50,7 @@ pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
         let name = std::ffi::OsString::from("coexc");
         let words = std::iter::once(name).chain(script::script_form(arguments));
         match Coexc::try_parse_from(words) {
-            Ok(parsed) => dispatch(parsed.command),
+            Ok(parsed) => output::end("coexc", dispatch(parsed.command)),
             Err(error) => exit::usage(&error),
         }
     })
@@ -65,6 +66,7 @@ fn dispatch(command: Command) -> u8 {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Doctor(messages) => doctor::doctor(&messages),
+        Command::Print(arguments) => print::print(&arguments),
         Command::Completions(arguments) => reference::completions(Coexc::command(), &arguments),
         Command::Man(arguments) => reference::manual(Coexc::command(), &arguments),
     }

@@ -2,16 +2,49 @@
 //!
 //! In: text. Out: an exit status where writing can fail. A reader that has gone away ends the program quietly.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard};
 
 use super::args::{ColorWhen, MessageFormat, Messages};
 use super::exit;
 use crate::diagnostics::render::{self, Paint};
-use crate::diagnostics::{Diagnostic, json};
+use crate::diagnostics::{Code, Diagnostic, codes, json, sarif};
+use crate::driver::output_cache::Replay;
 use crate::source::SourceMap;
 
-/// Writes asked-for data.
+/// The style of this run, once a command has one: whoever writes data must know whether it stands between messages.
+static STYLE: Mutex<Option<Style>> = Mutex::new(None);
+
+/// Results for the one document at the end, with their codes.
+static RESULTS: Mutex<Results> = Mutex::new(Results { results: Vec::new(), codes: BTreeSet::new() });
+
+struct Results {
+    results: Vec<String>,
+    codes: BTreeSet<&'static str>,
+}
+
+fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(|error| error.into_inner())
+}
+
+/// Writes asked-for data: between messages for programs as one of them, beside a document on standard error.
 pub(super) fn write(bytes: &[u8]) -> u8 {
+    let style = *locked(&STYLE);
+    match (style.map(|style| style.format), std::str::from_utf8(bytes)) {
+        (Some(MessageFormat::Json | MessageFormat::Sarif), Ok("")) => exit::SUCCESS,
+        (Some(MessageFormat::Json), Ok(text)) => {
+            write_as_it_is((json::event("text", &[("text", json::string(text))]) + "\n").as_bytes())
+        }
+        (Some(MessageFormat::Sarif), Ok(text)) => {
+            talk(text);
+            exit::SUCCESS
+        }
+        _ => write_as_it_is(bytes),
+    }
+}
+
+fn write_as_it_is(bytes: &[u8]) -> u8 {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => exit::SUCCESS,
@@ -23,13 +56,35 @@ pub(super) fn write(bytes: &[u8]) -> u8 {
     }
 }
 
+/// A fault of the machine that no diagnostic was made for.
+pub(super) fn fault(code: Code, message: String) -> u8 {
+    let style = locked(&STYLE).unwrap_or(Style { paint: Paint::Plain, format: MessageFormat::Human });
+    let diagnostics = [Diagnostic::without_place(code, message)];
+    match style.format {
+        // Without the line that counts, as for any other tool.
+        MessageFormat::Human => talk(&format!("error[{}]: {}\n", code.as_str(), diagnostics[0].message)),
+        MessageFormat::Json | MessageFormat::Sarif => style.show(&diagnostics, &SourceMap::default()),
+    }
+    exit::of_diagnostics(&diagnostics)
+}
+
+/// When nothing more will be said: the document, if there is to be one.
+pub(super) fn end(tool: &str, status: u8) -> u8 {
+    if locked(&STYLE).take().is_some_and(|style| style.format == MessageFormat::Sarif) {
+        let found = locked(&RESULTS);
+        let codes: Vec<&str> = found.codes.iter().copied().collect();
+        write_as_it_is((sarif::document(tool, &found.results, &codes, status) + "\n").as_bytes());
+    }
+    status
+}
+
 /// Says something; whoever does not listen misses it.
 pub(super) fn talk(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// How messages are to look, decided once.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) paint: Paint,
     pub(super) format: MessageFormat,
@@ -39,7 +94,9 @@ impl Style {
     pub(super) fn new(messages: &Messages) -> Style {
         let variable = |name: &str| std::env::var(name).ok();
         let paint = paint(messages.color, &variable, io::stderr().is_terminal());
-        Style { paint, format: messages.message_format }
+        let style = Style { paint, format: messages.message_format };
+        *locked(&STYLE) = Some(style);
+        style
     }
 
     /// Diagnostics, sorted already. JSON is asked-for data.
@@ -47,15 +104,38 @@ impl Style {
         match self.format {
             MessageFormat::Human => talk(&render::render_all(diagnostics, sources, self.paint)),
             MessageFormat::Json => {
-                write(json::render_all(diagnostics, sources).as_bytes());
+                write_as_it_is(json::render_all(diagnostics, sources).as_bytes());
             }
+            MessageFormat::Sarif => {
+                let mut found = locked(&RESULTS);
+                found.results.extend(sarif::results(diagnostics, sources));
+                found.codes.extend(diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()));
+            }
+        }
+    }
+
+    /// The warnings of a build that is not repeated.
+    pub(super) fn show_again(&self, warnings: &Replay) {
+        match (self.format, self.paint) {
+            (MessageFormat::Json, _) => {
+                write_as_it_is(warnings.json.as_bytes());
+            }
+            (MessageFormat::Sarif, _) => {
+                let mut found = locked(&RESULTS);
+                let codes = codes::ALL.iter().map(|code| code.as_str());
+                let named = codes.filter(|code| warnings.sarif.contains(&format!("\"ruleId\":\"{code}\"")));
+                found.codes.extend(named);
+                found.results.extend(warnings.sarif.lines().map(str::to_owned));
+            }
+            (MessageFormat::Human, Paint::Plain) => talk(&warnings.plain),
+            (MessageFormat::Human, Paint::Colour) => talk(&warnings.colour),
         }
     }
 
     /// An event for machines; people are not bothered.
     pub(super) fn event(&self, kind: &str, fields: &[(&str, String)]) {
         if self.format == MessageFormat::Json {
-            write((json::event(kind, fields) + "\n").as_bytes());
+            write_as_it_is((json::event(kind, fields) + "\n").as_bytes());
         }
     }
 }

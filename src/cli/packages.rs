@@ -32,8 +32,8 @@ pub fn coex(arguments: Vec<OsString>) -> u8 {
         };
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
         match Coex::try_parse_from(words) {
-            Ok(Coex { command: CoexCommand::Pkg { action } }) => package(&action),
-            Ok(Coex { command: CoexCommand::Registry { action } }) => maintain(&action),
+            Ok(Coex { command: CoexCommand::Pkg { action } }) => output::end("coex", package(&action)),
+            Ok(Coex { command: CoexCommand::Registry { action } }) => output::end("coex", maintain(&action)),
             Ok(Coex { command: CoexCommand::Completions(arguments) }) => {
                 reference::completions(Coex::command(), &arguments)
             }

@@ -4,6 +4,7 @@
 //! not here: what the rows are about.
 
 use super::args::MessageFormat;
+use super::exit;
 use super::output::{self, Style};
 use crate::diagnostics::json;
 use crate::packages::identity::PackageId;
@@ -27,17 +28,17 @@ impl Row {
 
 /// Writes all rows; the status is that of writing.
 pub(super) fn write(rows: &[Row], style: &Style) -> u8 {
-    let line = |row: &Row| match style.format {
-        MessageFormat::Human => row.text.clone() + "\n",
-        MessageFormat::Json => json::event(row.kind, &row.fields) + "\n",
-    };
-    output::write(rows.iter().map(line).collect::<String>().as_bytes())
+    if style.format == MessageFormat::Json {
+        rows.iter().for_each(|row| style.event(row.kind, &row.fields));
+        return exit::SUCCESS;
+    }
+    output::write(rows.iter().map(|row| row.text.clone() + "\n").collect::<String>().as_bytes())
 }
 
 /// Says something that is no fault.
 pub(super) fn warn(warning: &str, style: &Style) {
     match style.format {
-        MessageFormat::Human => output::talk(&format!("warning: {warning}\n")),
+        MessageFormat::Human | MessageFormat::Sarif => output::talk(&format!("warning: {warning}\n")),
         MessageFormat::Json => style.event("warning", &[("message", json::string(warning))]),
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &Run) -> u8 {
     if !matches!(compiled.product, Some(Product::Executable { .. })) {
         return compiled.status;
     }
+    output::end("coexc", compiled.status);
     // On success this never returns.
     let error = Command::new(&output).arg0(file).args(own).exec();
     output::talk(&format!("error[E1404]: Cannot run '{}': {error}\n", output.display()));

@@ -5,13 +5,27 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-const COMMANDS: &[&str] =
-    &["build", "run", "check", "emit", "commentary", "explain", "cache", "doctor", "completions", "man", "help"];
+const COMMANDS: &[&str] = &[
+    "build",
+    "run",
+    "check",
+    "emit",
+    "commentary",
+    "explain",
+    "cache",
+    "doctor",
+    "print",
+    "completions",
+    "man",
+    "help",
+];
 
 /// The kernel calls `coexc SCRIPT ARGUMENTS…` for a script that begins with `#!/usr/bin/env coexc`.
 pub(super) fn script_form(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    if arguments.first().is_some_and(|first| is_script(first)) {
-        arguments.insert(0, OsString::from("run"));
+    match arguments.first_mut() {
+        Some(first) if is_script(first) => arguments.insert(0, OsString::from("run")),
+        Some(first) if first == "--print" => *first = OsString::from("print"),
+        _ => {}
     }
     arguments
 }

@@ -109,16 +109,26 @@ fn look_in(directory: &Path, name: &str, is_module: bool, absent: &mut Vec<PathB
 
 /// In search order, each once.
 fn directories(beside: &Path, paths: &SearchPaths, scope: Scope) -> Vec<PathBuf> {
-    let mut list = vec![beside.to_owned(), beside.join("lib"), PathBuf::from("lib")];
-    list.extend(paths.options.iter().cloned());
-    list.extend(paths.environment.iter().cloned());
-    if scope == Scope::Project {
-        return unique(list);
+    unique([vec![beside.to_owned(), beside.join("lib")], paths.of_scope(scope)].concat())
+}
+
+impl SearchPaths {
+    /// Those that do not depend on the importing file, in search order.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        unique(self.of_scope(Scope::All))
     }
-    list.extend(paths.home.iter().map(|home| home.join(".coex/lib")));
-    list.push(PathBuf::from("/usr/local/lib/coex"));
-    list.extend(paths.compiler.iter().cloned());
-    unique(list)
+
+    fn of_scope(&self, scope: Scope) -> Vec<PathBuf> {
+        let mut list = vec![PathBuf::from("lib")];
+        list.extend(self.options.iter().cloned());
+        list.extend(self.environment.iter().cloned());
+        if scope == Scope::All {
+            list.extend(self.home.iter().map(|home| home.join(".coex/lib")));
+            list.push(PathBuf::from("/usr/local/lib/coex"));
+            list.extend(self.compiler.iter().cloned());
+        }
+        list
+    }
 }
 
 fn unique(list: Vec<PathBuf>) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! Diagnostics and build events for other programs: one JSON object a line.
 //!
 //! In: diagnostics and sources, or an event. Out: lines of text. Every object has `schema` (`coexc/1`) and `kind`;
-//! fields are only ever added within one schema. Deliberately not here: a JSON library, for six shapes of objects.
+//! fields are only ever added within one schema; `docs/messages.schema.json` describes it. Deliberately not here: a JSON library, for six shapes of objects.
 
 use std::fmt::Write;
 
@@ -10,6 +10,9 @@ use super::{Diagnostic, Severity};
 use crate::source::{SourceMap, Span};
 
 pub const SCHEMA: &str = "coexc/1";
+
+/// The JSON schema of every line.
+pub const DESCRIPTION: &str = include_str!("../../docs/messages.schema.json");
 
 /// One line for each diagnostic.
 pub fn render_all(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
@@ -31,6 +34,15 @@ pub fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     for (kind, texts) in [("body", &diagnostic.body), ("note", &diagnostic.notes), ("help", &diagnostic.helps)] {
         children.extend(texts.iter().map(|text| object(&[("kind", string(kind)), ("message", string(text))])));
     }
+    children.extend(diagnostic.foreign.iter().map(|place| {
+        object(&[
+            ("kind", string("error")),
+            ("message", string(&place.message)),
+            ("file", string(&place.file)),
+            ("line", place.line.to_string()),
+            ("col", place.column.to_string()),
+        ])
+    }));
     object(&[
         ("schema", string(SCHEMA)),
         ("kind", string("diagnostic")),
@@ -69,7 +81,7 @@ fn span(place: Span, label: Option<&str>, primary: bool, sources: &SourceMap) ->
     ])
 }
 
-fn object(fields: &[(&str, String)]) -> String {
+pub(super) fn object(fields: &[(&str, String)]) -> String {
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", string(name))).collect();
     format!("{{{}}}", fields.join(","))
 }

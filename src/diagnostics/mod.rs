@@ -8,6 +8,7 @@ pub mod json;
 mod nearest;
 mod progress;
 pub mod render;
+pub mod sarif;
 
 pub use codes::Code;
 pub(crate) use nearest::{distance, nearest};
@@ -38,6 +39,29 @@ pub struct Diagnostic {
     pub body: Vec<String>,
     pub notes: Vec<String>,
     pub helps: Vec<String>,
+    /// Places in files that the compiler has not read itself, for other programs; the body holds them as text.
+    pub foreign: Vec<ForeignPlace>,
+}
+
+/// A line of clang's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ForeignPlace {
+    pub file: String,
+    /// From 1, as is the column.
+    pub line: u32,
+    pub column: u32,
+    pub message: String,
+}
+
+impl ForeignPlace {
+    /// `ffi/src/x.c:3:4: error: text`; `in_library` says how the file is named.
+    pub fn parse(text: &str, in_library: impl FnOnce(&str) -> String) -> Option<ForeignPlace> {
+        let (place, message) = text.split_once(": error: ").or_else(|| text.split_once(": fatal error: "))?;
+        let (rest, column) = place.rsplit_once(':')?;
+        let (file, line) = rest.rsplit_once(':')?;
+        let (line, column) = (line.parse().ok()?, column.parse().ok()?);
+        Some(ForeignPlace { file: in_library(file), line, column, message: message.to_owned() })
+    }
 }
 
 impl Diagnostic {
@@ -55,6 +79,7 @@ impl Diagnostic {
             body: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 

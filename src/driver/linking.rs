@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Inputs, Role};
-use super::log::Log;
+use super::log::{CacheResult, Log};
 use super::output_cache;
-use super::pipeline::{Failure, Record};
+use super::pipeline::{Failure, Record, decision};
+use super::program_key::ProgramKey;
 use super::session::Session;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::Extern;
@@ -112,7 +113,8 @@ pub(super) fn keep_program(
     match output_cache::keep(store, session, inputs, program, &warnings, &record.sources) {
         Ok(None) => Ok(()),
         Ok(Some(why)) => {
-            record.log.cache.push(format!("program {}: miss, uncacheable:{why}", session.root.display()));
+            let result = CacheResult::Miss(format!("uncacheable:{why}"));
+            record.log.cache.push(decision(session, &ProgramKey::of(session), result));
             Ok(())
         }
         Err(error) => {

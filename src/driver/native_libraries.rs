@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use super::facts::library_sources;
 use super::inputs::{Inputs, Role};
+use super::log::{CacheResult, Decision};
 use super::pipeline::Record;
 use super::session::{OptLevel, Session};
 use crate::cxz::Library;
 use crate::cxz::manifest::{Owns, SymbolEntry};
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, ForeignPlace};
 use crate::ir::Program;
 use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain, Workers};
 use crate::sandbox;
@@ -134,12 +135,13 @@ fn helpers(entry: &SymbolEntry) -> impl Iterator<Item = String> {
 }
 
 fn log(native: &NativeLibrary, session: &Session, record: &mut Record) {
-    let outcome = match &native.cache {
-        CacheOutcome::Hit => "hit".to_owned(),
-        CacheOutcome::Miss(reason) => format!("miss, {reason}"),
-        CacheOutcome::Uncacheable(why) => format!("miss, uncacheable:{why}"),
+    let result = match &native.cache {
+        CacheOutcome::Hit => CacheResult::Hit,
+        CacheOutcome::Miss(reason) => CacheResult::Miss(reason.clone()),
+        CacheOutcome::Uncacheable(why) => CacheResult::Miss(format!("uncacheable:{why}")),
     };
-    record.log.cache.push(format!("library {} {}: {outcome}", native.name, native.version));
+    let subject = format!("library {} {}", native.name, native.version);
+    record.log.cache.push(Decision { subject, key: native.key.clone(), result });
     record.log.notes.extend(native.notes.iter().cloned());
     record.log.commands.extend(native.commands.iter().cloned());
     if session.report_isolation {
@@ -154,6 +156,10 @@ fn report(error: &NativeError, library: &Library, program: &Program, record: &mu
         let external = program.externs.iter().find(|external| external.name.as_str() == symbol);
         let entry = library.manifest.symbol(symbol);
         diagnostic.primary = entry.map(|entry| entry.name.span).or(external.map(|external| external.span));
+    }
+    if let NativeError::CompilationFailed { errors, .. } = error {
+        let place = |file: &str| if file.starts_with('/') { file.to_owned() } else { library.place(file) };
+        diagnostic.foreign.extend(errors.iter().filter_map(|line| ForeignPlace::parse(line, place)));
     }
     record.diagnostics.push(diagnostic);
 }

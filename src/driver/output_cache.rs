@@ -9,7 +9,7 @@
 //! ```text
 //! entry  key  = BLAKE3 over the fields of `ProgramKey`
 //!        meta = the text of `Inputs`
-//!        blobs: program, and after warnings: warnings.txt warnings.ansi warnings.json
+//!        blobs: program, and after warnings: warnings.txt warnings.ansi warnings.json warnings.sarif
 //! placed key  = BLAKE3 over the output's path
 //!        meta = hash of a program, and the output's stamp when it had these bytes: not even they are read again
 //! ```
@@ -22,7 +22,7 @@ use super::inputs::{Comparison, Inputs};
 use super::program_key::ProgramKey;
 use super::session::Session;
 use crate::diagnostics::render::Paint;
-use crate::diagnostics::{Diagnostic, json, render};
+use crate::diagnostics::{Diagnostic, json, render, sarif};
 use crate::native::Store;
 use crate::native::files::Stamp;
 use crate::native::store::{Blob, BlobRead, CacheError, Entry, Key, Lookup};
@@ -34,6 +34,8 @@ pub struct Replay {
     pub plain: String,
     pub colour: String,
     pub json: String,
+    /// A result a line.
+    pub sarif: String,
 }
 
 pub struct Cached {
@@ -73,8 +75,8 @@ pub fn lookup(store: &Store, key: &ProgramKey) -> Result<Found, CacheError> {
         Comparison::SameAfterReading => refresh(store, key, &entry, &inputs),
         Comparison::Changed(change) => return Ok(Found::miss(change)),
     }
-    let mut texts = [String::new(), String::new(), String::new()];
-    for (text, name) in texts.iter_mut().zip(["warnings.txt", "warnings.ansi", "warnings.json"]) {
+    let mut texts = [const { String::new() }; 4];
+    for (text, name) in texts.iter_mut().zip(["warnings.txt", "warnings.ansi", "warnings.json", "warnings.sarif"]) {
         let Some(blob) = entry.blob(name) else { continue };
         *text = match store.read_blob(&key.key, blob)? {
             BlobRead::Good(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -82,8 +84,8 @@ pub fn lookup(store: &Store, key: &ProgramKey) -> Result<Found, CacheError> {
             BlobRead::Damaged(note) => return Ok(Found::damaged(note)),
         };
     }
-    let [plain, colour, json] = texts;
-    Ok(Found::Hit(Box::new(Cached { key: key.key, program, warnings: Replay { plain, colour, json }, inputs })))
+    let [plain, colour, json, sarif] = texts;
+    Ok(Found::Hit(Box::new(Cached { key: key.key, program, warnings: Replay { plain, colour, json, sarif }, inputs })))
 }
 
 /// So that the next look-up need not read what this one read. Failing costs time only.
@@ -153,11 +155,13 @@ pub fn keep(
     let plain = render::render_all(warnings, sources, Paint::Plain);
     let colour = render::render_all(warnings, sources, Paint::Colour);
     let json = json::render_all(warnings, sources);
+    let sarif = sarif::results(warnings, sources).join("\n");
     let mut blobs: Vec<(&str, &[u8])> = vec![("program", program)];
     if !warnings.is_empty() {
         blobs.push(("warnings.txt", plain.as_bytes()));
         blobs.push(("warnings.ansi", colour.as_bytes()));
         blobs.push(("warnings.json", json.as_bytes()));
+        blobs.push(("warnings.sarif", sarif.as_bytes()));
     }
     let key = ProgramKey::of(session);
     store.publish(&key.key, &meta, &blobs)?;

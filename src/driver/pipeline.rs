@@ -6,7 +6,7 @@
 use super::inputs::Inputs;
 use super::linking::{self, Fault};
 use super::load::{self, Loaded, RootError};
-use super::log::Log;
+use super::log::{CacheResult, Decision, Log};
 use super::native_libraries::build_libraries;
 use super::output_cache::{self, Cached, Found, Replay};
 use super::phases;
@@ -77,6 +77,10 @@ pub(super) enum Work {
     Verify(Store, ProgramKey, Vec<u8>),
 }
 
+pub(super) fn decision(session: &Session, key: &ProgramKey, result: CacheResult) -> Decision {
+    Decision { subject: format!("program {}", session.root.display()), key: key.key.hex(), result }
+}
+
 /// Finds that nothing has changed, or what is to be done. Starts neither a process nor a thread.
 pub(super) fn find(session: &Session, record: &mut Record) -> Work {
     if session.emit != Emit::Executable || session.stop_after.is_some() || session.report_isolation {
@@ -96,13 +100,13 @@ pub(super) fn find(session: &Session, record: &mut Record) -> Work {
         Placed::Output(output, cached) => {
             let Cached { inputs, warnings, .. } = *cached;
             record.inputs = inputs;
-            record.log.cache.push(format!("program {}: hit", session.root.display()));
+            record.log.cache.push(decision(session, &key, CacheResult::Hit));
             let output = output.map_err(|error| record.fail(linking::link_fault(&error)));
             Work::Done(output.map(|output| Product::Executable { output, replay: Some(warnings) }))
         }
         Placed::Verify(program) => Work::Verify(store, key, program),
         Placed::Miss { reason, note } => {
-            record.log.cache.push(format!("program {}: miss, {reason}", session.root.display()));
+            record.log.cache.push(decision(session, &key, CacheResult::Miss(reason)));
             record.log.notes.extend(note);
             Work::Compile(Some(store))
         }
@@ -154,7 +158,7 @@ pub(super) fn work(session: &Session, work: Work, record: &mut Record) -> Result
             if !is_same {
                 return Err(record.fail(linking::differs(&store, &session.root)));
             }
-            record.log.cache.push(format!("program {}: verified", session.root.display()));
+            record.log.cache.push(decision(session, &key, CacheResult::Verified));
             Ok(product)
         }
     }

@@ -10,7 +10,7 @@ use crate::native::Store;
 use crate::native::store::{CacheError, Key, Lookup};
 
 /// Changes whenever the meaning of an entry does.
-const SCHEMA: &[u8] = b"program-3";
+const SCHEMA: &[u8] = b"program-4";
 
 /// Variables that reach clang, pkg-config or the linker.
 const ENVIRONMENT: &[&str] = &[

@@ -176,7 +176,8 @@ impl Plan {
     }
 }
 
-fn host_triple() -> String {
+/// What this machine's programs are compiled for.
+pub fn host_triple() -> String {
     let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
     format!("{arch}-unknown-linux-gnu")
 }

@@ -25,7 +25,7 @@ mod system;
 pub mod toolchain;
 mod workers;
 
-pub use build::build_library;
+pub use build::{build_library, host_triple};
 pub use error::NativeError;
 pub use signature::{CField, CFunction, CLeaf, CSignature, CType, leaf_symbol};
 pub use sources::{

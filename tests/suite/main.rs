@@ -22,6 +22,7 @@ mod internal_errors;
 mod jobserver;
 mod manifest;
 mod matrices;
+mod messages;
 mod meter;
 mod mixed;
 mod native_build;

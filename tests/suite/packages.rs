@@ -308,12 +308,7 @@ fn programs_get_objects_instead_of_lines() {
     let kinds = |words: &[&str], status: i32| {
         let run = world.pkg(&[words, &["--message-format", "json"]].concat());
         assert_eq!((run.status, run.stderr.as_str()), (status, ""), "{words:?}: {}", run.stdout);
-        let objects = run.stdout.lines().map(|line| {
-            let object: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{words:?}: {line}"));
-            assert_eq!(object["schema"], "coexc/1", "{line}");
-            object
-        });
-        objects.collect::<Vec<_>>()
+        crate::messages::lines(&run)
     };
     let only = |objects: &[serde_json::Value], kind: &str, count: usize| {
         assert!(objects.len() == count && objects.iter().all(|object| object["kind"] == kind), "{objects:?}");
@@ -341,6 +336,7 @@ fn programs_get_objects_instead_of_lines() {
     only(&kinds(&["publish", "../made/text-1.0.0", "--key", &world.key("k")], 0), "x", 0);
     let run = world.sandbox.coex(&["registry", "serve-check", "reg", "--message-format", "json"]);
     assert!(run.stdout.contains("\"kind\":\"registry-checked\",\"releases\":5,\"faults\":0"), "{}", run.stdout);
+    crate::messages::lines(&run);
     let run = world.sandbox.coex(&["registry", "add", "new", "made/text-1.0.0.cxz", "--message-format", "json"]);
     assert!(run.stdout.contains("\"kind\":\"package-change\""), "{}", run.stdout);
 }

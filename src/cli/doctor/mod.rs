@@ -36,6 +36,11 @@ pub(super) fn doctor(messages: &Messages) -> u8 {
     let text = match messages.message_format {
         MessageFormat::Human => report.text(),
         MessageFormat::Json => report.json(),
+        // A document of no results; findings are about the machine, not about files.
+        MessageFormat::Sarif => {
+            output::Style::new(messages);
+            report.text()
+        }
     };
     let status = output::write(text.as_bytes());
     if report.is_well() { status } else { exit::TOOL }
