@@ -149,15 +149,15 @@ impl Remote {
     /// An index file as the snapshot of number `counter` promises it.
     pub(super) fn promised(&self, path: &str, known: &Known, counter: u64) -> Result<Current, PackageError> {
         let copy = self.copies.as_ref().and_then(|copies| copies.get(path, MAX_INDEX_BYTES));
-        if let Some(copy) = &copy {
-            if let Some(part) = known.part_of(&copy.bytes) {
-                // A longer copy is fine where another process has seen a newer snapshot meanwhile.
-                if copy.bytes.len() > part.len() && copy.counter <= counter {
-                    return Err(self.goes_back(path));
-                }
-                let bytes = Some(part.to_vec());
-                return Ok(Current { before: bytes.clone(), bytes, etag: None });
+        if let Some(copy) = &copy
+            && let Some(part) = known.part_of(&copy.bytes)
+        {
+            // A longer copy is fine where another process has seen a newer snapshot meanwhile.
+            if copy.bytes.len() > part.len() && copy.counter <= counter {
+                return Err(self.goes_back(path));
             }
+            let bytes = Some(part.to_vec());
+            return Ok(Current { before: bytes.clone(), bytes, etag: None });
         }
         for copies in [web::Copies::Welcome, web::Copies::Unwanted] {
             let Fetched::Body { bytes, etag } = self.fetch(path, MAX_INDEX_BYTES, None, copies)? else { continue };

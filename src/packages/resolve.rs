@@ -23,6 +23,8 @@ use super::ranges::{Point, admits, ranges};
 
 /// A registry that is made to keep the resolver busy is given up.
 const MAX_STEPS: u32 = 200_000;
+/// So many versions of a package are shown where none fits.
+const SHOWN: usize = 5;
 
 pub(super) type Found = Result<Rc<Vec<Release>>, PackageError>;
 
@@ -89,7 +91,7 @@ pub(super) fn resolve(question: &Question) -> Result<Answer, PackageError> {
             // The project has one version, which nobody knows.
             let explanation = explanation.replace("this project 0.0.0", "this project");
             let mut explanation = explanation.replace("this project is forbidden", "nothing satisfies this project");
-            for reason in provider.passed_over.take() {
+            for reason in provider.passed_over.take().into_iter().chain(out_of_range(question)?) {
                 explanation.push_str(&format!("\n{reason}"));
             }
             return Err(PackageError::Conflict { explanation });
@@ -112,6 +114,22 @@ pub(super) fn resolve(question: &Question) -> Result<Answer, PackageError> {
     let held_back = provider.held_back.take().into_iter().filter(|(id, _)| is_newer(id)).map(|(_, reason)| reason);
     let held_back = held_back.collect();
     Ok(Answer { chosen: releases, held_back })
+}
+
+/// What there is instead of versions that were asked for and do not exist.
+fn out_of_range(question: &Question) -> Result<Vec<String>, PackageError> {
+    let mut lines = Vec::new();
+    for (name, wanted) in question.roots {
+        let releases = (question.releases)(name)?;
+        if releases.iter().any(|release| wanted.matches(&release.id.version)) {
+            continue;
+        }
+        let newest: Vec<String> =
+            releases.iter().rev().take(SHOWN).map(|release| release.id.version.to_string()).collect();
+        let more = if releases.len() > SHOWN { ", …" } else { "" };
+        lines.push(format!("there is no {name} {wanted}; there is {}{more}", newest.join(", ")));
+    }
+    Ok(lines)
 }
 
 impl Provider<'_> {
@@ -281,6 +299,8 @@ mod tests {
         let text = ask(&["a 1.0.0 yanked", "a 1.1.0 coex:new"], &[("a", "^1")], &[]).expect_err("conflict");
         assert!(text.contains("\na 1.0.0 was taken back: broken"), "{text}");
         assert!(text.contains("\na 1.1.0 needs a compiler version >=9, this is 0.1.0"), "{text}");
+        let text = ask(&["a 1.0.0", "a 1.2.0"], &[("a", "=1.1.0")], &[]).expect_err("conflict");
+        assert!(text.ends_with("\nthere is no a =1.1.0; there is 1.2.0, 1.0.0"), "{text}");
         let text = ask(&["a 1.0.0 gone=*"], &[("a", "^1")], &[]).expect_err("conflict");
         assert!(text.contains("gone"), "{text}");
     }

@@ -163,13 +163,17 @@ fn installs_at_the_same_time_do_not_disturb_each_other() {
             fs::create_dir_all(&directory).expect("directory");
             let mut command = world.command(env!("CARGO_BIN_EXE_coex"));
             command.current_dir(directory);
-            crate::sandbox::ran(command.args(["pkg", "install", if number % 2 == 0 { "regex" } else { "text@^1" }]))
+            crate::sandbox::ran(command.args([
+                "pkg",
+                "install",
+                if number.is_multiple_of(2) { "regex" } else { "text@^1" },
+            ]))
         };
         let threads: Vec<_> = (0..6).map(|number| scope.spawn(move || install(number))).collect();
         threads.into_iter().map(|thread| thread.join().expect("runs")).collect()
     });
     for (number, run) in runs.iter().enumerate() {
-        let expected = if number % 2 == 0 { "+ regex 1.1.0\n+ text 1.3.0\n" } else { "+ text 1.3.0\n" };
+        let expected = if number.is_multiple_of(2) { "+ regex 1.1.0\n+ text 1.3.0\n" } else { "+ text 1.3.0\n" };
         assert_eq!((run.status, run.stdout.as_str()), (0, expected), "{}", run.stderr);
     }
     let fetched = served.server.paths().iter().filter(|path| *path == TEXT).count();
