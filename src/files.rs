@@ -5,8 +5,12 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::crash::interrupt::Unfinished;
 
 /// As many links as the kernel follows.
 const MAX_LINKS: usize = 40;
@@ -28,20 +32,44 @@ pub fn write_whole(path: &Path, bytes: &[u8], durability: Durability) -> io::Res
 /// Writes what a user named. A file that has these bytes already is not touched, so its time says when it last changed;
 /// a link is followed, the mode of an old file is kept, and devices and pipes are written to.
 pub fn write_output(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
-    let path = behind_links(path)?;
+    let path = match destination(path)? {
+        Destination::Special(path) => return write_special(&path, bytes),
+        Destination::File(path) => path,
+    };
     let Some(old) = metadata(&path)? else { return write_beside(&path, bytes, durability, None) };
-    if old.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    if !old.is_file() {
-        return OpenOptions::new().write(true).open(&path)?.write_all(bytes);
-    }
     if old.len() == bytes.len() as u64 && fs::read(&path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
     // Whoever protects a file from writing protects it from being replaced.
     drop(OpenOptions::new().write(true).open(&path)?);
     write_beside(&path, bytes, durability, Some(old.permissions()))
+}
+
+/// Where an output goes that a user named.
+pub enum Destination {
+    /// It can be put there by rename, whether or not there is something now.
+    File(PathBuf),
+    /// A device or a pipe, which must stay what it is.
+    Special(PathBuf),
+}
+
+pub fn destination(path: &Path) -> io::Result<Destination> {
+    let path = behind_links(path)?;
+    match metadata(&path)? {
+        Some(old) if old.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Some(old) if !old.is_file() => Ok(Destination::Special(path)),
+        _ => Ok(Destination::File(path)),
+    }
+}
+
+/// A pipe that nobody reads is refused, where an ordinary `open` would wait.
+pub fn write_special(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    // SAFETY: the descriptor is open, and nobody else has it. From here on a slow reader is waited for.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_WRONLY) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    file.write_all(bytes)
 }
 
 /// What a link leads to, whether or not there is something.
@@ -70,7 +98,7 @@ fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
 }
 
 fn write_beside(path: &Path, bytes: &[u8], durability: Durability, mode: Option<Permissions>) -> io::Result<()> {
-    let (temporary, mut file) = create_beside(path)?;
+    let (temporary, mut file, _unfinished) = create_beside(path)?;
     let write = || {
         file.write_all(bytes)?;
         if let Some(mode) = mode {
@@ -85,13 +113,14 @@ fn write_beside(path: &Path, bytes: &[u8], durability: Durability, mode: Option<
 }
 
 /// A new file in the directory of `path`. Its name is short, whatever the length of the other.
-fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File, Unfinished)> {
     loop {
         let temporary = temporary_beside(path);
+        let unfinished = Unfinished::new(&temporary);
         match OpenOptions::new().create_new(true).write(true).open(&temporary) {
             // Left over by a process of the same number that was killed, or of another machine.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            created => return created.map(|file| (temporary, file)),
+            created => return created.map(|file| (temporary, file, unfinished)),
         }
     }
 }

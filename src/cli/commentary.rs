@@ -10,6 +10,7 @@ use super::args::{CommentaryArguments, Messages};
 use super::output::{self, Style};
 use super::{build, exit};
 use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::driver::load::MAX_SOURCE_BYTES;
 use crate::driver::{self, Failure, Stage};
 use crate::files::{self, Durability};
 
@@ -26,8 +27,14 @@ struct Note {
 }
 
 pub(super) fn commentary(arguments: &CommentaryArguments) -> u8 {
+    if arguments.file.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let file = arguments.file.display();
+        output::talk(&format!("error: Cannot read '{file}': notes are written into a file, and it is none\n"));
+        return exit::USAGE;
+    }
     // Nothing is done to such a file, whatever is wrong with it.
-    if std::fs::read(&arguments.file).is_ok_and(|bytes| wants_none(&String::from_utf8_lossy(&bytes))) {
+    let is_small = arguments.file.metadata().is_ok_and(|metadata| metadata.len() <= MAX_SOURCE_BYTES);
+    if is_small && std::fs::read(&arguments.file).is_ok_and(|bytes| wants_none(&String::from_utf8_lossy(&bytes))) {
         return exit::SUCCESS;
     }
     let mut session = build::session(&arguments.file, std::path::PathBuf::new(), &arguments.common);

@@ -46,7 +46,7 @@ pub(super) fn guard(tool: &str, arguments: &[OsString], work: impl FnOnce() -> u
         let (what, place) = (text(info), place(info));
         report_here(format!("{what}{place}"), place);
     }));
-    panic::catch_unwind(work).unwrap_or(exit::INTERNAL)
+    panic::catch_unwind(work).map_or(exit::INTERNAL, output::status_with_writes)
 }
 
 fn text(info: &PanicHookInfo) -> String {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::args::{ColorWhen, MessageFormat, Messages};
@@ -48,10 +49,14 @@ fn write_as_it_is(bytes: &[u8]) -> u8 {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => exit::SUCCESS,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit::PIPE,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => failed(exit::PIPE),
         Err(error) => {
-            talk(&format!("error[E1404]: Cannot write 'standard output': {error}\n"));
-            exit::TOOL
+            if FAILED.load(Ordering::Relaxed) == exit::SUCCESS {
+                let text = error.to_string();
+                let reason = text.split(" (os error").next().unwrap_or(&text);
+                talk(&format!("error[E1404]: Cannot write 'standard output': {reason}\n"));
+            }
+            failed(exit::TOOL)
         }
     }
 }
@@ -76,6 +81,21 @@ pub(super) fn end(tool: &str, status: u8) -> u8 {
         write_as_it_is((sarif::document(tool, &found.results, &codes, status) + "\n").as_bytes());
     }
     status
+}
+
+/// The status of the first write that failed.
+static FAILED: AtomicU8 = AtomicU8::new(exit::SUCCESS);
+
+fn failed(status: u8) -> u8 {
+    match FAILED.compare_exchange(exit::SUCCESS, status, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => status,
+        Err(first) => first,
+    }
+}
+
+/// Whoever asked for data and did not get all of it must learn of it, unless something worse is to be told.
+pub(super) fn status_with_writes(status: u8) -> u8 {
+    if status == exit::SUCCESS { FAILED.load(Ordering::Relaxed) } else { status }
 }
 
 /// Says something; whoever does not listen misses it.

@@ -34,9 +34,15 @@ pub(super) fn make(words: &[OsString], inputs: &[PathBuf]) -> Reproducer {
     for path in paths {
         let name = name_in_archive(&path, &top);
         let size = fs::metadata(&path).map_or(0, |metadata| if metadata.is_file() { metadata.len() } else { u64::MAX });
+        if made.files.contains_key(&name) {
+            continue;
+        }
+        // Reading a pipe might never end.
+        if size > left {
+            made.omitted.push(format!("{name}: too large, or no file"));
+            continue;
+        }
         match fs::read(&path) {
-            _ if made.files.contains_key(&name) => {}
-            _ if size > left => made.omitted.push(format!("{name}: too large, or no file")),
             Ok(bytes) => {
                 left -= size;
                 made.files.insert(name, bytes);

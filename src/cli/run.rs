@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::args::Run;
 use super::{build, exit, output};
+use crate::crash;
 use crate::driver::Product;
 use crate::native::store::{Key, cache_directory};
 
@@ -33,6 +34,7 @@ pub(super) fn run(arguments: &Run) -> u8 {
         return compiled.status;
     }
     output::end("coexc", compiled.status);
+    crash::interrupt::hand_over();
     // On success this never returns.
     let error = Command::new(&output).arg0(file).args(own).exec();
     output::talk(&format!("error[E1404]: Cannot run '{}': {error}\n", output.display()));

@@ -110,7 +110,16 @@ fn restore(old: &libc::sigset_t) {
     }
 }
 
+/// Before another program takes this process over: what is inherited is as it was.
+pub fn hand_over() {
+    // SAFETY: the default action needs nothing.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
+}
+
 pub(super) fn install() {
+    // A file that grows beyond its limit is an error that can be told, not an end.
+    // SAFETY: to ignore a signal needs nothing.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     for signal in SIGNALS {
         // SAFETY: the actions are complete. Who ignores a signal (`nohup`) goes on doing so.
         unsafe {

@@ -14,9 +14,12 @@
 //! ```
 
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::load::MAX_SOURCE_BYTES;
 use crate::crash;
 use crate::native::files::{FileFact, Stamp};
 
@@ -64,7 +67,12 @@ impl Inputs {
     /// never wrong.
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         crash::note_input(path);
-        let stamp = Stamp::of(&fs::metadata(path)?).unless_young();
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            self.uncacheable = Some(format!("{} is no file", path.display()));
+            return read_special(path);
+        }
+        let stamp = Stamp::of(&metadata).unless_young();
         let bytes = fs::read(path)?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         self.add(Input::File { fact: FileFact { path: path.to_owned(), stamp, hash }, role: Role::Source });
@@ -170,6 +178,9 @@ impl Inputs {
 
     /// Absent when a path cannot be kept as a line of text.
     pub fn to_text(&self) -> Option<String> {
+        if self.uncacheable.is_some() {
+            return None;
+        }
         let mut text = String::new();
         for input in &self.list {
             let (line, path) = match input {
@@ -193,6 +204,22 @@ impl Inputs {
     pub fn from_text(text: &str) -> Option<Inputs> {
         let list = text.lines().map(from_line).collect::<Option<_>>()?;
         Some(Inputs { list, uncacheable: None })
+    }
+}
+
+/// A pipe or a device, up to the first byte that is too many. Nobody who might write later is waited for.
+fn read_special(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let mut bytes = Vec::new();
+    loop {
+        let left = (MAX_SOURCE_BYTES + 1).saturating_sub(bytes.len() as u64);
+        match (&mut file).take(left).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 > MAX_SOURCE_BYTES => return Err(io::Error::other("it is larger than 64 MiB")),
+            Ok(_) => return Ok(bytes),
+            // Its writer is at work.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) => return Err(error),
+        }
     }
 }
 

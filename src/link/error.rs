@@ -44,6 +44,9 @@ pub enum LinkError {
 impl LinkError {
     pub fn cannot_write(path: &Path, error: &io::Error) -> LinkError {
         // Without the number that the standard library appends.
+        if error.kind() == io::ErrorKind::IsADirectory {
+            return LinkError::CannotWrite { path: path.to_owned(), reason: "it is a directory".to_owned() };
+        }
         let text = error.to_string();
         let reason = text.split(" (os error").next().unwrap_or(&text).to_owned();
         LinkError::CannotWrite { path: path.to_owned(), reason }

@@ -24,6 +24,7 @@ pub use linker::{Linker, find_linker};
 pub use start_files::StartFiles;
 
 use crate::crash::interrupt::{self, Unfinished};
+use crate::files::{self, Destination};
 use crate::sandbox::{Running, Tool};
 
 /// What became of the output.
@@ -45,12 +46,21 @@ pub fn link(
     print: &mut dyn FnMut(&[OsString]),
 ) -> Result<(Output, Vec<u8>), LinkError> {
     let refuse = |error: io::Error| LinkError::cannot_write(output, &error);
-    if output.is_dir() {
-        return Err(LinkError::CannotWrite { path: output.to_owned(), reason: "it is a directory".to_owned() });
-    }
+    let destination = files::destination(output).map_err(refuse)?;
     let object = private.join("program.o");
     fs::write(&object, program).map_err(|error| LinkError::cannot_write(&object, &error))?;
-    let executable = Scratch::beside(output);
+    let target = match destination {
+        Destination::File(target) => target,
+        Destination::Special(target) => {
+            let executable = private.join("program");
+            let arguments = command::arguments(linker, inputs, &object, &executable);
+            print(&arguments);
+            run(linker, &arguments, inputs, private, output)?;
+            let bytes = fs::read(&executable).map_err(refuse)?;
+            return files::write_special(&target, &bytes).map(|()| (Output::Written, bytes)).map_err(refuse);
+        }
+    };
+    let executable = Scratch::beside(&target);
     // The linker says only that it cannot write; creating the file first gives the system's own reason.
     executable.create().map_err(refuse)?;
     let linked = private.join("program");
@@ -58,22 +68,25 @@ pub fn link(
     print(&arguments);
     run(linker, &arguments, inputs, private, output)?;
     move_to(&linked, &executable.path).map_err(refuse)?;
-    settle(&executable.path, output).map_err(refuse)
+    settle(&executable.path, &target).map_err(refuse)
 }
 
 /// Puts finished bytes at `output`, executable, unless they are there already.
 pub fn place(bytes: &[u8], output: &Path) -> Result<Output, LinkError> {
     let refuse = |error: io::Error| LinkError::cannot_write(output, &error);
-    if output.is_dir() {
-        return Err(LinkError::CannotWrite { path: output.to_owned(), reason: "it is a directory".to_owned() });
-    }
-    if is_executable_with(output, bytes) {
+    let target = match files::destination(output).map_err(refuse)? {
+        Destination::File(target) => target,
+        Destination::Special(target) => {
+            return files::write_special(&target, bytes).map(|()| Output::Written).map_err(refuse);
+        }
+    };
+    if is_executable_with(&target, bytes) {
         return Ok(Output::Unchanged);
     }
-    let scratch = Scratch::beside(output);
+    let scratch = Scratch::beside(&target);
     scratch.create().and_then(|mut file| file.write_all(bytes)).map_err(refuse)?;
     fs::set_permissions(&scratch.path, fs::Permissions::from_mode(0o755 & !umask())).map_err(refuse)?;
-    fs::rename(&scratch.path, output).map_err(refuse)?;
+    fs::rename(&scratch.path, &target).map_err(refuse)?;
     Ok(Output::Written)
 }
 
@@ -93,6 +106,8 @@ fn run(
     let own = inputs.libraries.iter().map(PathBuf::as_path).chain([inputs.runtime]).filter_map(Path::parent);
     // A group of its own: mold works in a child, which is to end with it.
     let tool = Tool::new(&linker.path).arguments(&arguments[1..]).may_write(private).leads_processes();
+    // mold asks for the current directory, and gives up when it has been removed.
+    let tool = if std::env::current_dir().is_err() { tool.directory(private) } else { tool };
     let tool = named.chain(own).fold(tool, |tool, path| tool.may_read(path));
     let started = interrupt::start_writer(|| tool.start(), |running| running.as_ref().map_or(0, Running::id));
     let finished = started.and_then(Running::finish);

@@ -2,6 +2,7 @@
 
 mod archive;
 mod bad_input;
+mod book;
 mod build_systems;
 mod builds;
 mod cli;
@@ -13,6 +14,7 @@ mod doctor;
 mod exhaustion;
 mod foreign_select;
 mod full_pipe;
+mod habits;
 mod honest_archives;
 mod hostile_archives;
 mod hostile_bytes;

@@ -18,7 +18,7 @@ use std::thread;
 /// One fenced block of a page.
 pub(crate) struct Fence {
     pub(crate) info: String,
-    line: usize,
+    pub(crate) line: usize,
     pub(crate) text: String,
 }
 

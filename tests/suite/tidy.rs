@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ir", &[]),
     ("resolve", &["ast", "ir"]),
     ("check", &["ast", "resolve", "ir"]),
-    ("files", &[]),
+    ("files", &["crash"]),
     ("crash", &[]),
     ("sandbox", &[]),
     ("native", &["sandbox", "files"]),
@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codegen", &["ir", "bind", "native", "crash"]),
     ("cxz", &["files"]),
     ("packages", &["cxz", "files"]),
-    ("link", &["sandbox", "crash"]),
+    ("link", &["sandbox", "crash", "files"]),
     (
         "driver",
         &[
