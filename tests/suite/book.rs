@@ -1,6 +1,6 @@
 //! The book in `docs` is whole and true: every page is listed in `SUMMARY.md`, every block of code is run or checked.
 //!
-//! Programs are run by `pages`, sessions of gdb by `debugger`. Here:
+//! Programs are run by `pages`, sessions of gdb by `debugger`, build files by `build_systems`. Here:
 //!
 //! * ```` ```console ````: lines with `$ ` are commands for one shell in a directory that holds the files of the page; what
 //!   stands below is what they say on both streams. `…` stands for any text in a line, alone for any number of lines.
@@ -80,7 +80,8 @@ fn is_known(fence: &Fence, page: &str) -> bool {
     let by_pages = info == "coex" || info.starts_with("coex ") || info.contains(" file ");
     let by_this = info == "console" || info.starts_with("console needs ") || info == "toml manifest";
     let by_debugger = page == "debugging.md" && ["gdb", "sh"].contains(&info);
-    by_pages || by_this || by_debugger || info == "text"
+    let by_build_systems = page == "build-systems.md" && ["make", "ninja", "cmake", "rust"].contains(&info);
+    by_pages || by_this || by_debugger || by_build_systems || info == "text"
 }
 
 #[test]

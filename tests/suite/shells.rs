@@ -45,7 +45,7 @@ fn bash_completes_words() {
     for (tool, words, wanted) in [
         ("coexc", "coexc bui", "build"),
         ("coexc", "coexc build --report", "--report-isolation"),
-        ("coexc", "coexc build --emit l", "llvm"),
+        ("coexc", "coexc build --color n", "never"),
         ("coexc", "coexc cache ver", "verify"),
         // Nothing of its own: then bash takes names of files.
         ("coexc", "coexc build prog", ""),
