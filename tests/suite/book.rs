@@ -1,6 +1,7 @@
 //! The book in `docs` is whole and true: every page is listed in `SUMMARY.md`, every block of code is run or checked.
 //!
-//! Programs are run by `pages`, sessions of gdb by `debugger`, build files by `build_systems`. Here:
+//! Programs are run by `pages`, sessions of gdb by `debugger`, build files by `build_systems`,
+//! the walk of `packages.md` by `web`. Here:
 //!
 //! * ```` ```console ````: lines with `$ ` are commands for one shell in a directory that holds the files of the page; what
 //!   stands below is what they say on both streams. `…` stands for any text in a line, alone for any number of lines.
@@ -81,7 +82,8 @@ fn is_known(fence: &Fence, page: &str) -> bool {
     let by_this = info == "console" || info.starts_with("console needs ") || info == "toml manifest";
     let by_debugger = page == "debugging.md" && ["gdb", "sh"].contains(&info);
     let by_build_systems = page == "build-systems.md" && ["make", "ninja", "cmake", "rust"].contains(&info);
-    by_pages || by_this || by_debugger || by_build_systems || info == "text"
+    let by_web = page == "packages.md" && info == "sh";
+    by_pages || by_this || by_debugger || by_build_systems || by_web || info == "text"
 }
 
 #[test]
