@@ -76,14 +76,15 @@ fn trees_hold_files_only() {
         // SAFETY: a terminated path.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     };
-    for kind in ["link to a file", "link to a directory", "link to a device", "fifo"] {
+    for kind in ["link to a file", "link to a directory", "link to a device", "fifo", "name of two lines"] {
         let place = stage.prepare(&trick);
         let header = place.join("evil/ffi/src/x.h");
         match kind {
             "link to a file" => symlink(home.join("secret.h"), header).expect("a link"),
             "link to a directory" => symlink(&home, header).expect("a link"),
             "link to a device" => symlink("/dev/zero", header).expect("a link"),
-            _ => make_fifo(header),
+            "fifo" => make_fifo(header),
+            _ => fs::write(header.with_file_name("x.h\n-fplugin=x"), "").expect("a file"),
         }
         let run = bounded(&mut stage.command(&trick, &place, "require"));
         assert_eq!(run.status, 4, "{kind}: {}", run.stderr);
@@ -120,6 +121,7 @@ fn pkg_config_smuggles_nothing() {
         "$(touch {ROOT}/pwned)",
         "`touch {ROOT}/pwned`",
         "-I/usr/include;touch {ROOT}/pwned",
+        "-DX=1 \\\n  -fplugin={ROOT}/x.so",
     ] {
         let outcome = if flags.contains(';') { Refused(1, "error[") } else { FLAG };
         play("compiler flags of pkg-config", PROBE, &format!("Cflags: {flags}"), outcome);
@@ -137,10 +139,13 @@ fn pkg_config_smuggles_nothing() {
     play("everything as include directory", PASSWD, "Cflags: -I/", FAILED);
     const USUAL: &str = "#include <usual.h>\nint probe(void) { return USUAL; }\n";
     play("an ordinary directory in the home", USUAL, "Cflags: -I{HOME}/include", Harmless);
-    drop(play);
     stage.sandbox.write("home/x.pc", "Name: x\nDescription: d\nVersion: 1\n");
     let path = Trick::new("a package by its path", PROBE, MANIFEST);
     stage.play(&path.with_tables("[ffi.system]\npkg_config = [\"{HOME}/x.pc\"]\n"));
+    stage.sandbox.write("pc/rooted.pc", "Cflags: -I/private/..\nName: r\nDescription: d\nVersion: 1\n");
+    const ROOTED: &[(&str, &str)] = &[("PKG_CONFIG_PATH", "{ROOT}/pc"), ("PKG_CONFIG_SYSROOT_DIR", "{HOME}")];
+    let trick = Trick::new("a root of the system", STEAL, FAILED).with_environment(ROOTED);
+    stage.play(&trick.with_tables("[ffi.system]\npkg_config = [\"rooted\"]\n"));
     let log: &[(&str, &str)] = &[("PKG_CONFIG_PATH", "{ROOT}/pc"), ("PKG_CONFIG_LOG", "{ROOT}/pwned")];
     stage.play(&Trick::new("a log", USUAL, Harmless).with_tables(WANTS).with_environment(log));
     // Whoever sets PKG_CONFIG chooses what runs, but not what it may do.
@@ -180,7 +185,8 @@ fn the_environment_says_nothing() {
 #[test]
 fn tools_see_no_other_variables() {
     let Some(mut stage) = whole() else { return };
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
+        "LD_PRELOAD",
         "LD_LIBRARY_PATH",
         "LD_AUDIT",
         "GLIBC_TUNABLES",

@@ -13,7 +13,7 @@ pub(crate) use kernels::without_landlock;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ impl Stage {
         self.sandbox.path(&place)
     }
 
-    pub(crate) fn command(&self, trick: &Trick, place: &PathBuf, policy: &str) -> Command {
+    pub(crate) fn command(&self, trick: &Trick, place: &Path, policy: &str) -> Command {
         let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_coexc"));
         command.args(["build", "-O0", "main.coex"]).current_dir(place);
         // Each with answers of its own.
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     /// What gives the trick away, if it succeeded.
-    pub(crate) fn loot(&self, place: &PathBuf, run: &Ran) -> Option<String> {
+    pub(crate) fn loot(&self, place: &Path, run: &Ran) -> Option<String> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let mut signs = vec![SECRET.to_owned(), SEEN.to_owned()];
         signs.extend(passwd.lines().next().filter(|line| line.len() > 8).map(str::to_owned));
