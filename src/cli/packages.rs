@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use super::args::{Coex, CoexCommand, Messages, Package, PackageOptions, RegistryAction};
+use super::args::{Coex, CoexCommand, MessageFormat, Messages, Package, PackageOptions, RegistryAction};
 use super::network::network;
 use super::output::{self, Style};
 use super::{emit, exit, internal_error, reference, registry, response, rows};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, json};
 use crate::packages::project::{Change, LockPolicy, Options, Project, Wish};
 use crate::packages::remote::Reach;
 use crate::packages::{PackageError, identity};
@@ -130,7 +130,14 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
     };
     done.warnings.iter().for_each(|warning| rows::warn(warning, &style));
     if options.timings {
-        output::talk(&format!("{:<12} {:>9.3} ms\n", "resolution", done.resolution.as_secs_f64() * 1000.0));
+        let seconds = done.resolution.as_secs_f64();
+        match style.format {
+            MessageFormat::Json => {
+                let fields = [("stage", json::string("resolution")), ("seconds", format!("{seconds:.6}"))];
+                style.event("timing", &fields);
+            }
+            _ => output::talk(&format!("{:<12} {:>9.3} ms\n", "resolution", seconds * 1000.0)),
+        }
     }
     rows::write(&rows::changes(&done.before, &done.after), &style)
 }
