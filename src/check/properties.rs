@@ -149,10 +149,9 @@ impl Checker<'_> {
 
     /// Whether `<` is defined (3.7), for the canonical order use [`Contains::NotKey`].
     pub(crate) fn is_ordered(&mut self, ty: TypeId) -> bool {
-        let has_no_order = |checker: &Checker<'_>, ty| match checker.types.get(ty) {
-            Type::Int | Type::Float | Type::Byte | Type::Char | Type::String | Type::Bool | Type::Unknown => false,
-            Type::Tuple(_) => false,
-            _ => true,
+        let has_no_order = |checker: &Checker<'_>, ty| {
+            use Type::{Bool, Byte, Char, Float, Int, String, Tuple, Unknown};
+            !matches!(checker.types.get(ty), Int | Float | Byte | Char | String | Bool | Unknown | Tuple(_))
         };
         !self.holds(ty, has_no_order)
     }
