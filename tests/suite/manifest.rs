@@ -97,6 +97,9 @@ fn not_toml() {
         "{messages:?}"
     );
     assert!(parse("").1[0].contains("table 'library' is missing"));
+    // Nobody asks for this number.
+    let (manifest, messages) = parse(&format!("{HEAD}more = 1_0!0\n"));
+    assert!(manifest.is_none() && messages.iter().any(|message| message.starts_with("E1408 4:8")), "{messages:?}");
     assert!(parse("\u{0}").1[0].starts_with("E1408"));
     for deep in ["a = ".to_owned() + &"[".repeat(200_000), "[".repeat(200_000), "a.".repeat(100_000)] {
         assert!(parse(&deep).1[0].starts_with("E1408"));

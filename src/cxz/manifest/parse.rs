@@ -21,9 +21,7 @@ pub fn parse(file: FileId, text: &str, library: &str, diagnostics: &mut Diagnost
     let root = match DeTable::parse(text) {
         Ok(root) => root,
         Err(error) => {
-            let range = error.span().unwrap_or(0..0);
-            let span = report.span(range);
-            report.invalid(span, error.message().trim().replace('\n', ", "));
+            not_toml(&mut report, &error);
             return None;
         }
     };
@@ -32,7 +30,18 @@ pub fn parse(file: FileId, text: &str, library: &str, diagnostics: &mut Diagnost
     let mut root = Table::new("", start, root.get_ref());
     let manifest = manifest(&mut report, &mut root);
     root.finish(&mut report);
+    // Numbers are looked at when they are wanted, those of unknown keys never: this reads them all.
+    if report.diagnostics.error_count() == errors_before
+        && let Err(error) = toml::from_str::<toml::Table>(text)
+    {
+        not_toml(&mut report, &error);
+    }
     manifest.filter(|_| diagnostics.error_count() == errors_before)
+}
+
+fn not_toml(report: &mut Report, error: &toml::de::Error) {
+    let span = report.span(error.span().unwrap_or(0..0));
+    report.invalid(span, error.message().trim().replace('\n', ", "));
 }
 
 fn manifest(report: &mut Report, root: &mut Table) -> Option<Manifest> {
