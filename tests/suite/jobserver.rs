@@ -131,7 +131,9 @@ fn tokens_of_a_pipe_are_given_back() {
     sandbox.write("Makefile", makefile);
     let mut make = sandbox.command("make");
     let run = ran(make.args(["-s", "-j3"]).env("COEX_CLANG", clang.expect("set")));
-    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    // The two builds need the same libraries, and the slower one may say so.
+    let said: Vec<&str> = run.stderr.lines().filter(|line| !line.starts_with("waiting for process ")).collect();
+    assert_eq!((run.status, said), (0, vec![]));
     assert_eq!(sandbox.read("a"), sandbox.read("b"));
 }
 

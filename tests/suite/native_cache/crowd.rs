@@ -36,7 +36,7 @@ fn builds_that_are_killed_at_any_moment() {
     let start = Instant::now();
     case.value();
     let usual = start.elapsed();
-    let kills = count(200, 16);
+    let kills = count(200, 12);
     for kill in 0..kills {
         let is_cold = kill % 8 == 7;
         if is_cold {
@@ -61,12 +61,12 @@ fn builds_that_are_killed_at_any_moment() {
 #[test]
 fn builds_that_are_killed_at_each_step_of_the_store() {
     let calls = "rename,renameat,renameat2,mkdir,mkdirat,unlink,unlinkat,flock,ftruncate";
-    if !super::works("strace", &["-qq", "-e", &format!("inject={calls}:signal=KILL:when=100000"), "true"]) {
+    if !super::works("strace", &["-qq", "-e", &format!("inject={calls}:signal=KILL:when=60000"), "true"]) {
         return;
     }
     let case = Case::new(&source(0));
     case.value();
-    let most = count(200, 12);
+    let most = count(200, 6);
     for step in 1..=most {
         case.sandbox.write("probe/ffi/src/value.c", source(step));
         let mut words = vec!["strace", "-qq", "-o", "/dev/null", "-e"];
@@ -90,7 +90,7 @@ fn builds_that_are_killed_at_each_step_of_the_store() {
 #[test]
 fn many_builds_of_one_key_compile_once() {
     let case = Case::new(&source(1));
-    let builds = count(64, 12).max(12);
+    let builds = count(64, 8).max(8);
     let words = ["build", "-O0", "--stop-after=native", "--explain-cache", "--print-commands", "main.coex"];
     let children: Vec<Child> = (0..builds).map(|_| spawned(&case, &words)).collect();
     let results: Vec<(bool, String)> = children.into_iter().map(said).collect();

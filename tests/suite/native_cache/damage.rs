@@ -126,7 +126,7 @@ fn a_cache_that_cannot_be_written() {
 /// What cannot be read is no damage: the good entry stays.
 #[test]
 fn read_errors_do_not_cost_an_entry() {
-    if !works("strace", &["-f", "-qq", "-e", "inject=read:error=EIO:when=100000+", "true"]) {
+    if !works("strace", &["-f", "-qq", "-e", "inject=read:error=EIO:when=60000", "true"]) {
         return;
     }
     let case = Case::new(ONE);
