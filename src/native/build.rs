@@ -146,9 +146,7 @@ impl Plan {
             symbols: symbols.clone(),
             files,
             pkg_config: system.key_fields(),
-            environment: compile::ENVIRONMENT
-                .map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default()))
-                .to_vec(),
+            environment: compile::ENVIRONMENT.map(|name| (name.to_owned(), variable(name))).to_vec(),
         };
         let key = inputs.key();
         let short_key = key.hex()[..16].to_owned();
@@ -174,6 +172,12 @@ impl Plan {
         cache.publish(&self.latest, &writer.finish(), &[])?;
         Ok(())
     }
+}
+
+/// What is not text differs from everything that is.
+fn variable(name: &str) -> String {
+    let value = std::env::var_os(name).unwrap_or_default();
+    value.into_string().unwrap_or_else(|value| format!("{value:?}\u{fffd}"))
 }
 
 /// What this machine's programs are compiled for.
@@ -288,7 +292,11 @@ fn make(
     }
     let uncacheable = match edited {
         Some(path) => Some(format!("edited-meanwhile:{}", path.display())),
-        None => (!headers.can_be_kept()).then(|| "path-is-not-text".to_owned()),
+        None => {
+            let is_text = headers.can_be_kept() && !compiled.has_odd_names;
+            let is_text = is_text && compile::ENVIRONMENT.iter().all(|name| !variable(name).contains('\u{fffd}'));
+            (!is_text).then(|| "path-is-not-text".to_owned())
+        }
     };
     Ok(Made { library, headers, output, uncacheable })
 }

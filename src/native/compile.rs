@@ -36,11 +36,14 @@ pub(super) const ENVIRONMENT: [&str; 3] = ["CPATH", "C_INCLUDE_PATH", "SOURCE_DA
 const MAX_ERROR_LINES: usize = 20;
 const MAX_ERROR_LENGTH: usize = 500;
 
+#[derive(Default)]
 pub(super) struct Compiled {
     /// Archive-relative name of the C file, and its bitcode.
     pub(super) bitcode: Vec<(String, PathBuf)>,
     /// Files outside the archive that were read.
     pub(super) headers: BTreeSet<PathBuf>,
+    /// Headers were read whose names are not text.
+    pub(super) has_odd_names: bool,
     pub(super) commands: Vec<String>,
 }
 
@@ -121,20 +124,26 @@ pub(super) fn compile(
         outcome
     });
     drop(watched);
-    let mut compiled = Compiled { bitcode: Vec::new(), headers: BTreeSet::new(), commands: Vec::new() };
+    let mut compiled = Compiled::default();
     for (job, result) in jobs.iter().zip(results) {
         let command = command_text(&job.arguments);
         if let Err(errors) = result? {
             return Err(NativeError::CompilationFailed { library: sources.name.to_owned(), command, errors });
         }
-        let depfile = fs::read_to_string(directory.join(&job.depfile)).unwrap_or_default();
-        compiled
-            .headers
-            .extend(dependencies(&depfile).into_iter().map(PathBuf::from).filter(|path| path.is_absolute()));
+        let headers = dependencies(&depfile(directory, job)).into_iter().filter(|name| name.starts_with('/'));
+        let (odd, headers): (Vec<String>, Vec<String>) = headers.partition(|name| name.contains('\u{fffd}'));
+        compiled.has_odd_names |= !odd.is_empty();
+        compiled.headers.extend(headers.into_iter().map(PathBuf::from));
         compiled.bitcode.push((job.source.clone(), directory.join(&job.bitcode)));
         compiled.commands.push(command);
     }
     Ok(compiled)
+}
+
+/// Names that are not text have a sign of that in them.
+fn depfile(directory: &Path, job: &Job) -> String {
+    let bytes = fs::read(directory.join(&job.depfile)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
@@ -190,8 +199,7 @@ fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Outcome {
     // read that `#embed` names.
     let has_all = [&job.bitcode, &job.depfile].iter().all(|name| directory.join(name).is_file());
     if finished.succeeded() && has_all {
-        let depfile = fs::read_to_string(directory.join(&job.depfile)).unwrap_or_default();
-        let outside = dependencies(&depfile).into_iter().find(|name| !is_inside(name, toolchain, job));
+        let outside = dependencies(&depfile(directory, job)).into_iter().find(|name| !is_inside(name, toolchain, job));
         return Ok(match outside.filter(|_| Policy::of_environment() != Ok(Policy::Off)) {
             Some(name) => {
                 Err(vec![format!("error: '{name}' lies outside of the library and of the include directories")])

@@ -185,6 +185,25 @@ fn every_reason_has_its_name() {
     assert!(log.contains("library probe 1.0.0: miss, evicted\n"), "{log}");
 }
 
+/// Reasons are lines of text, and so is what the cache keeps.
+#[test]
+fn names_that_are_not_text_are_not_kept() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut case = Case::new("#include <x.h>\nint value(void) { return X; }\n");
+    let odd = case.sandbox.path(".").join(std::ffi::OsStr::from_bytes(b"od\xff"));
+    fs::create_dir_all(&odd).expect("directory");
+    case.set("CPATH", "");
+    for value in ["1", "2"] {
+        fs::write(odd.join("x.h"), format!("#define X {value}\n")).expect("header");
+        let mut command = case.command(&["build", "-O0", "--explain-cache", "main.coex"]);
+        // The sandbox opens no directory of such a name.
+        let run = ran(command.env("CPATH", &odd).env("COEX_SANDBOX", "off"));
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert!(run.stderr.contains("miss, uncacheable:path-is-not-text\n"), "{}", run.stderr);
+        assert_eq!(case.program(), value);
+    }
+}
+
 /// A wrapper that ends well without having done anything.
 #[test]
 fn an_action_that_succeeded_without_output() {
