@@ -71,7 +71,7 @@ fn bash_completes_words() {
 fn options(help: &str) -> BTreeSet<String> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let words = lines.flat_map(|line| line.split("  ").next().unwrap_or_default().split([' ', ',']));
-    words.filter(|word| word.starts_with('-')).map(str::to_owned).collect()
+    words.filter(|word| word.starts_with('-') && *word != "-").map(str::to_owned).collect()
 }
 
 /// The names of all subcommands, `cache gc`, as the tool's own help lists them.
