@@ -3,7 +3,7 @@
 //! In: files that are not finished yet, and the linker that may be writing one. Out: on SIGINT, SIGTERM or SIGHUP they are
 //! gone, and the process ends by that signal. Deliberately not here: directories in the cache, which the next `gc` finds.
 //!
-//! The signals are taken by the thread that makes the files ([`on_this_thread`]): what it does and the handler never
+//! The signals are taken by the thread that makes the files (see [`Elsewhere`]): what it does and the handler never
 //! overlap, so no file can appear behind the handler's back.
 
 use std::ffi::{CString, c_char, c_int};
