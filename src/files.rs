@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,11 @@ pub enum Durability {
 /// Puts bytes in the place of `path` itself: a link there is replaced.
 pub fn write_whole(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     write_beside(path, bytes, durability, None)
+}
+
+/// As [`write_whole`]; the user alone may read it, from the first byte on.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path, bytes, Durability::Fast, Some(Permissions::from_mode(0o600)))
 }
 
 /// Writes what a user named. A file that has these bytes already is not touched, so its time says when it last changed;
@@ -98,7 +103,8 @@ fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
 }
 
 fn write_beside(path: &Path, bytes: &[u8], durability: Durability, mode: Option<Permissions>) -> io::Result<()> {
-    let (temporary, mut file, _unfinished) = create_beside(path)?;
+    // Never readable by more people than in the end.
+    let (temporary, mut file, _unfinished) = create_beside(path, if mode.is_some() { 0o600 } else { 0o666 })?;
     let write = || {
         file.write_all(bytes)?;
         if let Some(mode) = mode {
@@ -113,11 +119,11 @@ fn write_beside(path: &Path, bytes: &[u8], durability: Durability, mode: Option<
 }
 
 /// A new file in the directory of `path`. Its name is short, whatever the length of the other.
-fn create_beside(path: &Path) -> io::Result<(PathBuf, File, Unfinished)> {
+fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File, Unfinished)> {
     loop {
         let temporary = temporary_beside(path);
         let unfinished = Unfinished::new(&temporary);
-        match OpenOptions::new().create_new(true).write(true).open(&temporary) {
+        match OpenOptions::new().create_new(true).write(true).mode(mode).open(&temporary) {
             // Left over by a process of the same number that was killed, or of another machine.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (temporary, file, unfinished)),
@@ -134,7 +140,7 @@ pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use super::*;
 
@@ -196,6 +202,8 @@ mod tests {
         assert!(write_output(&room.0.join("round"), b"x", Durability::Fast).is_err());
         write_whole(&link, b"itself", Durability::Fast).expect("written");
         assert!(fs::symlink_metadata(&link).expect("metadata").is_file());
+        write_private(&link, b"mine").expect("written");
+        assert_eq!(fs::metadata(&link).expect("metadata").mode() & 0o777, 0o600);
         assert_eq!(fs::read(&path).expect("read"), b"new");
     }
 

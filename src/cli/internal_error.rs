@@ -7,10 +7,8 @@
 use std::backtrace::Backtrace;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{self, PanicHookInfo};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +17,7 @@ use super::reproducer::{self, Reproducer};
 use super::{exit, output};
 use crate::crash::{self, signals};
 use crate::driver::timing::Stage;
+use crate::files::write_private;
 
 /// A second panic must not hide the first.
 static REPORTED: AtomicBool = AtomicBool::new(false);
@@ -132,23 +131,11 @@ fn tell(defect: &Defect) {
     let directories = [PathBuf::from("."), std::env::temp_dir(), PathBuf::from("/tmp")];
     let place = |directory: &&PathBuf| {
         let file = |ending: &str| directory.join(format!("{name}.{ending}"));
-        write_whole(&file("txt"), text.as_bytes()).is_ok() && write_whole(&file("zip"), &archive).is_ok()
+        // Sources may be private.
+        write_private(&file("txt"), text.as_bytes()).is_ok() && write_private(&file("zip"), &archive).is_ok()
     };
     let written = directories.iter().find(place);
     output::talk(&said(defect, &name, written.map(PathBuf::as_path), &made, &text));
-}
-
-/// By rename, readable by the user alone: sources may be private.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{}.tmp", std::process::id()));
-    let new = PathBuf::from(new);
-    let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&new);
-    let written = file.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 fn version() -> String {
