@@ -32,6 +32,8 @@ pub(super) struct Question<'q> {
     pub(super) roots: &'q BTreeMap<String, VersionReq>,
     /// Taken where they fit, even when they were taken back.
     pub(super) preferred: &'q BTreeMap<String, Version>,
+    /// What the project has now: never too young, since it is there already.
+    pub(super) locked: &'q BTreeMap<String, Version>,
     /// All releases of a package; none where it does not exist.
     pub(super) releases: &'q dyn Fn(&str) -> Found,
     pub(super) compiler: Version,
@@ -146,7 +148,8 @@ impl Provider<'_> {
         if let Some(reason) = &release.yanked {
             return Ok(Some(format!("{id} was taken back: {}", printable(reason))));
         }
-        if release.published > (self.question.latest)(&id.name).map_err(Failure)? {
+        let is_new = self.question.locked.get(&id.name) != Some(&id.version);
+        if is_new && release.published > (self.question.latest)(&id.name).map_err(Failure)? {
             let reason = format!("{id} is too young: --min-age holds it back, --now takes it");
             self.held_back.borrow_mut().insert(id.clone(), reason.clone());
             return Ok(Some(reason));
@@ -229,6 +232,15 @@ mod tests {
 
     /// `a 1.0.0 b=^1 c=*`
     fn ask(index: &[&str], roots: &[(&str, &str)], preferred: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        ask_with(index, roots, preferred, preferred)
+    }
+
+    fn ask_with(
+        index: &[&str],
+        roots: &[(&str, &str)],
+        preferred: &[(&str, &str)],
+        locked: &[(&str, &str)],
+    ) -> Result<Vec<String>, String> {
         let requirement = |text: &str| VersionReq::parse(text).expect("requirement");
         let mut known: BTreeMap<String, Vec<Release>> = BTreeMap::new();
         for line in index {
@@ -250,13 +262,14 @@ mod tests {
         let known: BTreeMap<String, Rc<Vec<Release>>> =
             known.into_iter().map(|(name, list)| (name, Rc::new(list))).collect();
         let roots = roots.iter().map(|(name, wanted)| ((*name).to_owned(), requirement(wanted))).collect();
-        let preferred = preferred
-            .iter()
-            .map(|(name, version)| ((*name).to_owned(), Version::parse(version).expect("version")))
-            .collect();
+        let versions = |list: &[(&str, &str)]| {
+            list.iter().map(|(name, version)| ((*name).to_owned(), Version::parse(version).expect("version"))).collect()
+        };
+        let (preferred, locked) = (versions(preferred), versions(locked));
         let question = Question {
             roots: &roots,
             preferred: &preferred,
+            locked: &locked,
             releases: &|name| Ok(known.get(name).cloned().unwrap_or_default()),
             compiler: Version::new(0, 1, 0),
             latest: &|_| Ok(500),
@@ -311,6 +324,10 @@ mod tests {
         let held = "a 1.1.0 is too young: --min-age holds it back, --now takes it";
         assert_eq!(ask(&index, &[("a", "^1")], &[]).expect("fits"), ["a 1.0.0", held]);
         assert_eq!(ask(&index, &[("a", "^1")], &[("a", "1.1.0")]).expect("fits"), ["a 1.1.0"]);
+        // An update does not go back behind what was taken early, and stays there where nothing else is old enough.
+        let newer = ["a 1.0.0", "a 1.1.0 young", "a 1.2.0 young"];
+        let held = "a 1.2.0 is too young: --min-age holds it back, --now takes it";
+        assert_eq!(ask_with(&newer, &[("a", "^1")], &[], &[("a", "1.1.0")]).expect("fits"), ["a 1.1.0", held]);
         assert!(ask(&index, &[("b", "^1")], &[]).expect_err("young").contains("b 1.0.0 is too young"));
     }
 

@@ -119,8 +119,10 @@ impl Project {
         given: &BTreeMap<String, Given>,
     ) -> Result<Change, PackageError> {
         let started = Instant::now();
-        let kept = before.packages.values().filter(|locked| !free.contains(&locked.id.name));
-        let preferred = kept.map(|locked| (locked.id.name.clone(), locked.id.version.clone())).collect();
+        let versions = before.packages.values().map(|locked| (locked.id.name.clone(), locked.id.version.clone()));
+        let locked: BTreeMap<String, Version> = versions.collect();
+        let mut preferred = locked.clone();
+        preferred.retain(|name, _| !free.contains(name));
         let releases = |name: &str| match given.get(name) {
             Some(archive) => Ok(Rc::new(vec![archive.release.clone()])),
             None => self.releases(name, &before),
@@ -133,8 +135,14 @@ impl Project {
         let mut compiler = Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(0, 0, 0));
         compiler.pre = semver::Prerelease::EMPTY;
         let latest = |name: &str| self.latest(name, &before);
-        let Answer { chosen, held_back: mut warnings } =
-            resolve(&Question { roots, preferred: &preferred, releases: &releases, compiler, latest: &latest })?;
+        let Answer { chosen, held_back: mut warnings } = resolve(&Question {
+            roots,
+            preferred: &preferred,
+            locked: &locked,
+            releases: &releases,
+            compiler,
+            latest: &latest,
+        })?;
         let is_new = |name: &&String| !before.packages.contains_key(*name) && !given.contains_key(*name);
         let new: Vec<&str> = roots.keys().filter(is_new).map(String::as_str).collect();
         warnings.extend(self.doubts(&new, &before)?);
