@@ -9,7 +9,7 @@ use std::path::Path;
 use super::args::{CommentaryArguments, Messages};
 use super::output::{self, Style};
 use super::{build, exit};
-use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::diagnostics::{Code, Diagnostic, Severity, io_reason};
 use crate::driver::load::MAX_SOURCE_BYTES;
 use crate::driver::{self, Failure, Stage};
 use crate::files::{self, Durability};
@@ -81,9 +81,7 @@ fn finish(file: &Path, before: &str, after: &str, messages: &Messages) -> u8 {
     if before != after
         && let Err(error) = files::write_output(file, after.as_bytes(), Durability::Synced)
     {
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text);
-        let message = format!("Cannot write '{}': {reason}", file.display());
+        let message = format!("Cannot write '{}': {}", file.display(), io_reason(&error));
         let diagnostics = [Diagnostic::without_place(Code::E1404, message)];
         Style::new(messages).show(&diagnostics, &crate::source::SourceMap::default());
         return exit::of_diagnostics(&diagnostics);

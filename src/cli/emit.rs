@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Common, Contract, EmitArguments, EmitKind, EmitList};
 use super::depfile::Beside;
 use super::{build, exit, output};
-use crate::diagnostics::Code;
+use crate::diagnostics::{Code, io_reason};
 use crate::driver::{Emit, Product};
 use crate::files::{self, Durability};
 
@@ -70,7 +70,5 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> u8 {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> u8 {
-    let text = error.to_string();
-    let reason = text.split(" (os error").next().unwrap_or(&text);
-    output::fault(Code::E1404, format!("Cannot write '{}': {reason}", path.display()))
+    output::fault(Code::E1404, format!("Cannot write '{}': {}", path.display(), io_reason(error)))
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::args::{ColorWhen, MessageFormat, Messages};
 use super::exit;
 use crate::diagnostics::render::{self, Paint};
-use crate::diagnostics::{Code, Diagnostic, codes, json, sarif};
+use crate::diagnostics::{Code, Diagnostic, codes, io_reason, json, sarif};
 use crate::driver::output_cache::Replay;
 use crate::source::SourceMap;
 
@@ -52,9 +52,7 @@ fn write_as_it_is(bytes: &[u8]) -> u8 {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => failed(exit::PIPE),
         Err(error) => {
             if FAILED.load(Ordering::Relaxed) == exit::SUCCESS {
-                let text = error.to_string();
-                let reason = text.split(" (os error").next().unwrap_or(&text);
-                talk(&format!("error[E1404]: Cannot write 'standard output': {reason}\n"));
+                talk(&format!("error[E1404]: Cannot write 'standard output': {}\n", io_reason(&error)));
             }
             failed(exit::TOOL)
         }

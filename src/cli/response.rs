@@ -15,6 +15,7 @@ use std::path::Path;
 use clap::Command;
 
 use super::{exit, output, script};
+use crate::diagnostics::io_reason;
 
 /// Files in files; deeper ones name each other.
 const MAX_DEPTH: usize = 16;
@@ -101,10 +102,7 @@ impl Expansion {
 
 fn read(path: &Path) -> Result<Vec<OsString>, String> {
     let fault = |reason: String| format!("Cannot read response file '{}': {reason}", path.display());
-    let plain = |error: std::io::Error| {
-        let text = error.to_string();
-        fault(text.split(" (os error").next().unwrap_or(&text).to_owned())
-    };
+    let plain = |error: std::io::Error| fault(io_reason(&error));
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(plain)?;
     if bytes.len() as u64 > MAX_BYTES {

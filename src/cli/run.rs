@@ -9,6 +9,7 @@ use std::process::Command;
 use super::args::Run;
 use super::{build, exit, output};
 use crate::crash;
+use crate::diagnostics::io_reason;
 use crate::driver::Product;
 use crate::native::store::{Key, cache_directory};
 
@@ -21,8 +22,7 @@ pub(super) fn run(arguments: &Run) -> u8 {
     if let Some(directory) = output.parent()
         && let Err(error) = std::fs::create_dir_all(directory)
     {
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text);
+        let reason = io_reason(&error);
         let directory = directory.parent().unwrap_or(directory).display();
         output::talk(&format!("error[E1403]: Cannot use the cache directory '{directory}': {reason}\n"));
         return exit::TOOL;

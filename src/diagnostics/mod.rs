@@ -7,6 +7,7 @@ pub mod codes;
 pub mod json;
 mod nearest;
 mod progress;
+mod reason;
 pub mod render;
 pub mod sarif;
 
@@ -14,6 +15,7 @@ pub use codes::Code;
 pub(crate) use nearest::{distance, nearest};
 pub(crate) use progress::Watched;
 pub use progress::{Counted, Nobody, Watcher};
+pub use reason::io_reason;
 
 use crate::source::Span;
 

@@ -15,7 +15,7 @@ use crate::ast::{Header, Import, Module};
 use crate::cxz::library::{self, Library};
 use crate::cxz::manifest::Isolation;
 use crate::cxz::search::{self, Found, Scope};
-use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, io_reason};
 use crate::packages::lock::Locked;
 use crate::resolve::{ImportedUnit, SourceFile, Sources, Unit, UnitId, UnitKind};
 use crate::source::{FileId, SourceMap, Span, Symbol};
@@ -171,10 +171,7 @@ impl<'l> Loader<'l> {
 
     /// `Err` holds the reason.
     fn read_source(&mut self, path: &Path) -> Result<Vec<u8>, String> {
-        let plain = |error: std::io::Error| {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_owned()
-        };
+        let plain = |error: std::io::Error| io_reason(&error);
         let metadata = std::fs::metadata(path).map_err(plain)?;
         if metadata.is_dir() {
             return Err("it is a directory".to_owned());

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, io_reason};
 use crate::sandbox::Fault;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,13 +43,10 @@ pub enum LinkError {
 
 impl LinkError {
     pub fn cannot_write(path: &Path, error: &io::Error) -> LinkError {
-        // Without the number that the standard library appends.
         if error.kind() == io::ErrorKind::IsADirectory {
             return LinkError::CannotWrite { path: path.to_owned(), reason: "it is a directory".to_owned() };
         }
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text).to_owned();
-        LinkError::CannotWrite { path: path.to_owned(), reason }
+        LinkError::CannotWrite { path: path.to_owned(), reason: io_reason(error) }
     }
 
     pub(super) fn cannot_run(program: &Path, fault: Fault) -> LinkError {

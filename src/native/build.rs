@@ -21,7 +21,7 @@ use super::store::{Blob, CacheError, Entry, Key, Lookup, Store};
 use super::system::{self, SystemAnswer};
 use super::toolchain::Toolchain;
 use super::{codec, record, symbols};
-use crate::diagnostics::Nobody;
+use crate::diagnostics::{Nobody, io_reason};
 
 /// The name of the object among an entry's blobs.
 const OBJECT: &str = "object";
@@ -266,7 +266,7 @@ fn make(
     let scratch = cache.scratch()?;
     let fault = |error: std::io::Error| NativeError::Cache {
         directory: cache.directory().display().to_string(),
-        reason: super::store::reason(&error),
+        reason: io_reason(&error),
     };
     compile::unpack(sources, scratch.path()).map_err(fault)?;
     // The file system's own clock: what it calls younger than these files was changed while clang was running.

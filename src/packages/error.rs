@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, io_reason};
 use crate::source::SourceMap;
 
 #[derive(Debug)]
@@ -155,12 +155,6 @@ impl PackageError {
             PackageError::Library { .. } => crate::bug!("a library's diagnostics are shown as they are"),
         }
     }
-}
-
-/// What the operating system says, without its number.
-pub(super) fn io_reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// A stranger's text must not reach a terminal as it is.

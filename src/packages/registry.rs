@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{PackageError, io_reason, printable};
+use super::error::{PackageError, printable};
 use super::identity::{self, PackageId};
 use super::index::{self, MAX_INDEX_BYTES, Release};
 use super::location::{Location, file_url};
@@ -31,6 +31,7 @@ use super::snapshot::{self, Known, Snapshot};
 use super::store::{self, read_bounded};
 use crate::cxz::Library;
 use crate::cxz::archive::limits;
+use crate::diagnostics::io_reason;
 
 const SCHEMA: &str = "coex-registry/1";
 pub(super) const CONFIG: &str = "config.json";

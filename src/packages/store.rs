@@ -13,11 +13,11 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::error::{PackageError, io_reason};
+use super::error::PackageError;
 use super::identity::PackageId;
 use crate::cxz::archive::{self, limits};
 use crate::cxz::library::{self, Library};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, io_reason};
 use crate::files::{self, Durability};
 use crate::source::SourceMap;
 

@@ -22,7 +22,7 @@ use std::io;
 
 use coex_runtime::restrict::{calls, landlock};
 
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, io_reason};
 
 pub use self::output::Finished;
 pub use self::thread::without_files;
@@ -91,9 +91,7 @@ pub enum Fault {
 
 impl Fault {
     fn start(error: &io::Error) -> Fault {
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text).to_owned();
-        Fault::Start { kind: error.kind(), reason }
+        Fault::Start { kind: error.kind(), reason: io_reason(error) }
     }
 
     /// Whether it is about the sandbox, not about the program.

@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use crate::diagnostics::io_reason;
 use crate::native::Store;
-use crate::native::store::reason;
 use crate::packages::registry::Registry;
 
 fn variable(name: &str) -> Option<OsString> {
@@ -80,7 +80,7 @@ fn try_to_write(store: &Store) -> Result<(), String> {
         file.write_all(&vec![1; 16 << 20])?;
         file.sync_data()
     });
-    written.map_err(|error| reason(&error))
+    written.map_err(|error| io_reason(&error))
 }
 
 /// More takes too long to read for a question.
@@ -111,7 +111,7 @@ pub(super) fn temporary_files(report: &mut Report) {
     match written {
         Ok(_) => report.well("temporary", directory.display().to_string()),
         Err(error) => {
-            let found = format!("{}: {}", directory.display(), reason(&error));
+            let found = format!("{}: {}", directory.display(), io_reason(&error));
             let means = "reports of internal failures may have no place; builds work";
             report.note("temporary", found, means, "let TMPDIR name a directory that can be written");
         }

@@ -35,6 +35,7 @@ use std::time::{Duration, SystemTime};
 
 use self::entry::{decode, encode};
 use super::error::NativeError;
+use crate::diagnostics::io_reason;
 use crate::files::{self, Durability};
 
 pub use self::care::Stats;
@@ -192,7 +193,7 @@ impl Store {
     }
 
     fn fault(&self, error: &io::Error) -> CacheError {
-        CacheError { directory: self.directory.clone(), reason: reason(error) }
+        CacheError { directory: self.directory.clone(), reason: io_reason(error) }
     }
 
     fn shard(&self, hex: &str, extension: &str) -> PathBuf {
@@ -339,15 +340,6 @@ fn read_with_time(path: &Path) -> io::Result<(Vec<u8>, io::Result<SystemTime>)> 
 
 fn short(hex: &str) -> &str {
     &hex[..16]
-}
-
-/// The operating system's text without Rust's `(os error N)`.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
 }
 
 unsafe extern "C" {

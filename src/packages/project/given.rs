@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use crate::cxz::archive::limits;
-use crate::packages::error::{PackageError, io_reason};
+use crate::diagnostics::io_reason;
+use crate::packages::error::PackageError;
 use crate::packages::index::Release;
 use crate::packages::location::{Location, file_url};
 use crate::packages::lock::Locked;

@@ -12,7 +12,7 @@ use ureq::{Agent, Body};
 
 use super::tokens::Tokens;
 use super::{Copies, Settings, Wanted};
-use crate::packages::error::io_reason;
+use crate::diagnostics::io_reason;
 use crate::packages::location::WebUrl;
 use crate::packages::store::read_bounded;
 

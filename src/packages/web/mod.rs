@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::location::WebUrl;
-use crate::diagnostics::{Counted, Watched, Watcher};
+use crate::diagnostics::{Counted, Watched, Watcher, io_reason};
 
 const MAX_REDIRECTS: usize = 5;
 /// Before the second and the third attempt.
@@ -157,7 +157,7 @@ impl Web {
         let reader = body.into_reader().take(wanted.limit_bytes + 1);
         let bytes = self.read_steadily(reader, &watched).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => fail(self.silence(), false),
-            _ => fail(format!("the connection broke: {}", super::error::io_reason(&error)), true),
+            _ => fail(format!("the connection broke: {}", io_reason(&error)), true),
         })?;
         if bytes.len() as u64 > wanted.limit_bytes {
             return Err(too_large());
