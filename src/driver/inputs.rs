@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::load::MAX_SOURCE_BYTES;
 use crate::crash;
-use crate::native::files::{FileFact, Stamp};
+use crate::native::files::{FileFact, Held, Stamp};
 
 /// What a file is to the program; it decides how its change is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,7 @@ pub enum Comparison {
 }
 
 impl Inputs {
-    /// Reads a file and notes it. The stamp is taken before the bytes: a write in between makes the entry useless,
-    /// never wrong.
+    /// Reads a file and notes it.
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         crash::note_input(path);
         let metadata = fs::metadata(path)?;
@@ -72,10 +71,8 @@ impl Inputs {
             self.uncacheable = Some(format!("{} is no file", path.display()));
             return read_special(path);
         }
-        let stamp = Stamp::of(&metadata).unless_young();
-        let bytes = fs::read(path)?;
-        let hash = blake3::hash(&bytes).to_hex().to_string();
-        self.add(Input::File { fact: FileFact { path: path.to_owned(), stamp, hash }, role: Role::Source });
+        let (fact, bytes) = FileFact::with_bytes(path)?;
+        self.add(Input::File { fact, role: Role::Source });
         Ok(bytes)
     }
 
@@ -312,18 +309,12 @@ fn compare(input: &Input) -> Comparison {
         if held { Comparison::SameAfterReading } else { Comparison::Changed(reason(what, role, path)) }
     };
     match input {
-        Input::File { fact: FileFact { path, stamp, hash }, role } => {
-            let Ok(metadata) = fs::metadata(path) else {
-                return Comparison::Changed(reason("removed", *role, path));
-            };
-            if Stamp::of(&metadata) == *stamp {
-                return Comparison::Same;
-            }
-            // Touched, moved or young: the bytes decide.
-            let same = metadata.len() == stamp.size
-                && fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == hash);
-            held(same, "changed", *role, path)
-        }
+        Input::File { fact, role } => match fact.compare() {
+            Held::AtSight => Comparison::Same,
+            Held::AfterReading => Comparison::SameAfterReading,
+            Held::No => held(false, "changed", *role, &fact.path),
+            Held::Gone => held(false, "removed", *role, &fact.path),
+        },
         Input::Stamped { path, stamp, role } => {
             let same = fs::metadata(path).is_ok_and(|metadata| Stamp::of(&metadata) == *stamp);
             if same { Comparison::Same } else { held(false, "changed", *role, path) }

@@ -59,22 +59,43 @@ impl Stamp {
     }
 }
 
+/// What a look at a file says of a fact about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// By its stamp.
+    AtSight,
+    /// Touched, moved or young, and the same bytes.
+    AfterReading,
+    No,
+    Gone,
+}
+
 impl FileFact {
-    /// The stamp is taken before the bytes: a write in between makes the fact useless, never wrong.
     pub fn of(path: &Path) -> io::Result<FileFact> {
+        FileFact::with_bytes(path).map(|(fact, _)| fact)
+    }
+
+    /// The stamp is taken before the bytes: a write in between makes the fact useless, never wrong.
+    pub fn with_bytes(path: &Path) -> io::Result<(FileFact, Vec<u8>)> {
         let stamp = Stamp::of(&fs::metadata(path)?).unless_young();
-        let hash = blake3::hash(&fs::read(path)?).to_hex().to_string();
-        Ok(FileFact { path: path.to_owned(), stamp, hash })
+        let bytes = fs::read(path)?;
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        Ok((FileFact { path: path.to_owned(), stamp, hash }, bytes))
+    }
+
+    pub fn compare(&self) -> Held {
+        let Ok(metadata) = fs::metadata(&self.path) else { return Held::Gone };
+        if Stamp::of(&metadata) == self.stamp {
+            return Held::AtSight;
+        }
+        let is_same = metadata.len() == self.stamp.size
+            && fs::read(&self.path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash);
+        if is_same { Held::AfterReading } else { Held::No }
     }
 
     /// Unchanged in content: the same size, times and inode, or at least the same bytes.
     pub fn holds(&self) -> bool {
-        let Ok(metadata) = fs::metadata(&self.path) else { return false };
-        if metadata.len() != self.stamp.size {
-            return false;
-        }
-        Stamp::of(&metadata) == self.stamp
-            || fs::read(&self.path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash)
+        matches!(self.compare(), Held::AtSight | Held::AfterReading)
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {

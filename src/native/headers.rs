@@ -44,12 +44,13 @@ impl HeaderFacts {
         sources: impl Iterator<Item = &'a [u8]>,
         since: i128,
     ) -> io::Result<(HeaderFacts, Option<PathBuf>)> {
-        let mut texts = Vec::new();
-        for path in read {
-            texts.push((path.parent().map(Path::to_owned), fs::read(path)?));
-        }
+        let mut facts = Vec::new();
         let mut names = Names::default();
-        texts.iter().for_each(|(directory, text)| names.add(text, directory.as_deref()));
+        for path in read {
+            let (fact, text) = FileFact::with_bytes(path)?;
+            names.add(&text, path.parent());
+            facts.push(fact);
+        }
         sources.for_each(|text| names.add(text, None));
         let mut queries = names.queries();
         // By the place where it was found: names that are not in any text are covered by this.
@@ -71,7 +72,6 @@ impl HeaderFacts {
                 };
             }
         }
-        let facts = read.iter().map(|path| FileFact::of(path)).collect::<io::Result<Vec<FileFact>>>()?;
         let edited = facts.iter().find(|fact| fact.stamp.changed_ns >= since).map(|fact| fact.path.clone()).or(edited);
         let facts =
             HeaderFacts { read: facts, found: found.into_iter().collect(), absent: absent.into_iter().collect() };
