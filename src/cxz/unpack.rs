@@ -8,12 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::files;
-
-/// Nobody else's business until it is whole.
-const PRIVATE: u32 = 0o700;
+use crate::files::Scratch;
 
 pub fn unpack(files: &BTreeMap<String, Vec<u8>>, target: &Path) -> io::Result<()> {
     if fs::symlink_metadata(target).is_ok() {
@@ -21,7 +18,7 @@ pub fn unpack(files: &BTreeMap<String, Vec<u8>>, target: &Path) -> io::Result<()
     }
     let scratch = Scratch::beside(target)?;
     // Has the mode that users expect, inside one that only we may enter.
-    let tree = scratch.0.join("tree");
+    let tree = scratch.path().join("tree");
     let mut directories = DirBuilder::new();
     directories.mode(0o755).create(&tree)?;
     let mut made = BTreeSet::new();
@@ -36,27 +33,6 @@ pub fn unpack(files: &BTreeMap<String, Vec<u8>>, target: &Path) -> io::Result<()
     }
     // Only an empty directory that somebody made meanwhile could be replaced.
     fs::rename(&tree, target)
-}
-
-/// Gone when this is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn beside(target: &Path) -> io::Result<Scratch> {
-        loop {
-            let path = files::temporary_beside(target);
-            match DirBuilder::new().mode(PRIVATE).create(&path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                created => return created.map(|()| Scratch(path)),
-            }
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ mod care;
 mod entry;
 mod gc;
 mod lock;
-mod scratch;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -36,12 +35,11 @@ use std::time::{Duration, SystemTime};
 use self::entry::{decode, encode};
 use super::error::NativeError;
 use crate::diagnostics::io_reason;
-use crate::files::{self, Durability};
+use crate::files::{self, Durability, Scratch};
 
 pub use self::care::Stats;
 pub use self::gc::{Allowance, DEFAULT_LIMIT_BYTES, DEFAULT_MAX_AGE};
 pub use self::lock::KeyLock;
-pub use self::scratch::Scratch;
 
 const VERSION_DIRECTORY: &str = "native-v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by coexc; safe to delete.\n";
@@ -194,6 +192,13 @@ impl Store {
 
     fn fault(&self, error: &io::Error) -> CacheError {
         CacheError { directory: self.directory.clone(), reason: io_reason(error) }
+    }
+
+    /// A directory for the files of one build.
+    pub fn scratch(&self) -> Result<Scratch, CacheError> {
+        let work = self.root.join("work");
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&work);
+        made.and_then(|()| Scratch::beside(&work.join("build"))).map_err(|error| self.fault(&error))
     }
 
     fn shard(&self, hex: &str, extension: &str) -> PathBuf {

@@ -1,7 +1,10 @@
 //! Writing files so that nobody ever sees half of one.
 //!
 //! In: a path and bytes. Out: the old file or the new one, whatever happens in between; a failure leaves nothing behind.
-//! Deliberately not here: executables, whose mode the linker's side decides (`link`), and reading.
+//! Deliberately not here: executables, whose mode the linker's side decides (`link`), and reading. Directories that work
+//! is done in are in `scratch`.
+
+mod scratch;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -11,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::crash::interrupt::Unfinished;
+
+pub use self::scratch::Scratch;
 
 /// As many links as the kernel follows.
 const MAX_LINKS: usize = 40;
@@ -132,7 +137,7 @@ fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File, Unfinishe
 }
 
 /// A name that nobody else in this process uses.
-pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+fn temporary_beside(path: &Path) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     path.with_file_name(format!(".coex-{}-{number}.tmp", std::process::id()))
@@ -239,6 +244,10 @@ mod tests {
         }
         write_whole(&path, b"x", Durability::Fast).expect("written");
         assert_eq!(fs::read(&path).expect("read"), b"x");
+        let scratch = Scratch::beside(&path).expect("a directory");
+        assert_eq!(fs::metadata(scratch.path()).expect("metadata").mode() & 0o777, 0o700);
+        fs::write(scratch.path().join("part"), "of it").expect("written");
+        drop(scratch);
         assert_eq!(room.names().len(), 41);
     }
 }
