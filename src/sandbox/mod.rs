@@ -52,6 +52,17 @@ impl Policy {
             _ => Err(Fault::Setting(value.to_string_lossy().into_owned())),
         }
     }
+
+    /// The one by which something is about to run: what is required must be there.
+    fn in_force() -> Result<Policy, Fault> {
+        let policy = Policy::of_environment()?;
+        if policy == Policy::Require
+            && let Some(lacking) = Kernel::of_this_machine().lacks()
+        {
+            return Err(Fault::Required(lacking.to_owned()));
+        }
+        Ok(policy)
+    }
 }
 
 /// What the kernel offers.

@@ -7,7 +7,7 @@ use coex_runtime::restrict::calls::{ALLOW, Filter, refuse};
 use coex_runtime::restrict::landlock::Ruleset;
 use coex_runtime::restrict::renounce_new_rights;
 
-use super::{Fault, Kernel, Policy};
+use super::{Fault, Policy};
 
 /// What leads to a file, another process or a network.
 const OPENING: [libc::c_long; 12] = [
@@ -27,14 +27,8 @@ const OPENING: [libc::c_long; 12] = [
 
 /// Runs `work` to its end on a thread of its own, without files. A panic goes on in the caller.
 pub fn without_files<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, Fault> {
-    let policy = Policy::of_environment()?;
-    if policy == Policy::Off {
+    if Policy::in_force()? == Policy::Off {
         return Ok(work());
-    }
-    if policy == Policy::Require
-        && let Some(lacking) = Kernel::of_this_machine().lacks()
-    {
-        return Err(Fault::Required(lacking.to_owned()));
     }
     let joined = std::thread::scope(|scope| {
         let confined = || {
@@ -72,6 +66,7 @@ fn restrict() {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Kernel;
     use super::*;
 
     #[test]

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::output::{self, Finished};
 use super::rules::Rules;
-use super::{Fault, Kernel, Policy};
+use super::{Fault, Policy};
 
 /// Where loaders and shared libraries lie, and what clang wants to know of the distribution.
 const SYSTEM: [&str; 16] = [
@@ -140,12 +140,7 @@ impl Tool {
     }
 
     pub fn start(mut self) -> Result<Running, Fault> {
-        let policy = Policy::of_environment()?;
-        if policy == Policy::Require
-            && let Some(lacking) = Kernel::of_this_machine().lacks()
-        {
-            return Err(Fault::Required(lacking.to_owned()));
-        }
+        let policy = Policy::in_force()?;
         self.rules.put_before(&mut self.command, policy)?;
         self.command.spawn().map(Running).map_err(|error| Fault::start(&error))
     }
@@ -183,6 +178,7 @@ fn is_closed(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Kernel;
     use super::*;
 
     /// A directory with a secret beside the one that may be used.
