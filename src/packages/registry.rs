@@ -312,13 +312,13 @@ impl Registry {
 
     /// What there is of each package, read from the index itself where that is at hand.
     pub(super) fn catalogue(&self) -> Result<BTreeMap<String, Known>, PackageError> {
-        let Place::Directory(root) = &self.place else { return self.listed()?.packages() };
+        if let Place::Web(_) = &self.place {
+            return self.listed()?.packages();
+        }
         let mut packages = BTreeMap::new();
         for name in self.names()? {
             let path = index::path(&name);
-            let bytes = read_bounded(&root.join(&path), MAX_INDEX_BYTES)
-                .map_err(|reason| PackageError::registry(self.place(&path), format!("it cannot be read: {reason}")))?
-                .unwrap_or_default();
+            let bytes = self.read(&path, MAX_INDEX_BYTES)?.unwrap_or_default();
             let known = Known::of(&bytes, &self.parsed(&name, &path, &bytes)?);
             packages.insert(name, known);
         }
