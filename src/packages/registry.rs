@@ -107,6 +107,14 @@ impl Registry {
         }
     }
 
+    /// As [`Registry::open`], where that takes no network.
+    pub fn at_hand(location: &str) -> Result<Option<Registry>, PackageError> {
+        match Location::parse("Registry", location)? {
+            Location::Path(root) => Registry::in_directory(&root).map(Some),
+            Location::Web(_) => Ok(None),
+        }
+    }
+
     /// The one in a directory of this machine.
     pub fn in_directory(root: &Path) -> Result<Registry, PackageError> {
         let unreachable = |reason| PackageError::unreachable("Registry", root.to_string_lossy(), reason);

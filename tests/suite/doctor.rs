@@ -235,6 +235,26 @@ fn the_environment_is_odd() {
     assert!(Path::new("/nonexistent").metadata().is_err());
 }
 
+/// As `coex` reads it.
+#[test]
+fn the_registry_is_a_url() {
+    let clinic = Clinic::new();
+    clinic.sandbox.write("a b/config.json", "{\"schema\":\"coex-registry/1\"}");
+    let root = clinic.sandbox.path("").display().to_string();
+    let asked = |location: &str| ran(clinic.command().env("COEX_REGISTRY", location));
+    for (location, said) in [
+        (format!("file://{root}/a%20b"), "/a%20b"),
+        (format!("FILE://{root}/%61%20b"), "/a%20b"),
+        ("http://packages.test".to_owned(), "http://packages.test (not asked)"),
+    ] {
+        let found = finding(&asked(&location), "registry");
+        assert!(found.starts_with("ok") && found.ends_with(said), "{location}: {found}");
+    }
+    for (location, said) in [("file://a", "needs an absolute path"), ("https://a:b@c", "must not hold a user")] {
+        finds(&asked(location), "note", "registry", said);
+    }
+}
+
 #[test]
 fn the_sandbox_is_off_missing_or_required() {
     let clinic = Clinic::new();

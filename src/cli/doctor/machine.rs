@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::report::Report;
 use crate::diagnostics::io_reason;
@@ -166,13 +166,10 @@ pub(super) fn registry(report: &mut Report) {
     let Some(location) = variable("COEX_REGISTRY") else {
         return report.well("registry", "COEX_REGISTRY is not set; --registry names one");
     };
-    let shown = location.to_string_lossy();
-    if shown.starts_with("http://") || shown.starts_with("https://") {
-        return report.well("registry", format!("{shown} (not asked)"));
-    }
-    let path = shown.strip_prefix("file://").map_or_else(|| PathBuf::from(&location), PathBuf::from);
-    match Registry::in_directory(Path::new(&path)) {
-        Ok(registry) => report.well("registry", registry.name),
+    let location = location.to_string_lossy();
+    match Registry::at_hand(&location) {
+        Ok(Some(registry)) => report.well("registry", registry.name),
+        Ok(None) => report.well("registry", format!("{location} (not asked)")),
         Err(error) => {
             let (diagnostics, _) = error.into_diagnostics();
             let found = diagnostics.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
