@@ -14,7 +14,7 @@ use crate::diagnostics::json;
 use crate::driver::inputs::Inputs;
 use crate::driver::session::Updates;
 use crate::driver::{self, Failure, OptLevel, Product, Record, Session, Stage, Switch};
-use crate::link;
+use crate::files::Output;
 
 pub(super) fn build(arguments: &Build) -> u8 {
     let list = arguments.emit.clone().unwrap_or_default();
@@ -174,18 +174,19 @@ fn talk_about(record: &Record, common: &Common, style: &Style) {
     }
 }
 
-pub(super) fn artifact(path: &Path, changed: bool, common: &Common) {
+pub(super) fn artifact(path: &Path, how: Output, common: &Common) {
+    let changed = how == Output::Written;
     let fields = [("path", json::string(&path.to_string_lossy())), ("changed", changed.to_string())];
     Style::new(&common.messages).event("artifact", &fields);
 }
 
 /// Silence means success, except to somebody who watches.
-fn finished(path: &Path, how: link::Output, started: Instant, common: &Common) {
+fn finished(path: &Path, how: Output, started: Instant, common: &Common) {
     let style = Style::new(&common.messages);
-    artifact(path, how == link::Output::Written, common);
+    artifact(path, how, common);
     if std::io::stderr().is_terminal() && style.format == MessageFormat::Human {
         let time = started.elapsed().as_secs_f64() * 1000.0;
-        let what = if how == link::Output::Unchanged { " (unchanged)" } else { "" };
+        let what = if how == Output::Unchanged { " (unchanged)" } else { "" };
         output::talk(&format!("Finished {}{what} in {time:.0} ms\n", path.display()));
     }
 }

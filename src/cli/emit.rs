@@ -2,7 +2,6 @@
 //!
 //! In: arguments. Out: text on standard output, or a file.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::args::{Common, Contract, EmitArguments, EmitKind, EmitList};
@@ -10,7 +9,7 @@ use super::depfile::Beside;
 use super::{build, exit, output};
 use crate::diagnostics::{Code, io_reason};
 use crate::driver::{Emit, Product};
-use crate::files::{self, Durability};
+use crate::files::{self, Durability, Output};
 
 pub(super) fn emit(arguments: &EmitArguments) -> u8 {
     let contract = (&arguments.contract, &EmitList::default());
@@ -42,29 +41,27 @@ pub(super) fn emit_file(
     let compiled = build::compile(&session, common);
     let mut status = compiled.status;
     if let Some(Product::Emitted(bytes)) = compiled.product {
-        let output = output.unwrap_or(Path::new("-"));
-        let before = stamp(output);
-        status = write_file(output, &bytes);
-        if status == exit::SUCCESS && output != Path::new("-") {
-            build::artifact(output, stamp(output) != before, common);
-            status = beside.finish(output, file, &compiled.inputs);
-        }
+        let finish = |path: &Path, how| {
+            build::artifact(path, how, common);
+            beside.finish(path, file, &compiled.inputs)
+        };
+        status = write_and(output.unwrap_or(Path::new("-")), &bytes, finish);
     }
     build::end(status, common)
 }
 
-/// Another file, or the same one at another time.
-fn stamp(path: &Path) -> Option<(u64, i64, i64)> {
-    std::fs::metadata(path).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
-}
-
 /// A file that a user named; `-` is standard output, as everywhere.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> u8 {
+    write_and(path, bytes, |_, _| exit::SUCCESS)
+}
+
+/// What `finish` does with a file gives the status; standard output is no file.
+fn write_and(path: &Path, bytes: &[u8], finish: impl FnOnce(&Path, Output) -> u8) -> u8 {
     if path == Path::new("-") {
         return output::write(bytes);
     }
     match files::write_output(path, bytes, Durability::Fast) {
-        Ok(()) => exit::SUCCESS,
+        Ok(how) => finish(path, how),
         Err(error) => cannot_write(path, &error),
     }
 }

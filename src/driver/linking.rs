@@ -12,6 +12,7 @@ use super::pipeline::{Failure, Record, decision};
 use super::program_key::ProgramKey;
 use super::session::Session;
 use crate::diagnostics::{Code, Diagnostic};
+use crate::files::Output;
 use crate::ir::Extern;
 use crate::link::{self, LinkError, LinkInputs, StartFiles, start_files};
 use crate::native::store::{CacheError, Key, Lookup};
@@ -31,7 +32,7 @@ pub(super) fn link_program(
     externs: &[Extern],
     inputs: &mut Inputs,
     log: &mut Log,
-) -> Result<(link::Output, Vec<u8>), Fault> {
+) -> Result<(Output, Vec<u8>), Fault> {
     let linker = link::find_linker(session.program_path.as_deref()).map_err(|error| link_fault(&error))?;
     let start_files = start_files(store, log)?;
     let runtime = runtime_archive(store).map_err(cache_fault)?;

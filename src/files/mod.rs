@@ -29,6 +29,14 @@ pub enum Durability {
     Synced,
 }
 
+/// What became of a file that a user named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    Written,
+    /// It has these bytes already.
+    Unchanged,
+}
+
 /// Puts bytes in the place of `path` itself: a link there is replaced.
 pub fn write_whole(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     write_beside(path, bytes, durability, None)
@@ -41,18 +49,21 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes what a user named. A file that has these bytes already is not touched, so its time says when it last changed;
 /// a link is followed, the mode of an old file is kept, and devices and pipes are written to.
-pub fn write_output(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
+pub fn write_output(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<Output> {
     let path = match destination(path)? {
         Destination::Special(path) => return write_special(&path, bytes),
         Destination::File(path) => path,
     };
-    let Some(old) = metadata(&path)? else { return write_beside(&path, bytes, durability, None) };
-    if old.len() == bytes.len() as u64 && fs::read(&path).is_ok_and(|old| old == bytes) {
-        return Ok(());
+    let mut mode = None;
+    if let Some(old) = metadata(&path)? {
+        if old.len() == bytes.len() as u64 && fs::read(&path).is_ok_and(|old| old == bytes) {
+            return Ok(Output::Unchanged);
+        }
+        // Whoever protects a file from writing protects it from being replaced.
+        drop(OpenOptions::new().write(true).open(&path)?);
+        mode = Some(old.permissions());
     }
-    // Whoever protects a file from writing protects it from being replaced.
-    drop(OpenOptions::new().write(true).open(&path)?);
-    write_beside(&path, bytes, durability, Some(old.permissions()))
+    write_beside(&path, bytes, durability, mode).map(|()| Output::Written)
 }
 
 /// Where an output goes that a user named.
@@ -73,13 +84,13 @@ pub fn destination(path: &Path) -> io::Result<Destination> {
 }
 
 /// A pipe that nobody reads is refused, where an ordinary `open` would wait.
-pub fn write_special(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_special(path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut file = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     // SAFETY: the descriptor is open, and nobody else has it. From here on a slow reader is waited for.
     if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_WRONLY) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    file.write_all(bytes)
+    file.write_all(bytes).map(|()| Output::Written)
 }
 
 /// What a link leads to, whether or not there is something.
@@ -178,12 +189,12 @@ mod tests {
     fn equal_bytes_touch_nothing() {
         let room = Room::new("equal");
         let path = room.0.join("x");
-        write_output(&path, b"one", Durability::Fast).expect("written");
+        assert_eq!(write_output(&path, b"one", Durability::Fast).expect("written"), Output::Written);
         let first = fs::metadata(&path).expect("metadata");
-        write_output(&path, b"one", Durability::Synced).expect("written");
+        assert_eq!(write_output(&path, b"one", Durability::Synced).expect("written"), Output::Unchanged);
         let second = fs::metadata(&path).expect("metadata");
         assert_eq!((first.ino(), first.mtime_nsec()), (second.ino(), second.mtime_nsec()));
-        write_output(&path, b"two", Durability::Fast).expect("written");
+        assert_eq!(write_output(&path, b"two", Durability::Fast).expect("written"), Output::Written);
         assert_eq!(fs::read(&path).expect("read"), b"two");
         assert_ne!(fs::metadata(&path).expect("metadata").ino(), first.ino(), "it was not replaced by rename");
         assert_eq!(room.names(), ["x"]);

@@ -24,16 +24,8 @@ pub use linker::{Linker, find_linker};
 pub use start_files::StartFiles;
 
 use crate::crash::interrupt::{self, Unfinished};
-use crate::files::{self, Destination};
+use crate::files::{self, Destination, Output};
 use crate::sandbox::{Running, Tool};
-
-/// What became of the output.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Output {
-    Written,
-    /// It has these bytes already.
-    Unchanged,
-}
 
 /// Links `program` and `inputs` into `output`. `private` is a directory that nobody else writes to; `print` gets the
 /// command line before it runs.
@@ -57,7 +49,7 @@ pub fn link(
             print(&arguments);
             run(linker, &arguments, inputs, private, output)?;
             let bytes = fs::read(&executable).map_err(refuse)?;
-            return files::write_special(&target, &bytes).map(|()| (Output::Written, bytes)).map_err(refuse);
+            return files::write_special(&target, &bytes).map(|how| (how, bytes)).map_err(refuse);
         }
     };
     let executable = Scratch::beside(&target);
@@ -77,7 +69,7 @@ pub fn place(bytes: &[u8], output: &Path) -> Result<Output, LinkError> {
     let target = match files::destination(output).map_err(refuse)? {
         Destination::File(target) => target,
         Destination::Special(target) => {
-            return files::write_special(&target, bytes).map(|()| Output::Written).map_err(refuse);
+            return files::write_special(&target, bytes).map_err(refuse);
         }
     };
     if is_executable_with(&target, bytes) {
