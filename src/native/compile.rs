@@ -103,8 +103,8 @@ pub(super) fn unpack(sources: &LibrarySources<'_>, directory: &Path) -> io::Resu
     Ok(())
 }
 
-/// What became of one C file: nothing more to say, or clang's error lines.
-type Outcome = Result<Result<(), Vec<String>>, Fault>;
+/// What became of one C file: the names of the files that were read for it, or clang's error lines.
+type Outcome = Result<Result<Vec<String>, Vec<String>>, Fault>;
 
 /// Compiles all C files, as many at a time as `workers` allow. The first failure in the manifest's order is told.
 pub(super) fn compile(
@@ -127,10 +127,13 @@ pub(super) fn compile(
     let mut compiled = Compiled::default();
     for (job, result) in jobs.iter().zip(results) {
         let command = command_text(&job.arguments);
-        if let Err(errors) = result? {
-            return Err(NativeError::CompilationFailed { library: sources.name.to_owned(), command, errors });
-        }
-        let headers = dependencies(&depfile(directory, job)).into_iter().filter(|name| name.starts_with('/'));
+        let read = match result? {
+            Ok(read) => read,
+            Err(errors) => {
+                return Err(NativeError::CompilationFailed { library: sources.name.to_owned(), command, errors });
+            }
+        };
+        let headers = read.into_iter().filter(|name| name.starts_with('/'));
         let (odd, headers): (Vec<String>, Vec<String>) = headers.partition(|name| name.contains('\u{fffd}'));
         compiled.has_odd_names |= !odd.is_empty();
         compiled.headers.extend(headers.into_iter().map(PathBuf::from));
@@ -138,12 +141,6 @@ pub(super) fn compile(
         compiled.commands.push(command);
     }
     Ok(compiled)
-}
-
-/// Names that are not text have a sign of that in them.
-fn depfile(directory: &Path, job: &Job) -> String {
-    let bytes = fs::read(directory.join(&job.depfile)).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
@@ -199,15 +196,21 @@ fn run(toolchain: &Toolchain, job: &Job, directory: &Path) -> Outcome {
     // read that `#embed` names.
     let has_all = [&job.bitcode, &job.depfile].iter().all(|name| directory.join(name).is_file());
     if finished.succeeded() && has_all {
-        let outside = dependencies(&depfile(directory, job)).into_iter().find(|name| !is_inside(name, toolchain, job));
+        let read = files_read(&directory.join(&job.depfile));
+        let outside = read.iter().find(|name| !is_inside(name, toolchain, job));
         return Ok(match outside.filter(|_| Policy::of_environment() != Ok(Policy::Off)) {
             Some(name) => {
                 Err(vec![format!("error: '{name}' lies outside of the library and of the include directories")])
             }
-            None => Ok(()),
+            None => Ok(read),
         });
     }
     Ok(Err(complaints(&finished)))
+}
+
+/// Names that are not text have a sign of that in them.
+fn files_read(depfile: &Path) -> Vec<String> {
+    dependencies(&String::from_utf8_lossy(&fs::read(depfile).unwrap_or_default()))
 }
 
 fn complaints(finished: &Finished) -> Vec<String> {
