@@ -3,22 +3,18 @@
 //! In: environment variables. Out: what registries and archives on web servers need. Nothing is opened or connected
 //! before somebody asks for a file there.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::args::Messages;
 use super::progress;
+use crate::driver::session::variable;
 use crate::native::store;
 use crate::packages::remote::{Network, Reach};
 use crate::packages::web::{Settings, Web};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
 
 pub(super) fn network(reach: Reach, messages: &Messages) -> Network {
     let home = variable("HOME").map(PathBuf::from);

@@ -17,6 +17,7 @@ use super::{emit, exit, internal_error, reference, registry, response, rows};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::{Diagnostics, json};
+use crate::driver::session::variable;
 use crate::packages::project::{Change, LockPolicy, Options, Project, Wish};
 use crate::packages::remote::Reach;
 use crate::packages::{PackageError, identity};
@@ -76,8 +77,7 @@ fn maintain(action: &RegistryAction) -> u8 {
 /// The project of the current directory.
 pub(super) fn project(options: Options) -> Result<Project, PackageError> {
     let unwritable = |reason: String| PackageError::Unwritable { path: PathBuf::from("~/.coex/lib"), reason };
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    let home = home.ok_or_else(|| unwritable("HOME is not set".to_owned()))?;
+    let home = variable("HOME").ok_or_else(|| unwritable("HOME is not set".to_owned()))?;
     let here =
         std::env::current_dir().map_err(|error| unwritable(format!("there is no current directory: {error}")))?;
     Ok(Project::of(&here, Path::new(&home), options))

@@ -14,6 +14,8 @@ use std::path::{Component, Path, PathBuf};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::driver::session::variable;
+
 /// Larger ones would not travel; what is left out is named in the report.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -94,10 +96,9 @@ fn script(words: &[OsString], here: &Path, top: &Path) -> String {
         command.push(' ');
         command.push_str(&argument(word, &place));
     }
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = set("HOME").map_or_else(|| "\"$top\"/home".to_owned(), |home| place(Path::new(&home)));
+    let home = variable("HOME").map_or_else(|| "\"$top\"/home".to_owned(), |home| place(Path::new(&home)));
     let mut environment = format!("HOME={home}");
-    if let Some(paths) = set("COEX_LIB_PATH") {
+    if let Some(paths) = variable("COEX_LIB_PATH") {
         let paths: Vec<String> = std::env::split_paths(&paths).map(|path| place(&path)).collect();
         environment.push_str(&format!(" COEX_LIB_PATH={}", paths.join(":")));
     }

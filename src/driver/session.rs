@@ -107,15 +107,20 @@ impl Session {
     }
 }
 
+/// A variable of the environment; one that is set to nothing counts as not set.
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// The directories that the environment adds to a search.
 pub fn search_paths() -> SearchPaths {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let environment = set("COEX_LIB_PATH").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
+    let environment =
+        variable("COEX_LIB_PATH").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
     let compiler = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.parent()?.join("lib/coex")));
     SearchPaths {
         options: Vec::new(),
         environment,
-        home: set("HOME").map(PathBuf::from),
+        home: variable("HOME").map(PathBuf::from),
         // A development build has no library directory beside it; a path that never exists only lengthens messages.
         compiler: compiler.filter(|path| path.is_dir() && !path.starts_with("/usr/local/lib/coex")),
     }

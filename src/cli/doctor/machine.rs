@@ -9,12 +9,9 @@ use std::path::PathBuf;
 
 use super::report::Report;
 use crate::diagnostics::io_reason;
+use crate::driver::session::variable;
 use crate::native::Store;
 use crate::packages::registry::Registry;
-
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
 
 pub(super) fn home(report: &mut Report) {
     let means = "packages cannot be installed, and libraries in ~/.coex/lib are not found";

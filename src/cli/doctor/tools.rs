@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use crate::driver::session::variable;
 use crate::link::{LinkError, Linker, StartFiles, find_linker, start_files};
 use crate::native::{NativeError, Store, Toolchain, find_program, find_toolchain};
 use crate::sandbox::{Kernel, Policy, Tool};
@@ -26,7 +27,7 @@ pub(super) fn clang(store: &Store, report: &mut Report) -> Option<Toolchain> {
         Err(error) => error,
     };
     let means = "neither programs nor libraries can be built: it compiles C and knows how the system links";
-    let chosen = std::env::var("COEX_CLANG").ok().filter(|value| !value.is_empty());
+    let chosen = variable("COEX_CLANG").and_then(|value| value.into_string().ok());
     let found = match &error {
         NativeError::ClangVersion { path, .. } => format!("{} ('{path}')", error.message()),
         NativeError::ClangNotFound { searched } => {
