@@ -14,6 +14,7 @@
 //! The empty rules let make go on when a file is gone that the program no longer needs. What is absent cannot stand here:
 //! make and ninja would find it missing, and build each time.
 
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -22,10 +23,10 @@ use super::inputs::Inputs;
 /// The text, or the first path that the format cannot express. `directory` is where this process runs: the names of a
 /// program that was named by a relative path are relative too.
 pub fn text(output: &Path, root: &Path, directory: &Path, inputs: &Inputs) -> Result<Vec<u8>, PathBuf> {
-    let mut paths: Vec<&Path> = Vec::new();
+    let (mut paths, mut seen) = (Vec::new(), HashSet::new());
     for path in inputs.watched() {
         let path = if root.is_relative() { path.strip_prefix(directory).unwrap_or(path) } else { path };
-        if !paths.contains(&path) {
+        if seen.insert(path) {
             paths.push(path);
         }
     }

@@ -13,6 +13,7 @@
 //!                                                    nothing itself
 //! ```
 
+use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,7 +25,7 @@ use crate::crash;
 use crate::native::files::{FileFact, Held, Stamp};
 
 /// What a file is to the program; it decides how its change is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     Source,
     /// Of the system.
@@ -35,7 +36,7 @@ pub enum Role {
     Package,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Input {
     File { fact: FileFact, role: Role },
     Stamped { path: PathBuf, stamp: Stamp, role: Role },
@@ -48,7 +49,9 @@ enum Input {
 /// Collected while files are read.
 #[derive(Clone, Default, Debug)]
 pub struct Inputs {
+    /// In the order of reading, each once.
     list: Vec<Input>,
+    seen: HashSet<Input>,
     uncacheable: Option<String>,
 }
 
@@ -149,8 +152,12 @@ impl Inputs {
         })
     }
 
+    fn of(list: Vec<Input>) -> Inputs {
+        Inputs { seen: list.iter().cloned().collect(), list, uncacheable: None }
+    }
+
     fn add(&mut self, input: Input) {
-        if !self.list.contains(&input) {
+        if self.seen.insert(input.clone()) {
             self.list.push(input);
         }
     }
@@ -170,7 +177,7 @@ impl Inputs {
     /// The same list with stamps of now, if that makes any difference.
     pub fn refreshed(&self) -> Option<Inputs> {
         let list: Vec<Input> = self.list.iter().map(refreshed).collect::<Option<_>>()?;
-        (list != self.list).then_some(Inputs { list, uncacheable: None })
+        (list != self.list).then(|| Inputs::of(list))
     }
 
     /// Absent when a path cannot be kept as a line of text.
@@ -200,7 +207,7 @@ impl Inputs {
 
     pub fn from_text(text: &str) -> Option<Inputs> {
         let list = text.lines().map(from_line).collect::<Option<_>>()?;
-        Some(Inputs { list, uncacheable: None })
+        Some(Inputs::of(list))
     }
 }
 
@@ -386,6 +393,21 @@ mod tests {
             Comparison::Changed(change) => change,
             _ => String::new(),
         }
+    }
+
+    #[test]
+    fn what_is_noted_again_counts_once() {
+        let mut inputs = Inputs::default();
+        let paths = || (0..20_000).map(|number| PathBuf::from(format!("absent-{number}")));
+        paths().for_each(|path| inputs.note_absent(&path));
+        let mut kept = inputs.to_text().and_then(|text| Inputs::from_text(&text)).expect("round trip");
+        paths().for_each(|path| kept.note_absent(&path));
+        assert_eq!(kept.list, inputs.list);
+        let noted = kept.list.iter().filter_map(|input| match input {
+            Input::Absent { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        assert!(noted.eq(paths()), "in the order of reading");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::codec::{Reader, Writer};
 const GRAIN_NS: i128 = 2_000_000_000;
 
 /// A file as it was when something was made from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileFact {
     pub path: PathBuf,
     pub stamp: Stamp,
@@ -24,7 +24,7 @@ pub struct FileFact {
 }
 
 /// What the system says of a file without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     pub size: u64,
     /// 0 when the file was so young that its times said nothing: nothing has this time.
