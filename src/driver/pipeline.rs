@@ -269,8 +269,7 @@ fn link(
     // After the work, a few milliseconds at most; a cache that cannot be tidied now will be tidied another time.
     record.inputs = inputs;
     let size = std::env::var("COEX_CACHE_SIZE").ok();
-    let allowance = Allowance::from_size(size.as_deref()).or_else(|_| Allowance::from_size(None));
-    let _ = allowance.map(|allowance| store.gc_if_due(&allowance));
+    let _ = store.gc_if_due(&Allowance::from_size(size.as_deref()).unwrap_or_default());
     Ok(Product::Executable { output, replay: None })
 }
 

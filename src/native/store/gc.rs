@@ -35,14 +35,20 @@ pub struct Allowance {
     pub age: Duration,
 }
 
+impl Default for Allowance {
+    fn default() -> Allowance {
+        Allowance { bytes: DEFAULT_LIMIT_BYTES, age: DEFAULT_MAX_AGE }
+    }
+}
+
 impl Allowance {
     /// With the size out of `COEX_CACHE_SIZE`; the error is that text.
     pub fn from_size(size: Option<&str>) -> Result<Allowance, String> {
-        let bytes = match size.filter(|text| !text.is_empty()) {
-            Some(text) => size_in_bytes(text).ok_or_else(|| text.to_owned())?,
-            None => DEFAULT_LIMIT_BYTES,
-        };
-        Ok(Allowance { bytes, age: DEFAULT_MAX_AGE })
+        let usual = Allowance::default();
+        match size.filter(|text| !text.is_empty()) {
+            Some(text) => Ok(Allowance { bytes: size_in_bytes(text).ok_or_else(|| text.to_owned())?, ..usual }),
+            None => Ok(usual),
+        }
     }
 }
 

@@ -143,7 +143,7 @@ fn gc_drops_what_is_old_and_a_use_makes_young() {
         age(&store.shard(&key.hex(), "entry"), 40 * 24 * 3600);
     }
     hit(&store, &keys[1]);
-    let default = Allowance::from_size(None).unwrap();
+    let default = Allowance::default();
     store.gc_if_due(&default).unwrap();
     assert_eq!(store.lookup(&keys[0]), Ok(Lookup::Absent));
     hit(&store, &keys[1]);
@@ -169,7 +169,7 @@ fn a_collection_goes_on_in_the_next_build() {
     age(&store.shard(&key.hex(), "entry"), 40 * 24 * 3600);
     // As if a slice had ended before the last shard was measured; a damaged file begins anew.
     fs::write(store.root.join("gc-state"), "measure 255 0\n7 100\n").unwrap();
-    store.gc_if_due(&Allowance::from_size(None).unwrap()).unwrap();
+    store.gc_if_due(&Allowance::default()).unwrap();
     assert_eq!(store.lookup(&key), Ok(Lookup::Absent));
 }
 
