@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sandbox::{Ran, Sandbox, ran};
+use crate::terminal::on_a_terminal;
 
 const COEXC: &str = env!("CARGO_BIN_EXE_coexc");
 const COEX: &str = env!("CARGO_BIN_EXE_coex");
@@ -448,32 +449,10 @@ fn colours_are_decided_in_order() {
         command.envs(variables.iter().copied());
         let plain = ran(&mut command);
         assert_eq!(plain.stderr.contains('\u{1b}'), elsewhere, "{option} {variables:?}");
-        let terminal = on_a_terminal(&mut command);
+        let Some((_, terminal)) = on_a_terminal(&mut command) else { return };
         assert!(terminal.contains("E0"), "{terminal}");
         assert_eq!(terminal.contains('\u{1b}'), on_terminal, "{option} {variables:?} on a terminal: {terminal}");
     }
-}
-
-/// What a command says on standard error when that is a terminal.
-fn on_a_terminal(command: &mut Command) -> String {
-    use std::os::fd::FromRawFd;
-    let (mut ours, mut theirs) = (0, 0);
-    let null = std::ptr::null_mut();
-    // SAFETY: two places for two numbers, and nothing else is passed.
-    let opened = unsafe { libc::openpty(&mut ours, &mut theirs, null, null.cast(), null.cast()) };
-    assert_eq!(opened, 0, "a terminal");
-    // SAFETY: both were just opened, and nobody else knows them.
-    let (mut ours, theirs) = unsafe { (fs::File::from_raw_fd(ours), fs::File::from_raw_fd(theirs)) };
-    let mut child = command.stdout(Stdio::null()).stderr(theirs).spawn().expect("starts");
-    command.stderr(Stdio::null());
-    let mut text = Vec::new();
-    let mut buffer = [0; 4096];
-    // The end of a terminal is an error.
-    while let Ok(read @ 1..) = ours.read(&mut buffer) {
-        text.extend(&buffer[..read]);
-    }
-    child.wait().expect("ends");
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Names beside the output that begin with a dot.

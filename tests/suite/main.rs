@@ -41,6 +41,7 @@ mod random_programs;
 mod sandbox;
 mod shape;
 mod shells;
+mod terminal;
 mod tidy;
 mod tricks;
 mod web;

@@ -1,43 +1,11 @@
 //! Progress bars: on a terminal and nowhere else.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::process::{Command, Stdio};
-use std::ptr::null_mut;
 use std::time::Duration;
 
 use crate::sandbox::{Sandbox, ran};
+use crate::terminal::on_a_terminal;
 use crate::web::{Answer, Served, response};
 use crate::world::TEXT_AND_REGEX;
-
-/// Both ends of a new terminal, or nothing where the system has none to give.
-fn terminal() -> Option<(OwnedFd, OwnedFd)> {
-    let (mut master, mut slave) = (-1, -1);
-    let size = libc::winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: all pointers are null, or to live values of the right types.
-    let status = unsafe { libc::openpty(&raw mut master, &raw mut slave, null_mut(), null_mut(), &raw const size) };
-    // SAFETY: the call has succeeded, so both are open descriptors that nobody else owns.
-    (status == 0).then(|| unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) })
-}
-
-/// What a command writes to a terminal as its standard error.
-fn on_terminal(command: &mut Command) -> Option<(i32, String)> {
-    let (master, slave) = terminal()?;
-    if !command.get_envs().any(|(name, _)| name == "TERM") {
-        command.env("TERM", "xterm");
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(slave);
-    let mut child = command.spawn().expect("runs");
-    // The command keeps the other end, too; reading ends when the child has closed its own.
-    command.stderr(Stdio::null());
-    let (mut text, mut file, mut chunk) = (Vec::new(), File::from(master), [0; 4096]);
-    while let Ok(count @ 1..) = file.read(&mut chunk) {
-        text.extend_from_slice(&chunk[..count]);
-    }
-    let status = child.wait().expect("ends");
-    Some((status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned()))
-}
 
 #[test]
 fn a_download_is_watched_on_a_terminal_only() {
@@ -48,23 +16,20 @@ fn a_download_is_watched_on_a_terminal_only() {
     let install = || {
         served.forget();
         let mut command = served.world.command(env!("CARGO_BIN_EXE_coex"));
-        command.args(["pkg", "install", "text@1.3.0"]);
+        command.args(["pkg", "install", "text@1.3.0"]).env("TERM", "xterm");
         command
     };
-    let Some((status, text)) = on_terminal(&mut install()) else {
-        println!("skipped: no pseudo terminals here");
-        return;
-    };
+    let Some((status, text)) = on_a_terminal(&mut install()) else { return };
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("text-1.3.0.cxz [") && text.contains(" B/"), "{text:?}");
     assert!(text.ends_with("\u{1b}[2K") || text.ends_with("\u{1b}[K") || text.ends_with('\r'), "it is gone: {text:?}");
     for (name, value) in [("CI", "true"), ("TERM", "dumb")] {
-        let (status, text) = on_terminal(install().env(name, value)).expect("terminal");
+        let (status, text) = on_a_terminal(install().env(name, value)).expect("terminal");
         assert_eq!((status, text.as_str()), (0, ""), "{name}");
     }
-    let (status, text) = on_terminal(install().args(["--message-format", "json"])).expect("terminal");
+    let (status, text) = on_a_terminal(install().args(["--message-format", "json"])).expect("terminal");
     assert_eq!((status, text.as_str()), (0, ""));
-    let run = ran(install().env("TERM", "xterm"));
+    let run = ran(&mut install());
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
 }
 
@@ -83,10 +48,8 @@ fn c_compilation_is_watched_on_a_terminal() {
     sandbox.write("lib/slow/ffi/src/a.c", text + "int64_t many(void) { return sizeof((char[]){E,E,E,E}); }\n");
     sandbox.write("main.coex", "import \"slow.cxz\"\nfunc main()\n    print(many())\n~\n");
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_coexc"));
-    let Some((status, text)) = on_terminal(command.args(["build", "-O0", "main.coex"])) else {
-        println!("skipped: no pseudo terminals here");
-        return;
-    };
+    command.args(["build", "-O0", "main.coex"]).env("TERM", "xterm");
+    let Some((status, text)) = on_a_terminal(&mut command) else { return };
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("C of slow [") && text.contains("/2"), "{text:?}");
     std::fs::remove_dir_all(sandbox.path("home/.coex")).expect("cache");
