@@ -81,14 +81,14 @@ mod tests {
     #[test]
     fn names_are_relative_as_the_program_is() {
         let mut inputs = Inputs::default();
-        inputs.note_searched(Path::new("/work/lib"));
+        inputs.note_searched(Path::new("/home/user/project/lib"));
         inputs.note_searched(Path::new("x.coex"));
         inputs.note_absent(Path::new("gone"));
         let text = |root: &str| {
-            let text = text(Path::new("x"), Path::new(root), Path::new("/work"), &inputs).unwrap();
+            let text = text(Path::new("x"), Path::new(root), Path::new("/home/user/project"), &inputs).unwrap();
             String::from_utf8(text).unwrap()
         };
         assert_eq!(text("x.coex"), "x: lib \\\n  x.coex\n\nlib:\n\nx.coex:\n");
-        assert!(text("/work/x.coex").starts_with("x: /work/lib "));
+        assert!(text("/home/user/project/x.coex").starts_with("x: /home/user/project/lib "));
     }
 }

@@ -188,16 +188,16 @@ mod tests {
         fn new(name: &str) -> Place {
             let root = std::env::temp_dir().join(format!("coex-tool-{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&root);
-            fs::create_dir_all(root.join("work")).unwrap();
+            fs::create_dir_all(root.join("own")).unwrap();
             fs::write(root.join("secret"), "secret").unwrap();
             Place(fs::canonicalize(root).unwrap())
         }
 
         fn shell(&self, script: &str) -> Tool {
-            let work = self.0.join("work");
+            let own = self.0.join("own");
             let shell = Tool::new(Path::new("/bin/sh")).arguments(["-c", script]).leads_processes();
             let programs = SYSTEM_PROGRAMS.iter().fold(shell, |tool, path| tool.may_execute(Path::new(path)));
-            programs.directory(&work).may_write(&work)
+            programs.directory(&own).may_write(&own)
         }
 
         fn succeeds(&self, script: &str) -> bool {
@@ -224,7 +224,7 @@ mod tests {
         assert!(!place.succeeds("cat /etc/passwd"));
         assert!(!place.succeeds("cat /proc/self/environ"));
         assert!(!place.0.join("z").exists());
-        assert!(!place.succeeds(&format!("cp /bin/true {0}/work/t && {0}/work/t", place.0.display())));
+        assert!(!place.succeeds(&format!("cp /bin/true {0}/own/t && {0}/own/t", place.0.display())));
     }
 
     #[test]

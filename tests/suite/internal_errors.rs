@@ -13,19 +13,19 @@ const CODEGEN: u8 = 6;
 /// A program with a library in a directory, one that HOME holds, and one behind `-L`.
 fn program() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.library("work/near", "near");
+    sandbox.library("project/near", "near");
     sandbox.library("home/.coex/lib/far", "far");
     sandbox.library("else where/other", "other");
     let imports = "import \"near\" as a\nimport \"far\" as b\nimport \"other\" as c\nimport helper\n";
-    sandbox.write("work/helper.coex", "func help()\n    # the marked place\n~\n");
-    sandbox.write("work/main.coex", format!("{imports}func main()\n    print(1)\n~\n"));
+    sandbox.write("project/helper.coex", "func help()\n    # the marked place\n~\n");
+    sandbox.write("project/main.coex", format!("{imports}func main()\n    print(1)\n~\n"));
     sandbox
 }
 
 fn crashing(sandbox: &Sandbox, stage: u8, kind: &str, words: &[&str]) -> Ran {
     let other = sandbox.path("else where");
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_coexc"));
-    command.current_dir(sandbox.path("work")).args(words).arg("-L").arg(other).arg("main.coex");
+    command.current_dir(sandbox.path("project")).args(words).arg("-L").arg(other).arg("main.coex");
     command.env("COEX_TEST_CRASH", format!("{stage} {kind}")).env("API_TOKEN", "hunter2");
     ran(&mut command)
 }
@@ -55,7 +55,7 @@ fn every_kind_of_failure_gives_one_report() {
         assert!(run.stderr.contains(&format!("\n  {what}")), "{kind}: {}", run.stderr);
         assert_eq!(run.stderr.matches("internal failure").count(), 1, "{kind}: {}", run.stderr);
         assert!(run.stderr.contains("Nothing was sent."), "{kind}: {}", run.stderr);
-        let files = written(&sandbox, "work");
+        let files = written(&sandbox, "project");
         let endings: Vec<_> = files.iter().filter_map(|path| path.extension()?.to_str()).collect();
         assert_eq!(endings, ["txt", "zip"], "{kind}: {}", run.stderr);
         for path in &files {
@@ -64,7 +64,7 @@ fn every_kind_of_failure_gives_one_report() {
         }
         // The same failure again is no second report.
         crashing(&sandbox, stage, kind, &[words]);
-        assert_eq!(written(&sandbox, "work"), files, "{kind}");
+        assert_eq!(written(&sandbox, "project"), files, "{kind}");
     }
 }
 
@@ -73,7 +73,7 @@ fn a_report_has_what_is_needed_and_nothing_secret() {
     let sandbox = program();
     let run = crashing(&sandbox, CHECK, "panic", &["check", "--color=never"]);
     assert_eq!(run.status, 70);
-    let text = fs::read_to_string(&written(&sandbox, "work")[0]).expect("report");
+    let text = fs::read_to_string(&written(&sandbox, "project")[0]).expect("report");
     for part in [
         "a rehearsed panic at src/crash/rehearsal.rs:",
         "\ncoexc 0.",
@@ -82,9 +82,9 @@ fn a_report_has_what_is_needed_and_nothing_secret() {
         "\nstage      check\n",
         "\ncommand    coexc check --color=never -L '",
         "\ndirectory  ",
-        "  files/work/main.coex  ",
-        "  files/work/helper.coex  ",
-        "  files/work/near/manifest.toml  ",
+        "  files/project/main.coex  ",
+        "  files/project/helper.coex  ",
+        "  files/project/near/manifest.toml  ",
         "  files/home/.coex/lib/far/src/far.coex  ",
         "  files/else where/other/src/other.coex  ",
         "  sh reproduce.sh\n",
@@ -93,7 +93,7 @@ fn a_report_has_what_is_needed_and_nothing_secret() {
         assert!(text.contains(part), "no '{part}' in\n{text}");
     }
     assert!(!text.contains("hunter2") && !run.stderr.contains("hunter2"));
-    let archive = fs::read(&written(&sandbox, "work")[1]).expect("archive");
+    let archive = fs::read(&written(&sandbox, "project")[1]).expect("archive");
     assert!(!archive.windows(7).any(|bytes| bytes == b"hunter2"));
 }
 
@@ -105,7 +105,7 @@ fn the_archive_repeats_the_failure_elsewhere() {
         let wish = format!("{kind} marked");
         let first = crashing(&sandbox, CHECK, &wish, &["check"]);
         assert_eq!(first.status, 70, "{}", first.stderr);
-        let reports = written(&sandbox, "work");
+        let reports = written(&sandbox, "project");
         let elsewhere = Sandbox::new();
         let file = fs::File::open(&reports[1]).expect("archive");
         zip::ZipArchive::new(file).and_then(|mut zip| zip.extract(elsewhere.path("un packed"))).expect("unpacks");
@@ -118,7 +118,7 @@ fn the_archive_repeats_the_failure_elsewhere() {
         let second = run(&wish);
         assert_eq!(second.status, 70, "{}", second.stderr);
         let names = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let again = written(&elsewhere, "un packed/files/work");
+        let again = written(&elsewhere, "un packed/files/project");
         assert_eq!(again.iter().map(names).collect::<Vec<_>>(), reports.iter().map(names).collect::<Vec<_>>());
         // And the program is whole: with the defect repaired, it is a good one.
         let whole = run("none");
@@ -132,11 +132,11 @@ fn reports_find_a_place() {
     sandbox.write("tmp/keep", "");
     let wish = format!("{CHECK} panic");
     // A directory that is gone, and one in which nobody may write.
-    let script = "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" check ../work/helper.coex";
+    let script = "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" check ../project/helper.coex";
     let mut gone = sandbox.command("sh");
     gone.args(["-c", script, env!("CARGO_BIN_EXE_coexc")]);
     let mut closed = sandbox.command(env!("CARGO_BIN_EXE_coexc"));
-    closed.current_dir("/proc/self").arg("check").arg(sandbox.path("work/helper.coex"));
+    closed.current_dir("/proc/self").arg("check").arg(sandbox.path("project/helper.coex"));
     for mut command in [gone, closed] {
         let run = ran(command.env("TMPDIR", sandbox.path("tmp")).env("COEX_TEST_CRASH", &wish));
         assert_eq!(run.status, 70, "{}", run.stderr);
@@ -151,9 +151,9 @@ fn too_little_memory_is_no_defect() {
     let run = crashing(&sandbox, CHECK, "memory", &["check"]);
     assert_eq!(run.status, 3, "{}", run.stderr);
     assert!(run.stderr.contains("error: Out of memory: "), "{}", run.stderr);
-    assert!(written(&sandbox, "work").is_empty());
+    assert!(written(&sandbox, "project").is_empty());
     for kilobytes in [120_000, 400_000, 1_500_000] {
-        let script = format!("ulimit -v {kilobytes}; exec \"$0\" build -o out work/helper.coex");
+        let script = format!("ulimit -v {kilobytes}; exec \"$0\" build -o out project/helper.coex");
         let run = ran(sandbox.command("sh").args(["-c", &script, env!("CARGO_BIN_EXE_coexc")]));
         // The file has no main: the compiler says so, or that it cannot even look, or the loader does.
         let is_said = [1, 3, 127].contains(&run.status) && !run.stderr.is_empty();
