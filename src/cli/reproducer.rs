@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::diagnostics::shell::{command_line, quoted};
 use crate::driver::session::variable;
 
 /// Larger ones would not travel; what is left out is named in the report.
@@ -135,8 +136,7 @@ fn argument(word: &OsStr, place: &dyn Fn(&Path) -> String) -> String {
 
 /// A command line, for a reader.
 pub(super) fn shown(words: &[OsString]) -> String {
-    let word = |word: &OsString| quoted(OsStr::new(&without_password(&word.to_string_lossy())));
-    words.iter().map(word).collect::<Vec<_>>().join(" ")
+    command_line(words.iter().map(|word| without_password(&word.to_string_lossy())))
 }
 
 /// `https://name:secret@host` has something that must not travel.
@@ -147,13 +147,6 @@ fn without_password(word: &str) -> String {
         Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
         None => word.to_owned(),
     }
-}
-
-/// As a shell reads it.
-fn quoted(word: &OsStr) -> String {
-    let text = word.to_string_lossy();
-    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c));
-    if is_plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// The archive as bytes; an archive that cannot be made is empty, since the report matters more.

@@ -10,6 +10,7 @@ mod progress;
 mod reason;
 pub mod render;
 pub mod sarif;
+pub mod shell;
 
 pub use codes::Code;
 pub(crate) use nearest::{distance, nearest};

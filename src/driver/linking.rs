@@ -11,6 +11,7 @@ use super::output_cache;
 use super::pipeline::{Failure, Record, decision};
 use super::program_key::ProgramKey;
 use super::session::Session;
+use crate::diagnostics::shell::command_line;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::files::Output;
 use crate::ir::Extern;
@@ -46,7 +47,7 @@ pub(super) fn link_program(
     let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
     let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
     let private = store.scratch().map_err(cache_fault)?;
-    let mut print = |words: &[OsString]| log.commands.push(link::command::shown(words));
+    let mut print = |words: &[OsString]| log.commands.push(command_line(words));
     link::link(&linker, object, &parts, private.path(), &session.output, &mut print)
         .map_err(|error| located(&error, externs))
 }

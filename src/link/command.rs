@@ -2,7 +2,7 @@
 //!
 //! In: everything that is linked. Out: the words of one command. Deliberately not here: running it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{Linker, StartFiles};
@@ -34,19 +34,10 @@ pub fn arguments(linker: &Linker, inputs: &LinkInputs, program: &Path, output: &
     words
 }
 
-/// A command as a user would type it.
-pub fn shown(words: &[impl AsRef<OsStr>]) -> String {
-    let quoted = |word: &_| {
-        let word = AsRef::<OsStr>::as_ref(word).to_string_lossy();
-        let is_plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c));
-        if is_plain { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::shell::command_line;
 
     #[test]
     fn objects_stand_between_the_start_files() {
@@ -58,7 +49,7 @@ mod tests {
             LinkInputs { start_files: &start_files, libraries: &libraries, runtime: Path::new("r.a"), extra: &extra };
         let words = arguments(&linker, &inputs, Path::new("p.o"), Path::new("out x"));
         assert_eq!(
-            shown(&words),
+            command_line(&words),
             "/bin/mold -o 'out x' -pie --gc-sections p.o l.o r.a -lz -lpthread --as-needed -lm -ldl -lpthread \
              --no-as-needed -lc"
         );

@@ -23,6 +23,7 @@ use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
 use super::workers::Workers;
+use crate::diagnostics::shell::command_line;
 use crate::diagnostics::{Counted, Watched, Watcher};
 use crate::sandbox::{Fault, Finished, Policy};
 
@@ -126,7 +127,8 @@ pub(super) fn compile(
     drop(watched);
     let mut compiled = Compiled::default();
     for (job, result) in jobs.iter().zip(results) {
-        let command = command_text(&job.arguments);
+        // As a user would type it, in the library's `ffi/..` directory.
+        let command = command_line(std::iter::once("clang-22").chain(job.arguments.iter().map(String::as_str)));
         let read = match result? {
             Ok(read) => read,
             Err(errors) => {
@@ -235,30 +237,9 @@ fn plain(line: &str) -> String {
     line.chars().take(MAX_ERROR_LENGTH).map(|letter| if is_harmless(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
-/// As a user would type it, in the library's `ffi/..` directory.
-pub(super) fn command_text(arguments: &[String]) -> String {
-    let mut text = "clang-22".to_owned();
-    for argument in arguments {
-        let plain = argument.chars().all(|letter| letter.is_alphanumeric() || "-_=./+:,%@".contains(letter));
-        text.push(' ');
-        if plain && !argument.is_empty() {
-            text.push_str(argument);
-        } else {
-            text.push_str(&format!("'{}'", argument.replace('\'', "'\\''")));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_can_be_pasted_into_a_shell() {
-        let arguments = ["-DA=\"x y\"", "-DQ='", "-Iffi/src"].map(str::to_owned);
-        assert_eq!(command_text(&arguments), "clang-22 '-DA=\"x y\"' '-DQ='\\''' -Iffi/src");
-    }
 
     #[test]
     fn only_error_lines_are_told() {
