@@ -207,65 +207,32 @@ impl Verifier<'_> {
             ExprKind::Local(id) => self.local(*id).and_then(|ty| self.same(ty, expr.ty.unwrap_or(ty), "local")),
             ExprKind::Closure { captures, .. } => self.all(captures, loops),
             ExprKind::Arithmetic { left, right, .. } | ExprKind::Bits { left, right, .. } => {
-                let ty = expr.ty.ok_or("arithmetic without type")?;
-                self.typed(left, ty, loops, "left operand")?;
-                self.typed(right, ty, loops, "right operand")
+                self.operands(left, right, expr.ty.ok_or("arithmetic without type")?, loops)
             }
             ExprKind::Compare { left, right, .. } | ExprKind::Equal { left, right, .. } => {
-                self.expr(left, loops)?;
-                let ty = left.ty.ok_or("comparison of nothing")?;
-                self.typed(right, ty, loops, "right operand")
+                self.operands(left, right, left.ty.ok_or("comparison of nothing")?, loops)
             }
-            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-                self.typed(left, types::BOOL, loops, "condition")?;
-                self.typed(right, types::BOOL, loops, "condition")
-            }
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => self.operands(left, right, types::BOOL, loops),
             ExprKind::Not(operand) => self.typed(operand, types::BOOL, loops, "condition"),
-            ExprKind::If { condition, then, otherwise } => {
-                self.typed(condition, types::BOOL, loops, "condition")?;
-                self.expr(then, loops)?;
-                self.expr(otherwise, loops)
-            }
+            ExprKind::If { condition, then, otherwise } => self.choice(condition, [then, otherwise], loops),
             ExprKind::Block { stmts, value } => {
                 self.block(stmts, loops)?;
                 value.as_ref().map_or(Ok(()), |value| self.expr(value, loops))
             }
             ExprKind::Call { func, args } => self.call(*func, args, loops),
             ExprKind::CallValue { callee, args } => self.expr(callee, loops).and_then(|()| self.all(args, loops)),
-            ExprKind::Spawn { func, args } => {
-                let result = self.program.functions.get(func.0 as usize).ok_or("spawn of a missing function")?.result;
-                self.pending(expr, result).and_then(|()| self.call(*func, args, loops))
-            }
-            ExprKind::SpawnValue { callee, args } => {
-                let Some(Type::Function { result, .. }) = callee.ty.map(|ty| self.program.types.get(ty)) else {
-                    return Err("spawn of something else".into());
-                };
-                self.pending(expr, *result)?;
-                self.expr(callee, loops).and_then(|()| self.all(args, loops))
-            }
-            ExprKind::Join(task) => {
-                self.pending(task, expr.ty)?;
-                self.expr(task, loops)
-            }
-            ExprKind::DropTask(task) => match task.ty.map(|ty| self.program.types.get(ty)) {
-                Some(Type::Task(_)) => self.expr(task, loops),
-                _ => Err("drop of something that is not pending".into()),
-            },
-            ExprKind::Collect { iteration, body, value, .. } => {
-                self.iteration(iteration, loops)?;
-                self.block(body, loops + 1)?;
-                let Some(Type::List(item)) = expr.ty.map(|ty| self.program.types.get(ty)) else {
-                    return Err("a collecting loop makes a list".into());
-                };
-                self.typed(value, *item, loops + 1, "collected value")
-            }
+            ExprKind::Spawn { func, args } => self.spawn(expr, *func, args, loops),
+            ExprKind::SpawnValue { callee, args } => self.spawn_value(expr, callee, args, loops),
+            ExprKind::Join(task) => self.pending(task, expr.ty).and_then(|()| self.expr(task, loops)),
+            ExprKind::DropTask(task) => self.drop_task(task, loops),
+            ExprKind::Collect { iteration, body, value, .. } => self.collect(expr, iteration, body, value, loops),
             ExprKind::CallExtern { callee, args } => self.extern_call(*callee, args, loops),
             ExprKind::Runtime { function, args } => self.runtime(*function, args, expr, loops),
             ExprKind::Aggregate(items)
             | ExprKind::ListLiteral(items)
             | ExprKind::ArrayLiteral(items)
-            | ExprKind::SetLiteral(items) => self.valued(expr).and_then(|()| self.all(items, loops)),
-            ExprKind::Case { args, .. } => self.valued(expr).and_then(|()| self.all(args, loops)),
+            | ExprKind::SetLiteral(items)
+            | ExprKind::Case { args: items, .. } => self.valued(expr).and_then(|()| self.all(items, loops)),
             ExprKind::MapLiteral(entries) => entries.iter().try_for_each(|(key, value)| {
                 self.expr(key, loops)?;
                 self.expr(value, loops)
@@ -282,36 +249,74 @@ impl Verifier<'_> {
             | ExprKind::UnwrapUnchecked(base)
             | ExprKind::Cell(base)
             | ExprKind::Convert { operand: base, .. } => self.valued(expr).and_then(|()| self.expr(base, loops)),
-            ExprKind::Inline { block, args } => {
-                let block = self.program.inline_blocks.get(block.0 as usize).ok_or("a missing llvm_ir block")?;
-                if block.params.len() != args.len() || (block.result == InlineType::Void) != expr.ty.is_none() {
-                    return Err("an llvm_ir block with other arguments or another result".into());
-                }
-                self.all(args, loops)
-            }
-            ExprKind::InGrid { x, y, .. } => {
-                self.typed(x, types::INT, loops, "column")?;
-                self.typed(y, types::INT, loops, "row")
-            }
-            ExprKind::GridCell { matrix, index } => {
-                self.expr(matrix, loops)?;
-                self.typed(index, types::INT, loops, "number of a cell")?;
-                self.same(expr.ty.ok_or("a cell without type")?, self.grid(matrix)?.0, "cell")
-            }
+            ExprKind::Inline { block, args } => self.inline(expr, block.0 as usize, args, loops),
+            ExprKind::InGrid { x, y, .. } => self.operands(x, y, types::INT, loops),
+            ExprKind::GridCell { matrix, index } => self.grid_cell(expr, matrix, index, loops),
             ExprKind::NextGrid { matrix, cell, args, .. } => self.next_grid(expr, matrix, *cell, args, loops),
-            ExprKind::Atomic { cell, operands, .. } => {
-                self.expr(cell, loops)?;
-                match cell.ty.map(|ty| self.program.types.get(ty)) {
-                    Some(Type::Atomic(_)) => self.all(operands, loops),
-                    _ => Err("an atomic operation on something else".into()),
-                }
-            }
-            ExprKind::Select { cases, timeout, memory, .. } => {
-                self.typed(timeout, types::INT, loops, "timeout")?;
-                memory.map_or(Ok(()), |local| self.same(self.local(local)?, types::INT, "memory of a select"))?;
-                cases.iter().try_for_each(|case| self.select_case(case, loops))
-            }
+            ExprKind::Atomic { cell, operands, .. } => self.atomic(cell, operands, loops),
+            ExprKind::Select { cases, timeout, memory, .. } => self.select(cases, timeout, *memory, loops),
         }
+    }
+
+    fn operands(&self, left: &Expr, right: &Expr, ty: TypeId, loops: usize) -> Verdict {
+        self.typed(left, ty, loops, "left operand")?;
+        self.typed(right, ty, loops, "right operand")
+    }
+
+    fn choice(&self, condition: &Expr, branches: [&Expr; 2], loops: usize) -> Verdict {
+        self.typed(condition, types::BOOL, loops, "condition")?;
+        branches.into_iter().try_for_each(|branch| self.expr(branch, loops))
+    }
+
+    fn spawn(&self, expr: &Expr, func: FuncId, args: &[Expr], loops: usize) -> Verdict {
+        let result = self.program.functions.get(func.0 as usize).ok_or("spawn of a missing function")?.result;
+        self.pending(expr, result).and_then(|()| self.call(func, args, loops))
+    }
+
+    fn spawn_value(&self, expr: &Expr, callee: &Expr, args: &[Expr], loops: usize) -> Verdict {
+        let Some(Type::Function { result, .. }) = callee.ty.map(|ty| self.program.types.get(ty)) else {
+            return Err("spawn of something else".into());
+        };
+        self.pending(expr, *result)?;
+        self.expr(callee, loops).and_then(|()| self.all(args, loops))
+    }
+
+    fn drop_task(&self, task: &Expr, loops: usize) -> Verdict {
+        match task.ty.map(|ty| self.program.types.get(ty)) {
+            Some(Type::Task(_)) => self.expr(task, loops),
+            _ => Err("drop of something that is not pending".into()),
+        }
+    }
+
+    fn collect(&self, expr: &Expr, iteration: &Iteration, body: &[Stmt], value: &Expr, loops: usize) -> Verdict {
+        self.iteration(iteration, loops)?;
+        self.block(body, loops + 1)?;
+        let Some(Type::List(item)) = expr.ty.map(|ty| self.program.types.get(ty)) else {
+            return Err("a collecting loop makes a list".into());
+        };
+        self.typed(value, *item, loops + 1, "collected value")
+    }
+
+    fn inline(&self, expr: &Expr, block: usize, args: &[Expr], loops: usize) -> Verdict {
+        let block = self.program.inline_blocks.get(block).ok_or("a missing llvm_ir block")?;
+        if block.params.len() != args.len() || (block.result == InlineType::Void) != expr.ty.is_none() {
+            return Err("an llvm_ir block with other arguments or another result".into());
+        }
+        self.all(args, loops)
+    }
+
+    fn atomic(&self, cell: &Expr, operands: &[Expr], loops: usize) -> Verdict {
+        self.expr(cell, loops)?;
+        match cell.ty.map(|ty| self.program.types.get(ty)) {
+            Some(Type::Atomic(_)) => self.all(operands, loops),
+            _ => Err("an atomic operation on something else".into()),
+        }
+    }
+
+    fn select(&self, cases: &[SelectCase], timeout: &Expr, memory: Option<LocalId>, loops: usize) -> Verdict {
+        self.typed(timeout, types::INT, loops, "timeout")?;
+        memory.map_or(Ok(()), |local| self.same(self.local(local)?, types::INT, "memory of a select"))?;
+        cases.iter().try_for_each(|case| self.select_case(case, loops))
     }
 
     fn select_case(&self, case: &SelectCase, loops: usize) -> Verdict {
@@ -373,6 +378,12 @@ impl Verifier<'_> {
             Some(Definition::Matrix { cell, size }) => Ok((*cell, *size)),
             _ => Err("a cell of something else".into()),
         }
+    }
+
+    fn grid_cell(&self, expr: &Expr, matrix: &Expr, index: &Expr, loops: usize) -> Verdict {
+        self.expr(matrix, loops)?;
+        self.typed(index, types::INT, loops, "number of a cell")?;
+        self.same(expr.ty.ok_or("a cell without type")?, self.grid(matrix)?.0, "cell")
     }
 
     fn next_grid(&self, expr: &Expr, matrix: &Expr, cell: FuncId, args: &[Expr], loops: usize) -> Verdict {
