@@ -447,6 +447,9 @@ pub enum Package {
         output: Option<PathBuf>,
 
         #[command(flatten)]
+        verification: Verification,
+
+        #[command(flatten)]
         messages: Messages,
     },
     /// Put the files of an archive into a new directory.
@@ -473,6 +476,9 @@ pub enum Package {
         key: PathBuf,
 
         #[command(flatten)]
+        verification: Verification,
+
+        #[command(flatten)]
         source: RegistryOption,
 
         #[command(flatten)]
@@ -492,6 +498,18 @@ pub enum Package {
         #[command(flatten)]
         messages: Messages,
     },
+}
+
+/// Whether a library is looked at before others get it.
+#[derive(Args, Clone, Debug)]
+pub struct Verification {
+    /// Neither check the library's Coex nor compile its C.
+    #[arg(long)]
+    pub no_verify: bool,
+
+    /// Search DIR for libraries that this one imports (repeatable).
+    #[arg(short = 'L', value_name = "DIR")]
+    pub library_dirs: Vec<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]

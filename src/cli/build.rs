@@ -140,16 +140,23 @@ pub(super) fn end(status: u8, common: &Common) -> u8 {
     status
 }
 
+/// What happened beside the work.
+pub(super) fn notes(record: &Record, style: &Style) {
+    for note in &record.log.notes {
+        if style.format != MessageFormat::Json {
+            output::talk(&format!("note: {note}\n"));
+        }
+        style.event("note", &[("message", json::string(note))]);
+    }
+}
+
 fn talk_about(record: &Record, common: &Common, style: &Style) {
     let talk = |text: &str| {
         if style.format != MessageFormat::Json {
             output::talk(text);
         }
     };
-    for note in &record.log.notes {
-        talk(&format!("note: {note}\n"));
-        style.event("note", &[("message", json::string(note))]);
-    }
+    notes(record, style);
     if common.print_commands {
         for command in &record.log.commands {
             talk(&format!("{command}\n"));

@@ -26,7 +26,7 @@ pub(super) fn of_diagnostics(diagnostics: &[Diagnostic]) -> u8 {
     [FAULT, ARCHIVE, TOOL, NETWORK, BUSY].into_iter().find(|status| statuses.contains(status)).unwrap_or(SUCCESS)
 }
 
-fn of_code(code: Code) -> u8 {
+pub(super) fn of_code(code: Code) -> u8 {
     match code {
         Code::E1109
         | Code::E1501

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use super::args::{Coex, CoexCommand, MessageFormat, Messages, Package, PackageOptions, RegistryAction};
+use super::args::{Coex, CoexCommand, MessageFormat, Messages, Package, PackageOptions, RegistryAction, Verification};
 use super::network::network;
 use super::output::{self, Style};
-use super::{emit, exit, internal_error, reference, registry, response, rows};
+use super::{build, emit, exit, internal_error, progress, reference, registry, response, rows};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::{Diagnostics, json};
 use crate::driver::session::variable;
+use crate::driver::{self, Session};
 use crate::packages::project::{Change, LockPolicy, Options, Project, Wish};
 use crate::packages::remote::Reach;
 use crate::packages::{PackageError, identity};
@@ -52,9 +53,13 @@ fn package(action: &Package) -> u8 {
         Package::List { messages } => registry::list(messages),
         Package::Info { name, source, messages } => registry::info(name, source, messages),
         Package::Search { words, source, messages } => registry::search(words, source, messages),
-        Package::Pack { directory, output, messages } => pack_directory(directory, output.clone(), messages),
+        Package::Pack { directory, output, verification, messages } => {
+            pack_directory(directory, output.clone(), verification, messages)
+        }
         Package::Unpack { file, directory, messages } => unpack_archive(file, directory.clone(), messages),
-        Package::Publish { library, key, source, messages } => registry::publish(library, key, source, messages),
+        Package::Publish { library, key, verification, source, messages } => {
+            registry::publish(library, key, verification, source, messages)
+        }
         Package::Vendor { messages } => registry::vendor(messages),
         Package::Verify { files, messages } if files.is_empty() => registry::verify(messages),
         Package::Verify { files, messages } => verify(files, messages),
@@ -85,6 +90,10 @@ pub(super) fn project(options: Options) -> Result<Project, PackageError> {
 
 /// Shows what went wrong; the status is that of the fault.
 pub(super) fn failed(error: PackageError, style: &Style) -> u8 {
+    if let PackageError::Usage { reason, help } = error {
+        output::talk(&format!("error: {reason}\n  help: {help}\n"));
+        return exit::USAGE;
+    }
     let (diagnostics, sources) = error.into_diagnostics();
     style.show(&diagnostics, &sources);
     exit::of_diagnostics(&diagnostics)
@@ -145,25 +154,56 @@ fn change(options: &PackageOptions, run: impl Fn(&Project) -> Result<Change, Pac
 /// Loads a library and shows what is wrong with it; the status is that of the worst fault.
 pub(super) fn load(path: &Path, style: &Style) -> (u8, Option<Library>) {
     let (mut sources, mut diagnostics) = (SourceMap::default(), Diagnostics::default());
-    let library = if path == Path::new("-") {
-        library::load_stream(std::io::stdin().lock(), "standard input", &mut sources, &mut diagnostics)
-    } else {
-        let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        library::load(path, &shown, None, &mut sources, &mut diagnostics)
-    };
+    let library = read(path, &mut sources, &mut diagnostics);
     let list = diagnostics.into_sorted();
     style.show(&list, &sources);
     (exit::of_diagnostics(&list), library)
 }
 
-fn pack_directory(directory: &Path, output: Option<PathBuf>, messages: &Messages) -> u8 {
+fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Library> {
+    if path == Path::new("-") {
+        return library::load_stream(std::io::stdin().lock(), "standard input", sources, diagnostics);
+    }
+    let shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    library::load(path, &shown, None, sources, diagnostics)
+}
+
+/// A library that is about to be given to others: it must hold what they will ask of it. `Err` is the status.
+pub(super) fn own_library(path: &Path, verification: &Verification, style: &Style) -> Result<Library, u8> {
+    if verification.no_verify {
+        let (status, library) = load(path, style);
+        return library.ok_or(status);
+    }
+    let mut session = Session::new(driver::library::root(path), PathBuf::new());
+    session.search.options.clone_from(&verification.library_dirs);
+    session.watcher = progress::watcher(style.format);
+    session.notify = |line| output::talk(&format!("{line}\n"));
+    let (mut record, library) =
+        driver::library::check_library(&session, |sources, diagnostics| read(path, sources, diagnostics));
+    build::notes(&record, style);
+    let mut list = std::mem::take(&mut record.diagnostics).into_sorted();
+    for diagnostic in &mut list {
+        if exit::of_code(diagnostic.code) == exit::TOOL {
+            diagnostic.helps.push("--no-verify takes the library as it is, without a look at its code".to_owned());
+        }
+    }
+    style.show(&list, &record.sources);
+    match (exit::of_diagnostics(&list), library) {
+        (exit::SUCCESS, Some(library)) => Ok(library),
+        (status, _) => Err(status),
+    }
+}
+
+fn pack_directory(directory: &Path, output: Option<PathBuf>, verification: &Verification, messages: &Messages) -> u8 {
     let style = Style::new(messages);
     if !directory.is_dir() {
         output::talk(&format!("error: '{}' is not a directory\n", directory.display()));
         return exit::USAGE;
     }
-    let (status, library) = load(directory, &style);
-    let Some(library) = library else { return status };
+    let library = match own_library(directory, verification, &style) {
+        Ok(library) => library,
+        Err(status) => return status,
+    };
     let bytes = match pack::pack(&library.files) {
         Ok(bytes) => bytes,
         Err(error) => return refused(&error, directory, &style),

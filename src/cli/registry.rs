@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{MessageFormat, Messages, RegistryOption};
+use super::args::{MessageFormat, Messages, RegistryOption, Verification};
 use super::exit;
 use super::network::network;
 use super::output::{self, Style};
-use super::packages::{failed, load, project};
+use super::packages::{failed, own_library, project};
 use super::rows::{self, Row};
 
 use crate::cxz::pack;
@@ -98,20 +98,35 @@ pub(super) fn add(directory: &Path, archives: &[PathBuf], messages: &Messages) -
     rows::write(&added, &style)
 }
 
-pub(super) fn publish(library: &Path, key: &Path, source: &RegistryOption, messages: &Messages) -> u8 {
+pub(super) fn publish(
+    library: &Path,
+    key: &Path,
+    verification: &Verification,
+    source: &RegistryOption,
+    messages: &Messages,
+) -> u8 {
     let style = Style::new(messages);
-    let (status, loaded) = load(library, &style);
-    let Some(loaded) = loaded else { return status };
-    let published = looking(Some(source), messages).and_then(|project| {
+    // What is quickly known to be wrong goes before the look at the library, which may take its time.
+    let prepared = looking(Some(source), messages).and_then(|project| {
         let registry = project.registry(&project.lock()?.unwrap_or_default())?;
-        let signer = Signer::read(key)?;
-        // The canonical form of the library, wherever it comes from.
-        let bytes = pack::pack(&loaded.files).map_err(|error| PackageError::Request {
-            reason: format!("Library '{}' cannot be packed: {error}", loaded.name),
-            help: "make the library smaller".to_owned(),
-        })?;
-        maintain::publish(&registry, &bytes, Path::new(&format!("{}.cxz", loaded.name)), Some(&signer))
+        registry.directory()?;
+        Ok((registry, Signer::read(key)?))
     });
+    let (registry, signer) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return failed(error, &style),
+    };
+    let loaded = match own_library(library, verification, &style) {
+        Ok(loaded) => loaded,
+        Err(status) => return status,
+    };
+    // The canonical form of the library, wherever it comes from.
+    let bytes = pack::pack(&loaded.files).map_err(|error| PackageError::Request {
+        reason: format!("Library '{}' cannot be packed: {error}", loaded.name),
+        help: "make the library smaller".to_owned(),
+    });
+    let name = format!("{}.cxz", loaded.name);
+    let published = bytes.and_then(|bytes| maintain::publish(&registry, &bytes, Path::new(&name), Some(&signer)));
     match published {
         Ok(id) => rows::write(&id.iter().map(rows::published).collect::<Vec<_>>(), &style),
         Err(error) => failed(error, &style),

@@ -267,7 +267,8 @@ fn read_directory(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError
     Ok(files)
 }
 
-/// Entries of a directory by name. Hidden files and packed archives at the top are the developer's, not the library's.
+/// Entries of a directory by name. Hidden files, packed archives and a lock file at the top are the developer's, not the
+/// library's.
 fn sorted_entries(directory: &Path, prefix: &str) -> Result<Vec<(PathBuf, String)>, ArchiveError> {
     let refuse =
         |error: std::io::Error| ArchiveError::new(Fault::Unreadable).entry(prefix.as_bytes()).detail(error.to_string());
@@ -278,7 +279,7 @@ fn sorted_entries(directory: &Path, prefix: &str) -> Result<Vec<(PathBuf, String
         let Some(name) = file_name.to_str() else {
             return Err(ArchiveError::new(Fault::NameUtf8).entry(file_name.as_encoded_bytes()));
         };
-        if prefix.is_empty() && (name.starts_with('.') || name.ends_with(".cxz")) {
+        if prefix.is_empty() && (name.starts_with('.') || name.ends_with(".cxz") || name == "coex.lock") {
             continue;
         }
         list.push((entry.path(), format!("{prefix}{name}")));

@@ -179,5 +179,7 @@ codes! {
     W0801 "Local 'id' hides field 'id'"
     W1101 "Unknown manifest key 'x'"
     W1201 "Directive is ignored in an imported module"
+    W1202 "Library 'a' does not bring 'b' along"
+    W1203 "Dependency 'a' is not at hand"
     W1401 "C code is compiled without a whole sandbox: …"
 }

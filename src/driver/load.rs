@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::facts::library_facts;
 use super::imports;
 use super::inputs::Inputs;
+use super::library::{Demands, beside};
 use super::locked::LockState;
 use super::session::Session;
 use crate::ast::{Header, Import, Module};
@@ -23,6 +24,9 @@ use crate::types::LibraryId;
 
 /// Larger texts are refused before they are read.
 pub const MAX_SOURCE_BYTES: u64 = 64 << 20;
+
+/// A program that only imports.
+const USER: &str = "func main()\n~\n";
 
 const MATH: &str = include_str!("math.coex");
 
@@ -98,6 +102,29 @@ pub fn resolve_imports(
     Some(loaded)
 }
 
+/// Reads a library and what it imports, for a program that does nothing but import it.
+pub(super) fn resolve_library(
+    session: &Session,
+    parse: Parse,
+    library: &Library,
+    source_map: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> (Loaded, Demands) {
+    let mut loader = Loader::new(session, parse, Inputs::default(), source_map, diagnostics);
+    loader.demands = Some(Demands::default());
+    let key = library.origin.canonicalize().unwrap_or_else(|_| library.origin.clone());
+    loader.open(&key, &library.name);
+    let unit = if loader.is_supported(library) { loader.library_unit(library.clone(), &beside(library)) } else { None };
+    loader.close(&key, unit);
+    let unit = unit.unwrap_or_else(|| loader.missing_unit());
+    let (file, ast) = loader.parse_source("", USER.as_bytes()).expect("text");
+    let imports = vec![ImportedUnit { binding: Symbol::new(&library.name), unit, span: Span::new(file, 0, 0) }];
+    loader.finish_unit("", UnitKind::Program, vec![SourceFile { ast, imports }]);
+    let (mut loaded, demands) = (loader.loaded, loader.demands.unwrap_or_default());
+    put_foreign_libraries_first(&mut loaded);
+    (loaded, demands)
+}
+
 /// Programs number only libraries with C at run time: those must have the first ids.
 fn put_foreign_libraries_first(loaded: &mut Loaded) {
     let mut order: Vec<usize> = (0..loaded.libraries.len()).collect();
@@ -143,6 +170,8 @@ pub(super) struct Loader<'l> {
     /// Stands for every import that failed.
     missing: Option<UnitId>,
     pub(super) lock: LockState,
+    /// Present where a library is looked at for its own sake.
+    pub(super) demands: Option<Demands>,
 }
 
 impl<'l> Loader<'l> {
@@ -166,6 +195,7 @@ impl<'l> Loader<'l> {
             open,
             missing: None,
             lock: LockState::default(),
+            demands: None,
         }
     }
 
@@ -242,9 +272,17 @@ impl<'l> Loader<'l> {
             Err(_) if matches!(self.lock, LockState::Broken) => None,
             Err(error) => {
                 self.diagnostics.push(imports::not_found(&request, &error));
+                if let Some(demands) = &mut self.demands {
+                    demands.note_missed(&request);
+                }
                 None
             }
         };
+        if unit.is_some()
+            && let Some(stray) = self.demands.as_ref().and_then(|demands| demands.stray(&request))
+        {
+            self.diagnostics.push(stray);
+        }
         // Without a binding the import is at fault, whatever it found (E1201); no name is spelt like this one.
         let unit = unit.filter(|_| request.binding.is_some());
         let binding = request.binding.unwrap_or_else(|| Symbol::new(""));
@@ -366,6 +404,10 @@ impl<'l> Loader<'l> {
             return None;
         }
         let library = library::load(path, &shown, Some(request.span), self.source_map, self.diagnostics)?;
+        self.is_supported(&library).then_some(library)
+    }
+
+    fn is_supported(&mut self, library: &Library) -> bool {
         for unit in &library.manifest.units {
             let (what, span) = match unit.isolation.value {
                 Isolation::Confined => ("isolation = \"confined\"", unit.isolation.span),
@@ -374,13 +416,16 @@ impl<'l> Loader<'l> {
             };
             let message = format!("Not supported by this version: {what}");
             self.diagnostics.push(Diagnostic::new(Code::E0001, span, message));
-            return None;
+            return false;
         }
-        Some(library)
+        true
     }
 
     /// Sources of one library are one name space; what they import is searched beside the library.
     fn library_unit(&mut self, library: Library, path: &Path) -> Option<UnitId> {
+        if let Some(demands) = &mut self.demands {
+            demands.open(&library);
+        }
         let mut files = Vec::new();
         let mut is_whole = true;
         for source in &library.manifest.source {
@@ -390,6 +435,9 @@ impl<'l> Loader<'l> {
                 Some(file) => files.push(file),
                 None => is_whole = false,
             }
+        }
+        if let Some(demands) = &mut self.demands {
+            demands.close();
         }
         self.check_depends(&library);
         let name = library.name.clone();

@@ -73,6 +73,9 @@ impl Loader<'_> {
         }
         let error = locked.not_installed(&packages.path);
         self.refuse(error, request);
+        if let Some(demands) = &mut self.demands {
+            demands.note_missed(request);
+        }
         None
     }
 

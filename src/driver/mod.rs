@@ -9,6 +9,7 @@ pub mod depfile;
 mod facts;
 mod imports;
 pub mod inputs;
+pub mod library;
 mod linking;
 pub mod load;
 mod locked;

@@ -1,6 +1,6 @@
 //! Builds the C of every library that a program uses, several libraries at the same time.
 //!
-//! In: libraries and the checked program. Out: their objects and C signatures; faults as diagnostics at the place that
+//! In: libraries and the externs of the checked program. Out: their objects and C signatures; faults as diagnostics at the place that
 //! the fault is about, in the order of the libraries. Deliberately not here: how C is compiled (`native`).
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::session::{OptLevel, Session};
 use crate::cxz::Library;
 use crate::cxz::manifest::{Owns, SymbolEntry};
 use crate::diagnostics::{Code, Diagnostic, ForeignPlace};
-use crate::ir::Program;
+use crate::ir::Extern;
 use crate::native::{self, CacheOutcome, NativeError, NativeLibrary, NativeOptions, Store, Toolchain, Workers};
 use crate::sandbox;
 use crate::types::LibraryId;
@@ -22,7 +22,7 @@ pub(super) fn build_libraries(
     session: &Session,
     store: &Store,
     libraries: &[Library],
-    program: &Program,
+    externs: &[Extern],
     inputs: &mut Inputs,
     record: &mut Record,
 ) -> Vec<NativeLibrary> {
@@ -56,7 +56,7 @@ pub(super) fn build_libraries(
         .collect();
     let results = options.workers.run_all(with_c.len(), |index| {
         let (id, library) = with_c[index];
-        build(library, symbols(library, id, program), &toolchain, store, &options)
+        build(library, symbols(library, id, externs), &toolchain, store, &options)
     });
     let mut built = Vec::new();
     for ((_, library), result) in with_c.iter().zip(results) {
@@ -66,7 +66,7 @@ pub(super) fn build_libraries(
                 note(&native, inputs);
                 built.push(native);
             }
-            Err(error) => report(&error, library, program, record),
+            Err(error) => report(&error, library, externs, record),
         }
     }
     if built.iter().any(|native| native.cache != CacheOutcome::Hit)
@@ -113,10 +113,10 @@ fn build(
 }
 
 /// C functions that Coex code or the runtime calls.
-fn symbols(library: &Library, id: LibraryId, program: &Program) -> Vec<String> {
+fn symbols(library: &Library, id: LibraryId, externs: &[Extern]) -> Vec<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
-    let externs = program.externs.iter().filter(|external| external.library == Some(id));
-    names.extend(externs.map(|external| external.name.as_str().to_owned()));
+    let own = externs.iter().filter(|external| external.library == Some(id));
+    names.extend(own.map(|external| external.name.as_str().to_owned()));
     for entry in library.manifest.units.iter().flat_map(|unit| &unit.symbols) {
         names.insert(entry.name.value.clone());
         names.extend(helpers(entry));
@@ -150,10 +150,10 @@ fn log(native: &NativeLibrary, session: &Session, record: &mut Record) {
 }
 
 /// An undefined symbol is shown where it is declared.
-fn report(error: &NativeError, library: &Library, program: &Program, record: &mut Record) {
+fn report(error: &NativeError, library: &Library, externs: &[Extern], record: &mut Record) {
     let mut diagnostic = error.to_diagnostic();
     if let NativeError::SymbolNotDefined { symbol, .. } = error {
-        let external = program.externs.iter().find(|external| external.name.as_str() == symbol);
+        let external = externs.iter().find(|external| external.name.as_str() == symbol);
         let entry = library.manifest.symbol(symbol);
         diagnostic.primary = entry.map(|entry| entry.name.span).or(external.map(|external| external.span));
     }

@@ -15,12 +15,14 @@ use super::session::{Emit, Session};
 use super::timing::{Stage, Timings};
 use crate::ast;
 use crate::codegen;
+use crate::cxz::Library;
 use crate::diagnostics::Diagnostics;
 use crate::files::Output;
 use crate::ir;
 use crate::link::{LinkError, place};
 use crate::native::store::{Allowance, CacheError};
 use crate::native::{NativeLibrary, Store};
+use crate::resolve::Sources;
 use crate::source::SourceMap;
 
 /// What was asked for.
@@ -63,7 +65,7 @@ impl Record {
     }
 
     /// No phase after `check` starts with errors; within parse and check, one phase's errors do not hide another's.
-    fn require_no_errors(&self) -> Result<(), Failure> {
+    pub(super) fn require_no_errors(&self) -> Result<(), Failure> {
         if self.diagnostics.has_errors() { Err(Failure::Reported) } else { Ok(()) }
     }
 }
@@ -192,34 +194,14 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
         return Ok(Product::Stopped);
     }
 
-    record.timings.begin(Stage::Check);
-    let program = phases::check(sources, session, &mut record.diagnostics);
-    record.require_no_errors()?;
-    let Some(program) = program else { return Err(Failure::Reported) };
-    phases::check_inline(&program, &mut record.diagnostics);
-    record.require_no_errors()?;
+    let program = checked(sources, session, record)?;
     if stops_after(Stage::Check) {
         return Ok(Product::Stopped);
     }
 
     // After check, because only the externs of reachable code are compared with their C declarations; before passes,
     // because a library that does not build ends the compilation anyway.
-    record.timings.begin(Stage::Native);
-    codegen::fatal::watch();
-    let natives = if libraries.iter().all(|library| library.manifest.units.is_empty()) {
-        Vec::new()
-    } else {
-        let opened;
-        let store = match store {
-            Some(store) => store,
-            None => {
-                opened = open_store(session, record)?;
-                &opened
-            }
-        };
-        build_libraries(session, store, &libraries, &program, &mut inputs, record)
-    };
-    record.require_no_errors()?;
+    let natives = natives(session, store, &libraries, &program.externs, &mut inputs, record)?;
     let bindings = phases::bind(&program, &natives, &mut record.diagnostics);
     record.require_no_errors()?;
     if stops_after(Stage::Native) {
@@ -248,6 +230,43 @@ fn run_phases(session: &Session, store: Option<&Store>, record: &mut Record) -> 
     }
 
     link(session, store, &object, (&natives, &program.externs), inputs, record)
+}
+
+pub(super) fn checked(sources: Sources, session: &Session, record: &mut Record) -> Result<ir::Program, Failure> {
+    record.timings.begin(Stage::Check);
+    let program = phases::check(sources, session, &mut record.diagnostics);
+    record.require_no_errors()?;
+    let Some(program) = program else { return Err(Failure::Reported) };
+    phases::check_inline(&program, &mut record.diagnostics);
+    record.require_no_errors()?;
+    Ok(program)
+}
+
+/// Opens the cache only where there is C to build.
+pub(super) fn natives(
+    session: &Session,
+    store: Option<&Store>,
+    libraries: &[Library],
+    externs: &[ir::Extern],
+    inputs: &mut Inputs,
+    record: &mut Record,
+) -> Result<Vec<NativeLibrary>, Failure> {
+    record.timings.begin(Stage::Native);
+    codegen::fatal::watch();
+    if libraries.iter().all(|library| library.manifest.units.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let opened;
+    let store = match store {
+        Some(store) => store,
+        None => {
+            opened = open_store(session, record)?;
+            &opened
+        }
+    };
+    let natives = build_libraries(session, store, libraries, externs, inputs, record);
+    record.require_no_errors()?;
+    Ok(natives)
 }
 
 fn link(

@@ -132,10 +132,10 @@ impl Registry {
     }
 
     /// The directory of one that is kept here.
-    pub(super) fn directory(&self) -> Result<&Path, PackageError> {
+    pub fn directory(&self) -> Result<&Path, PackageError> {
         match &self.place {
             Place::Directory(root) => Ok(root),
-            Place::Web(_) => Err(PackageError::Request {
+            Place::Web(_) => Err(PackageError::Usage {
                 reason: format!("Registry '{}' is on a web server and can only be read", self.name),
                 help: "change the directory that the server shows".to_owned(),
             }),

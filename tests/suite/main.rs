@@ -32,6 +32,7 @@ mod native_cache;
 mod native_leaves;
 mod native_privatise;
 mod native_support;
+mod pack_checks;
 mod packages;
 mod packing;
 mod pages;
