@@ -69,6 +69,11 @@ pub enum PackageError {
         reason: String,
         help: String,
     },
+    /// The command line lacks something, or contradicts itself.
+    Usage {
+        reason: String,
+        help: String,
+    },
     /// An archive or its manifest is refused.
     Library {
         sources: Box<SourceMap>,
@@ -151,6 +156,8 @@ impl PackageError {
                 new(Code::E1404, format!("Cannot write '{}': {reason}", path.display()))
             }
             PackageError::Request { reason, help } => new(Code::E1501, reason).help(help),
+            // Said without a code, as all wrong use; nothing but a command line has it.
+            PackageError::Usage { reason, .. } => crate::bug!("wrong use is no diagnostic: {reason}"),
             // Taken apart by the only caller.
             PackageError::Library { .. } => crate::bug!("a library's diagnostics are shown as they are"),
         }

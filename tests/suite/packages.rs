@@ -299,7 +299,8 @@ fn packages_are_found_and_described() {
     world.refused(&["info", "absent"], 4, "error[E1501]: Package 'absent' not found");
     let mut command = world.sandbox.command(env!("CARGO_BIN_EXE_coex"));
     let run = ran(command.args(["pkg", "search"]));
-    assert!(run.stderr.contains("No registry is named"), "{}", run.stderr);
+    let help = "name one with --registry PLACE, or in the environment variable COEX_REGISTRY";
+    assert_eq!((run.status, run.stderr), (2, format!("error: No registry is named\n  help: {help}\n")));
 }
 
 #[test]

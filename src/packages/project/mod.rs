@@ -120,9 +120,9 @@ impl Project {
         let known: BTreeSet<&str> = lock.packages.values().filter_map(|locked| locked.source.registry()).collect();
         match known.into_iter().collect::<Vec<_>>()[..] {
             [only] => self.open(only),
-            _ => Err(PackageError::Request {
+            _ => Err(PackageError::Usage {
                 reason: "No registry is named".to_owned(),
-                help: "name one with --registry, or in the environment variable COEX_REGISTRY".to_owned(),
+                help: "name one with --registry PLACE, or in the environment variable COEX_REGISTRY".to_owned(),
             }),
         }
     }
