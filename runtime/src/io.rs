@@ -3,12 +3,14 @@
 //! In: values to print. Out: bytes on descriptors 1 and 2. `print` collects in one buffer a process, one print being
 //! one unit; it is written when large, per print on a terminal, and by [`flush_all`]. Who writes does so like a foreign call:
 //! a pipe that nobody reads holds up its writer and those that fill the buffer meanwhile, but no collection. Text for a
-//! closed output is dropped. Deliberately not here: how values read as text, see `text`; open files, see `posix`.
+//! closed output is dropped; where text is lost otherwise, as on a full disk, that is said once, and the process does not
+//! end with 0. Deliberately not here: how values read as text, see `text`; open files, see `posix`.
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the value modules, stated in `slot`")]
 
 use crate::abi::{Fiber, TypeDesc};
 use crate::ffi::blocking;
+use crate::panic::{Line, write_stderr};
 use crate::text::{self, Style};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -36,6 +38,11 @@ static OUTPUT: Mutex<Output> = Mutex::new(Output { pending: Vec::new(), terminal
 static WRITER: Mutex<()> = Mutex::new(());
 /// The thread that holds [`WRITER`].
 static WRITING: AtomicI32 = AtomicI32::new(0);
+
+/// Text of this program is lost; what the system said of it.
+static LOST: AtomicI32 = AtomicI32::new(0);
+/// Of a process that has lost output and would have ended with 0: `EX_IOERR` of sysexits.h.
+const STATUS_LOST: i64 = 74;
 
 thread_local! {
     /// Room for the text of one print: whoever fails in the middle of it holds no lock, and the text stays away.
@@ -72,14 +79,14 @@ pub fn flush_all() {
     }
     let _writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
     WRITING.store(own, Ordering::Relaxed);
-    // SAFETY: the C library's own stream. What C code left there was printed before this text: calls that can print flush
-    // ours first.
-    unsafe { libc::fflush(stdout) };
+    // What C code left there was printed before this text: calls that can print flush ours first.
+    flush_stream();
     let (pending, is_closed) = {
         let mut output = output();
         (core::mem::take(&mut output.pending), output.closed)
     };
-    let is_written = is_closed || write_to_end(1, &pending).is_ok();
+    let written = if is_closed { Ok(()) } else { write_to_end(1, &pending) };
+    let is_written = written.map_err(lose).is_ok();
     {
         let mut output = output();
         output.closed |= !is_written;
@@ -89,6 +96,35 @@ pub fn flush_all() {
         }
     }
     WRITING.store(0, Ordering::Relaxed);
+}
+
+/// What C code has printed.
+fn flush_stream() {
+    // SAFETY: the C library's own stream.
+    if unsafe { libc::fflush(stdout) } != 0 {
+        lose(errno());
+    }
+}
+
+/// A reader that has gone away wants no more, and whoever closed the output never did: neither is a loss.
+fn lose(error: i32) {
+    if matches!(error, libc::EPIPE | libc::EBADF) {
+        return;
+    }
+    if LOST.swap(error, Ordering::Relaxed) == 0 {
+        // SAFETY: the text of the C library is constant for all errors of a write.
+        let why = unsafe { core::ffi::CStr::from_ptr(libc::strerror(error)) };
+        let mut line = Line::new();
+        line.push(b"coex: cannot write to standard output: ").push(why.to_bytes()).push(b"\n");
+        write_stderr(line.bytes());
+    }
+}
+
+/// The status of a process that ends with nothing left to print. Whoever reads its output must learn that some is missing.
+pub(crate) fn settle(status: i64) -> i64 {
+    flush_stream();
+    let is_lost = LOST.load(Ordering::Relaxed) != 0;
+    if is_lost && status & 0xff == 0 { STATUS_LOST } else { status }
 }
 
 /// As [`flush_all`], where this thread may hold what that needs: then the text stays away.

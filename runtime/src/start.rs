@@ -15,7 +15,7 @@ use crate::sched::stacks::Depth;
 use crate::sched::thread::{self, After};
 use crate::sched::{run, worker};
 use crate::space::{self, Wish};
-use crate::{arch, ffi, gc, panic, signals};
+use crate::{arch, ffi, gc, io, panic, signals};
 
 /// Reserved for the main task's stack, of which the system backs what is touched.
 const STACK_BYTES: usize = 1 << 30;
@@ -102,7 +102,7 @@ unsafe extern "C" fn run_main(fiber: *mut Fiber) -> ! {
         let status = arch::coex_call_entry(fiber, (*program::info()).entry);
         program::flush(fiber);
         ffi::tear_down_all(fiber);
-        (*fiber).returned[0] = status as u64;
+        (*fiber).returned[0] = io::settle(status) as u64;
         run::leave(fiber, After::Exit);
         unreachable!("the main fiber has ended")
     }

@@ -1,11 +1,12 @@
-//! Standard output is a pipe that nobody reads for a while: who prints waits, others go on, and nothing is lost.
+//! Standard output is a pipe that nobody reads for a while: who prints waits, others go on, and nothing is lost. And it
+//! is a full device: what is lost is said, once, and the process does not end with 0.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, ran};
 
 /// More is printed than buffer and pipe hold, while a child collects; then once more by an activation that ends before there
 /// is room.
@@ -81,4 +82,72 @@ fn others_go_on_while_a_print_waits() {
         assert_eq!(late.iter().filter(|&&line| line == "line").count(), 50_000);
         assert_eq!((late.len(), late.last()), (50_001, Some(&"50030")));
     }
+}
+
+/// What it is told to do by its first argument.
+const WAYS: &str = r#"
+extern puts(text: string) -> int
+~
+
+func much()
+    for i in 0..30000
+        print("line")
+    ~
+~
+
+task child() -> int
+    print("of a child")
+    return 1
+~
+
+func main(args: [string]) -> int
+    match args[1]
+        case "print": print("text") ~
+        case "much": much() ~
+        case "own": print("text"); return 5 ~
+        case "wraps": print("text"); return 256 ~
+        case "exit": print("text"); posix.exit(0) ~
+        case "task": x = child(); return x - 1 ~
+        case "c": puts("text") ~
+        case "panic": print("text"); panic("of its own") ~
+        case _: return 0 ~
+    ~
+    return 0
+~
+"#;
+
+#[test]
+fn lost_output_is_no_success() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ways.coex", WAYS);
+    let build = sandbox.coexc(&["build", "-O0", "ways.coex"]);
+    assert_eq!(build.status, 0, "{}", build.stderr);
+    let lost = "coex: cannot write to standard output: No space left on device\n";
+    let shell = |line: String| ran(sandbox.command("sh").args(["-c", &line]));
+    for (way, status, more) in [
+        ("print", 74, ""),
+        ("much", 74, ""),
+        ("own", 5, ""),
+        ("wraps", 74, ""),
+        ("exit", 74, ""),
+        ("task", 74, ""),
+        ("c", 74, ""),
+        ("panic", 101, "panic: of its own at ways.coex:"),
+    ] {
+        let run = shell(format!("./ways {way} >/dev/full"));
+        let said = run.stderr.strip_prefix(lost).unwrap_or_else(|| panic!("{way}: {}", run.stderr));
+        assert!(run.status == status && said.starts_with(more) && said.is_empty() == more.is_empty(), "{way}: {said}");
+        // A reader that has gone away has lost nothing that it wanted, and neither has whoever closed the output.
+        if status == 74 {
+            for line in [format!("./ways {way} >&-"), format!("(./ways {way}; echo $? >&2) | true")] {
+                let run = shell(line.clone());
+                // C code that is the first to write is ended by the signal, as in any program.
+                let fine = ["", "0\n"].contains(&run.stderr.as_str()) || way == "c" && run.stderr == "141\n";
+                assert!(run.status == 0 && fine, "{line}: {} {}", run.status, run.stderr);
+            }
+        }
+    }
+    assert_eq!(shell("./ways nothing >/dev/full".to_owned()).status, 0);
+    let whole = shell("./ways task && ./ways c".to_owned());
+    assert_eq!((whole.status, whole.stdout.as_str(), whole.stderr.as_str()), (0, "of a child\ntext\n", ""));
 }

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn coex_posix_urandom(
 pub unsafe extern "C" fn coex_posix_exit(fiber: *mut Fiber, status: i64) -> ! {
     crate::io::coex_flush(fiber);
     crate::ffi::tear_down_all(fiber);
-    libc::exit((status & 0xFF) as i32)
+    libc::exit((crate::io::settle(status) & 0xFF) as i32)
 }
 
 #[unsafe(no_mangle)]
