@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{Response, header};
+use ureq::http::{Response, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
 use super::tokens::Tokens;
 use super::{Copies, Settings, Wanted};
@@ -52,6 +52,11 @@ impl Client {
 
     /// The token is looked up for each request anew, so no redirect can carry it to another server.
     pub(super) fn send(&self, url: &WebUrl, wanted: &Wanted) -> Result<Response<Body>, ureq::Error> {
+        // The library would go past it without a word.
+        if self.proxy(url).is_some_and(|proxy| !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https))
+        {
+            return Err(ureq::Error::InvalidProxyUrl);
+        }
         let mut request = self.agent.get(url.text());
         if let Some(etag) = wanted.etag {
             request = request.header(header::IF_NONE_MATCH, etag);
@@ -63,6 +68,21 @@ impl Client {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         request.call()
+    }
+
+    /// Why there is no answer. What lies between may be what is at fault, so it is named; its password is not.
+    pub(super) fn reason(&self, error: &ureq::Error, url: &WebUrl) -> String {
+        let reason = reason(error);
+        match self.proxy(url) {
+            Some(proxy) => format!("{reason} (through the proxy {}:{})", proxy.host(), proxy.port()),
+            None => reason,
+        }
+    }
+
+    /// What lies between here and a server.
+    fn proxy(&self, url: &WebUrl) -> Option<&Proxy> {
+        let target = url.text().parse::<Uri>().ok();
+        self.agent.config().proxy().filter(|proxy| !target.is_some_and(|target| proxy.is_no_proxy(&target)))
     }
 }
 
@@ -84,13 +104,24 @@ fn roots(settings: &Settings) -> Result<RootCerts, String> {
 }
 
 /// In words of users.
-pub(super) fn reason(error: &ureq::Error) -> String {
+fn reason(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => io_reason(error),
         ureq::Error::HostNotFound => "the host is not known".to_owned(),
         ureq::Error::Timeout(_) => "the server did not answer in time".to_owned(),
         ureq::Error::LargeResponseHeader(..) => "its answer has more than 64 KiB of headers".to_owned(),
         ureq::Error::Protocol(_) => "its answer is not HTTP".to_owned(),
+        ureq::Error::ConnectProxyFailed(text) => match proxy_status(text) {
+            Some(407) => "the proxy wants a user and a password (407)".to_owned(),
+            Some(status) => format!("the proxy answers {status}"),
+            None => "the proxy does not answer as one".to_owned(),
+        },
+        ureq::Error::InvalidProxyUrl => "proxies by SOCKS are not supported".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The library has it as text only: `proxy server responded 407/407`.
+fn proxy_status(text: &str) -> Option<u16> {
+    text.rsplit('/').next()?.parse().ok()
 }

@@ -115,7 +115,8 @@ impl Web {
                 Failure { error, may_pass }
             };
             let client = self.client().map_err(|reason| fail(reason, false))?;
-            let response = client.send(&url, wanted).map_err(|error| fail(client::reason(&error), may_pass(&error)))?;
+            let response = client.send(&url, wanted);
+            let response = response.map_err(|error| fail(client.reason(&error, &url), may_pass(&error)))?;
             let (parts, body) = response.into_parts();
             let next = match parts.status {
                 StatusCode::OK => return self.body(&parts.headers, body, &url, wanted),

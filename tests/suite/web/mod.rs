@@ -2,6 +2,7 @@
 
 mod answers;
 mod memory;
+mod proxy;
 mod server;
 mod trust;
 mod walk;

@@ -39,6 +39,8 @@ pub(crate) enum Answer {
     Reset(Vec<u8>),
     /// These bytes, over and over.
     Endless(Vec<u8>),
+    /// To the question of a proxy's client: a way through to somebody else.
+    Tunnel(SocketAddr),
 }
 
 type Script = Box<dyn Fn(&Request) -> Answer + Send + Sync>;
@@ -182,11 +184,31 @@ fn talk(stream: &mut dyn Stream, raw: &TcpStream, shared: &Shared) {
                 while stream.write_all(&bytes).is_ok() {}
                 return;
             }
+            Answer::Tunnel(target) => {
+                let _ = tunnel(raw, target);
+                return;
+            }
         };
         if stream.write_all(&bytes).and_then(|()| stream.flush()).is_err() || !goes_on {
             return;
         }
     }
+}
+
+/// Carries bytes both ways until both sides have ended.
+fn tunnel(client: &TcpStream, target: SocketAddr) -> std::io::Result<()> {
+    let server = TcpStream::connect(target)?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    to.set_nodelay(true)?;
+    (&*client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    let there = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        to.shutdown(Shutdown::Write)
+    });
+    let _ = std::io::copy(&mut &server, &mut &*client);
+    client.shutdown(Shutdown::Both)?;
+    let _ = there.join();
+    Ok(())
 }
 
 /// The next close throws away what was sent and says so.
