@@ -181,5 +181,6 @@ codes! {
     W1201 "Directive is ignored in an imported module"
     W1202 "Library 'a' does not bring 'b' along"
     W1203 "Dependency 'a' is not at hand"
+    W1204 "Source 'src/b.coex' is not part of library 'a'"
     W1401 "C code is compiled without a whole sandbox: …"
 }

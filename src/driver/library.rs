@@ -71,11 +71,24 @@ pub fn check_library(
     let library = read(&mut record.sources, &mut record.diagnostics);
     let library = library.filter(|_| !record.diagnostics.has_errors());
     if let Some(library) = &library {
+        note_unlisted(library, &mut record.diagnostics);
         // What went wrong stands in the diagnostics.
         let _ = on_large_stack(|| front_end_and_c(session, library, &mut record));
     }
     record.timings.end();
     (record, library)
+}
+
+/// A slip in the manifest must not make a library that offers nothing.
+fn note_unlisted(library: &Library, diagnostics: &mut Diagnostics) {
+    let listed =
+        |path: &str| library.manifest.source.iter().any(|source| path.strip_prefix("src/") == Some(&source.value));
+    let sources = library.files.keys().filter(|path| path.starts_with("src/") && path.ends_with(".coex"));
+    for path in sources.filter(|path| !listed(path)) {
+        let message = format!("Source '{path}' is not part of library '{}'", library.name);
+        let help = "the list 'source' of the manifest names what is compiled, below src/";
+        diagnostics.push(Diagnostic::without_place(Code::W1204, message).help(help));
+    }
 }
 
 fn front_end_and_c(session: &Session, library: &Library, record: &mut Record) -> Result<(), Failure> {

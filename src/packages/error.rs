@@ -145,8 +145,13 @@ impl PackageError {
                 new(Code::E1507, message).note(place).body("To install: coex pkg install")
             }
             PackageError::Unreachable { what, place, reason } => {
+                let is_directory = what == "Registry" && !place.contains("://");
                 let (place, reason) = (printable(&place), printable(&reason));
-                new(Code::E1508, format!("{what} '{place}' cannot be reached: {reason}"))
+                let diagnostic = new(Code::E1508, format!("{what} '{place}' cannot be reached: {reason}"));
+                match is_directory {
+                    true => diagnostic.help("`coex registry add DIR FILE.cxz` makes a registry of an empty directory"),
+                    false => diagnostic,
+                }
             }
             PackageError::Busy { path, seconds } => {
                 let message = format!("Another 'coex' has been changing the installed packages for {seconds} seconds");
