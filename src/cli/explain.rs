@@ -16,5 +16,6 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
         output::talk(&format!("error: There is no code '{text}'; 'coexc explain' lists them all\n"));
         return exit::USAGE;
     };
-    output::write(page(code).as_bytes())
+    // Escaped for the book, where it would be a tag of HTML.
+    output::write(page(code).replace("\\<", "<").as_bytes())
 }

@@ -236,6 +236,42 @@ fn sessions_and_manifests_are_true() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is not code and would be a tag of HTML in the book, where it could not be seen; and links that leave the book.
+#[test]
+fn pages_are_whole_in_a_browser() {
+    let mut wrong = Vec::new();
+    for page in book_pages() {
+        let text = read(&page);
+        let mut is_code = false;
+        for (index, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("```") {
+                is_code = !is_code;
+                continue;
+            }
+            let prose: String = if is_code { String::new() } else { line.split('`').step_by(2).collect() };
+            let mut parts = prose.split('<');
+            let mut before = parts.next().unwrap_or_default();
+            for part in parts {
+                let is_tag = part.starts_with(|first: char| first.is_ascii_alphabetic() || "/!?".contains(first));
+                if is_tag && !before.ends_with('\\') && !part.starts_with("http") {
+                    wrong.push(format!(
+                        "docs/{page}:{}: '<{part}' is a tag; write \\<, or put it into backticks",
+                        index + 1
+                    ));
+                }
+                before = part;
+            }
+            let depth = page.matches('/').count();
+            for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                if target.matches("../").count() > depth {
+                    wrong.push(format!("docs/{page}:{}: the link to {target} leaves the book", index + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Every key that the manifest's reader asks for stands in a table of the reference.
 #[test]
 fn the_manifest_reference_has_every_key() {
