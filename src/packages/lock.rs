@@ -14,6 +14,10 @@
 //! signer = "RW…"                     the public key of who signs it, pinned when first seen
 //! wanted = "^1.0.0"                  somebody asked for it by name
 //! depends = { text = "^1.2" }
+//!
+//! [[registry]]                       where a registry is signed that a package comes from
+//! url = "file:///home/me/registry"
+//! signer = "RW…"                     the public key of who signs it, pinned when first seen
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,11 +50,10 @@ pub enum Source {
 impl Source {
     fn parse(text: &str) -> Option<Source> {
         let (kind, url) = text.split_once('+')?;
-        let is_plain = url.len() <= MAX_SOURCE_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic());
+        let url = plain_url(url)?;
         match kind {
-            _ if !is_plain || !url.contains("://") => None,
-            "registry" => Some(Source::Registry(url.to_owned())),
-            "archive" => Some(Source::Archive(url.to_owned())),
+            "registry" => Some(Source::Registry(url)),
+            "archive" => Some(Source::Archive(url)),
             _ => None,
         }
     }
@@ -68,6 +71,11 @@ impl Source {
             Source::Archive(_) => None,
         }
     }
+}
+
+fn plain_url(text: &str) -> Option<String> {
+    let is_plain = text.len() <= MAX_SOURCE_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_plain && text.contains("://")).then(|| text.to_owned())
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -93,10 +101,12 @@ impl Locked {
     }
 }
 
-/// By name: a project has one version of a package.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub struct Lock {
+    /// By name: a project has one version of a package.
     pub packages: BTreeMap<String, Locked>,
+    /// The keys that sign registries, by the names of these, pinned when they were first seen.
+    pub keys: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +115,8 @@ struct File {
     schema: Spanned<u32>,
     #[serde(default)]
     package: Vec<Spanned<Entry>>,
+    #[serde(default)]
+    registry: Vec<Spanned<SignedRegistry>>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +130,13 @@ struct Entry {
     #[serde(default)]
     depends: BTreeMap<String, Spanned<String>>,
     signer: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignedRegistry {
+    url: Spanned<String>,
+    signer: Spanned<String>,
 }
 
 /// The lock file of a directory or of one above it.
@@ -153,6 +172,14 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Lock, PackageError> {
             return Err(refuse(line(at), format!("package '{name}' stands there twice")));
         }
     }
+    for entry in file.registry {
+        let at = entry.span().start;
+        let (url, key) =
+            signed_registry(&entry.into_inner()).map_err(|(at, reason)| refuse(line(at), reason.to_owned()))?;
+        if lock.keys.insert(url.clone(), key).is_some() {
+            return Err(refuse(line(at), format!("registry '{url}' stands there twice")));
+        }
+    }
     for locked in lock.packages.values() {
         if let Some(missing) = locked.depends.keys().find(|name| !lock.packages.contains_key(*name)) {
             return Err(refuse(None, format!("'{}' needs '{missing}', which is not there", locked.id.name)));
@@ -161,14 +188,22 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Lock, PackageError> {
     Ok(lock)
 }
 
-fn locked(entry: Entry) -> Result<Locked, (usize, &'static str)> {
-    fn take<T>(
-        field: &Spanned<String>,
-        parse: impl Fn(&str) -> Option<T>,
-        rule: &'static str,
-    ) -> Result<T, (usize, &'static str)> {
-        parse(field.get_ref()).ok_or((field.span().start, rule))
-    }
+/// What is wrong with a value, and where it begins.
+type Refusal = (usize, &'static str);
+
+fn take<T>(field: &Spanned<String>, parse: impl Fn(&str) -> Option<T>, rule: &'static str) -> Result<T, Refusal> {
+    parse(field.get_ref()).ok_or((field.span().start, rule))
+}
+
+fn key(field: &Spanned<String>) -> Result<String, Refusal> {
+    take(field, signature::key, "'signer' must be a public key of minisign")
+}
+
+fn signed_registry(entry: &SignedRegistry) -> Result<(String, String), Refusal> {
+    Ok((take(&entry.url, plain_url, "'url' must be a URL")?, key(&entry.signer)?))
+}
+
+fn locked(entry: Entry) -> Result<Locked, Refusal> {
     const REQUIREMENT: &str = "a version requirement is expected";
     let name = take(&entry.name, identity::name, "'name' must fit [a-z][a-z0-9_-]{0,63}")?;
     let version =
@@ -182,20 +217,21 @@ fn locked(entry: Entry) -> Result<Locked, (usize, &'static str)> {
             identity::name(&name).ok_or((wanted.span().start, "'depends' has a name that no package can have"))?;
         depends.insert(key, take(&wanted, identity::requirement, REQUIREMENT)?);
     }
-    let signer = entry.signer.map(|key| take(&key, signature::key, "'signer' must be a public key of minisign"));
-    Ok(Locked { id: PackageId { name, version }, source, tree, wanted, depends, signer: signer.transpose()? })
+    let signer = entry.signer.as_ref().map(key).transpose()?;
+    Ok(Locked { id: PackageId { name, version }, source, tree, wanted, depends, signer })
 }
 
 impl Lock {
     pub fn to_text(&self) -> String {
-        // All texts fit a grammar without quotes and backslashes.
+        // Other texts fit a grammar without quotes and backslashes.
+        let quoted = |url: &str| url.replace('\\', "\\\\").replace('"', "\\\"");
         let mut text = format!("{HEAD}schema = {SCHEMA}\n");
         for locked in self.packages.values() {
             text.push_str(&format!(
                 "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\nsource = \"{}\"\ntree = \"{}\"\n",
                 locked.id.name,
                 locked.id.version,
-                locked.source.text().replace('\\', "\\\\").replace('"', "\\\""),
+                quoted(&locked.source.text()),
                 locked.tree.to_hex()
             ));
             if let Some(signer) = &locked.signer {
@@ -209,6 +245,9 @@ impl Lock {
                     locked.depends.iter().map(|(name, wanted)| format!("{name} = \"{wanted}\"")).collect();
                 text.push_str(&format!("depends = {{ {} }}\n", list.join(", ")));
             }
+        }
+        for (url, key) in &self.keys {
+            text.push_str(&format!("\n[[registry]]\nurl = \"{}\"\nsigner = \"{key}\"\n", quoted(url)));
         }
         text
     }
@@ -236,6 +275,11 @@ impl Lock {
         names.into_iter().filter_map(|name| Some((name.clone(), line(name)?))).collect()
     }
 
+    /// The names of the registries that packages come from.
+    pub fn registries(&self) -> BTreeSet<&str> {
+        self.packages.values().filter_map(|locked| locked.source.registry()).collect()
+    }
+
     /// Removes what nobody asks for or needs any more.
     pub fn prune(&mut self) {
         let roots = self.packages.values().filter(|locked| locked.wanted.is_some());
@@ -247,6 +291,8 @@ impl Lock {
             }
         }
         self.packages.retain(|name, _| needed.contains(name));
+        let used: BTreeSet<String> = self.registries().into_iter().map(str::to_owned).collect();
+        self.keys.retain(|url, _| used.contains(url));
     }
 }
 
@@ -266,7 +312,11 @@ mod tests {
         };
         let list =
             [package("app", Some("^1.0.0"), &["text"]), package("text", None, &["low"]), package("low", None, &[])];
-        Lock { packages: list.into_iter().map(|locked| (locked.id.name.clone(), locked)).collect() }
+        let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3".to_owned();
+        Lock {
+            packages: list.into_iter().map(|locked| (locked.id.name.clone(), locked)).collect(),
+            keys: BTreeMap::from([("file:///r%20x".to_owned(), key)]),
+        }
     }
 
     #[test]
@@ -303,6 +353,9 @@ mod tests {
             (good.replace("{ low", "{ gone"), None, "not there"),
             (good.replace("name = \"low\"", "name = \"text\""), Some(18), "twice"),
             (good.replace("wanted =", "wonted ="), Some(9), "unknown field"),
+            (good.replace("url = \"file://", "url = \"file"), Some(26), "'url' must be"),
+            (good.replace("signer = \"RW", "signer = \"WR"), Some(27), "public key"),
+            (format!("{good}{}", &good[good.find("\n[[registry").expect("one")..]), Some(29), "twice"),
             ("schema = ".to_owned(), Some(1), ""),
             (String::new(), None, "schema"),
         ];

@@ -26,7 +26,7 @@ use super::identity::{self, PackageId};
 use super::index::{self, MAX_INDEX_BYTES, Release};
 use super::location::{Location, file_url};
 use super::remote::{Current, Network, Remote};
-use super::signature;
+use super::signature::{self, PINNED, SEEN};
 use super::snapshot::{self, Known, Snapshot};
 use super::store::{self, read_bounded};
 use crate::cxz::Library;
@@ -88,9 +88,18 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn open(location: &str, network: &Network) -> Result<Registry, PackageError> {
+    /// Whoever has signed it once signs it from then on: `keys` are those that a project has pinned, by the names of
+    /// their registries. What is refused is not remembered.
+    pub fn open(location: &str, network: &Network, keys: &BTreeMap<String, String>) -> Result<Registry, PackageError> {
+        let same = |name: &str, known, found: &Config| {
+            signature::same_key(format!("registry '{name}'"), known, found.signer.as_ref())
+        };
         match Location::parse("Registry", location)? {
-            Location::Path(root) => Registry::in_directory(&root),
+            Location::Path(root) => {
+                let registry = Registry::in_directory(&root)?;
+                same(&registry.name, (PINNED, keys.get(&registry.name)), &registry.config)?;
+                Ok(registry)
+            }
             Location::Web(url) => {
                 let refuse = |reason| PackageError::unreachable("Registry", location, reason);
                 let url = url.without_end().map_err(refuse)?;
@@ -99,8 +108,9 @@ impl Registry {
                 let bytes = current.bytes.as_ref().ok_or_else(|| refuse("it has no config.json"))?;
                 let place = format!("{name}/{CONFIG}");
                 let config = Config::parse(bytes, &place)?;
+                same(&name, (PINNED, keys.get(&name)), &config)?;
                 let before = current.before.as_ref().and_then(|bytes| Config::parse(bytes, &place).ok());
-                same_key(&name, before.and_then(|before| before.signer), config.signer.as_ref())?;
+                same(&name, (SEEN, before.and_then(|before| before.signer).as_ref()), &config)?;
                 remote.keep(CONFIG, &current, 0);
                 Ok(Registry::new(name, config, Place::Web(Box::new(remote))))
             }
@@ -351,16 +361,6 @@ impl Registry {
     pub fn unknown(&self, wanted: &str, helps: Vec<String>) -> PackageError {
         PackageError::Unknown { wanted: wanted.to_owned(), registry: self.name.clone(), helps }
     }
-}
-
-/// Whoever has signed a registry once signs it from then on.
-fn same_key(registry: &str, before: Option<String>, now: Option<&String>) -> Result<(), PackageError> {
-    let Some(before) = before.filter(|before| now != Some(before)) else { return Ok(()) };
-    let reason = match now {
-        Some(now) => format!("it is signed with the key {now} now, seen before was {before}"),
-        None => format!("it is not signed any more, seen before was the key {before}"),
-    };
-    Err(PackageError::signature(format!("registry '{registry}'"), reason))
 }
 
 /// A manifest must need what the index says.

@@ -32,6 +32,23 @@ fn message(id: &PackageId, tree: &blake3::Hash) -> String {
     format!("coex-package/1\n{}\n{}\n{}\n", id.name, id.version, tree.to_hex())
 }
 
+/// A key is trusted when it is first seen, and no other afterwards. `how` says where `known` is known from.
+pub(super) fn same_key(
+    whose: impl std::fmt::Display,
+    (how, known): (&str, Option<&String>),
+    found: Option<&String>,
+) -> Result<(), PackageError> {
+    let Some(known) = known.filter(|known| found != Some(known)) else { return Ok(()) };
+    let reason = match found {
+        Some(found) => format!("it is signed with the key {found} now, {how} {known}"),
+        None => format!("it is not signed any more, {how} the key {known}"),
+    };
+    Err(PackageError::signature(whose, reason))
+}
+
+pub(super) const PINNED: &str = "pinned in coex.lock is";
+pub(super) const SEEN: &str = "seen before was";
+
 /// The signature must be of this key, for this release.
 pub(super) fn check(id: &PackageId, tree: &blake3::Hash, key: &str, signature: &[u8]) -> Result<(), PackageError> {
     let refuse = |reason: &str| PackageError::signature(format!("package '{id}'"), reason);

@@ -98,7 +98,7 @@ impl Project {
             let bytes = match &locked.source {
                 Source::Archive(url) => given::again(locked, url, &self.options.network)?,
                 Source::Registry(url) => {
-                    let registry = self.open(url)?;
+                    let registry = self.open(url, &before)?;
                     let releases = registry.releases(&locked.id.name)?;
                     let release = promised(&releases, locked, url)?;
                     warnings.extend(taken_back(release));
@@ -164,10 +164,11 @@ impl Project {
             after.packages.insert(name.clone(), Locked { id, source, tree, wanted, depends, signer });
             warnings.extend(taken_back(release));
         }
+        after.keys = self.keys(&before, &after);
         self.must_stay(&before, &after)?;
         let resolution = started.elapsed();
         for (name, release) in chosen.iter().filter(|_| !self.is_dry()) {
-            self.make_available(&after.packages[name], release, given.get(name))?;
+            self.make_available(&after.packages[name], release, given.get(name), &after)?;
         }
         self.keep(&before, &after)?;
         Ok(Change { before, after, warnings, resolution })
@@ -193,7 +194,7 @@ impl Project {
             Some((locked, None)) => Ok(of_lock(locked)),
             Some((locked, Some(_))) if self.is_offline() => Ok(of_lock(locked)),
             Some((locked, Some(url))) => {
-                let releases = self.open(url)?.releases(name)?;
+                let releases = self.open(url, lock)?.releases(name)?;
                 promised(&releases, locked, url)?;
                 Ok(releases)
             }
@@ -262,14 +263,28 @@ impl Project {
         Ok(registry.unknown(name, helps))
     }
 
-    fn make_available(&self, locked: &Locked, release: &Release, given: Option<&Given>) -> Result<(), PackageError> {
+    /// The keys of the registries of `after`: what is pinned stays, of others those that were seen now.
+    fn keys(&self, before: &Lock, after: &Lock) -> BTreeMap<String, String> {
+        let opened = self.registries.borrow();
+        let seen = |url: &str| opened.values().find(|registry| registry.name == url)?.config.signer.clone();
+        let key = |url: &str| before.keys.get(url).cloned().or_else(|| seen(url));
+        after.registries().into_iter().filter_map(|url| Some((url.to_owned(), key(url)?))).collect()
+    }
+
+    fn make_available(
+        &self,
+        locked: &Locked,
+        release: &Release,
+        given: Option<&Given>,
+        lock: &Lock,
+    ) -> Result<(), PackageError> {
         if let Some((_, library)) = self.store.get(&locked.id, &locked.tree)? {
             return same_depends(&library, release);
         }
         let bytes = match (given, &locked.source) {
             (Some(archive), _) => archive.bytes.clone(),
             (None, Source::Archive(url)) => given::again(locked, url, &self.options.network)?,
-            (None, Source::Registry(url)) => self.open(url)?.verified(release)?.0,
+            (None, Source::Registry(url)) => self.open(url, lock)?.verified(release)?.0,
         };
         self.store.put(&locked.id, &locked.tree, &bytes)
     }

@@ -14,7 +14,7 @@ mod given;
 mod promises;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -98,8 +98,8 @@ impl Project {
         })
     }
 
-    /// The registry at a place, opened once.
-    fn open(&self, location: &str) -> Result<Rc<Registry>, PackageError> {
+    /// The registry at a place, opened once, with the key that `lock` has pinned.
+    fn open(&self, location: &str, lock: &Lock) -> Result<Rc<Registry>, PackageError> {
         if let Some(known) = self.registries.borrow().get(location) {
             return Ok(known.clone());
         }
@@ -107,7 +107,7 @@ impl Project {
         if self.is_offline() && matches!(Location::parse("Registry", location)?, Location::Path(_)) {
             return Err(PackageError::unreachable("Registry", location, "--offline"));
         }
-        let registry = Rc::new(Registry::open(location, &self.options.network)?);
+        let registry = Rc::new(Registry::open(location, &self.options.network, &lock.keys)?);
         self.registries.borrow_mut().insert(location.to_owned(), registry.clone());
         Ok(registry)
     }
@@ -115,11 +115,10 @@ impl Project {
     /// Where packages come from that are not locked yet.
     pub fn registry(&self, lock: &Lock) -> Result<Rc<Registry>, PackageError> {
         if let Some(location) = &self.options.registry {
-            return self.open(location);
+            return self.open(location, lock);
         }
-        let known: BTreeSet<&str> = lock.packages.values().filter_map(|locked| locked.source.registry()).collect();
-        match known.into_iter().collect::<Vec<_>>()[..] {
-            [only] => self.open(only),
+        match lock.registries().into_iter().collect::<Vec<_>>()[..] {
+            [only] => self.open(only, lock),
             _ => Err(PackageError::Usage {
                 reason: "No registry is named".to_owned(),
                 help: "name one with --registry PLACE, or in the environment variable COEX_REGISTRY".to_owned(),
@@ -146,8 +145,8 @@ impl Project {
         if self.options.policy != LockPolicy::MustStay || before == after {
             return Ok(());
         }
-        let reason =
-            before.differences(after).into_iter().next().map_or("its entries differ".to_owned(), |(_, line)| line);
+        let first = before.differences(after).into_iter().next();
+        let reason = first.map_or("the key of a registry would be pinned".to_owned(), |(_, line)| line);
         Err(PackageError::WouldChange { path: self.lock_path.clone(), reason })
     }
 

@@ -6,6 +6,7 @@
 use crate::packages::error::{PackageError, printable};
 use crate::packages::index::Release;
 use crate::packages::lock::Locked;
+use crate::packages::signature::{PINNED, same_key};
 
 /// The locked release as the index has it now: an index only grows, so it must be there, unchanged.
 pub(super) fn promised<'r>(releases: &'r [Release], locked: &Locked, url: &str) -> Result<&'r Release, PackageError> {
@@ -20,15 +21,10 @@ pub(super) fn promised<'r>(releases: &'r [Release], locked: &Locked, url: &str) 
     Ok(release)
 }
 
-/// A key is trusted when it is first seen, and no other afterwards.
+/// Whoever has signed a package once signs it from then on.
 pub(super) fn same_signer(pinned: Option<&Locked>, release: &Release) -> Result<(), PackageError> {
-    let Some(key) = pinned.and_then(|locked| locked.signer.as_ref()) else { return Ok(()) };
-    let reason = match &release.signer {
-        Some(found) if found == key => return Ok(()),
-        Some(found) => format!("it is signed with the key {found}, pinned is {key}"),
-        None => format!("it is not signed, pinned is the key {key}"),
-    };
-    Err(PackageError::signature(format!("package '{}'", release.id), reason))
+    let known = pinned.and_then(|locked| locked.signer.as_ref());
+    same_key(format!("package '{}'", release.id), (PINNED, known), release.signer.as_ref())
 }
 
 pub(super) fn taken_back(release: &Release) -> Option<String> {

@@ -118,7 +118,8 @@ fn damaged_manifests() {
 
 #[test]
 fn damaged_lock_files() {
-    damage("lock", 10_000, &[b"[[package]]\n", b"+", b"://", b"^1", b"\\u0000", b"..", b"\"\"\""], lock::read);
+    const WORDS: &[&[u8]] = &[b"[[package]]\n", b"[[registry]]\n", b"+", b"://", b"^1", b"\\u0000", b"..", b"\"\"\""];
+    damage("lock", 10_000, WORDS, lock::read);
 }
 
 #[test]

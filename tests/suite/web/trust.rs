@@ -68,6 +68,76 @@ fn a_signed_registry_shows_what_was_signed() {
 }
 
 #[test]
+fn a_lock_file_holds_a_registry_to_its_key() {
+    let served = Served::new(TEXT_AND_REGEX);
+    let world = &served.world;
+    let sign = |registry: &str, key: &str| {
+        let run = world.tool(env!("CARGO_BIN_EXE_coex"), &["registry", "sign", registry, "--key", key]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+    };
+    let elsewhere = || drop(fs::remove_dir_all(world.sandbox.path("home/.coex")));
+    world.done(&["install", "text@1.3.0"], "+ text 1.3.0\n");
+    let unsigned = world.lock();
+    assert!(!unsigned.contains("[[registry]]"), "{unsigned}");
+    // It is signed from now on. Whoever does not let the lock file change says so; whoever lets it change pins the key.
+    sign("../reg", &world.key("first"));
+    world.refused(&["update", "--locked"], 4, "would change: the key of a registry would be pinned\n");
+    world.done(&["install", "--locked"], "");
+    assert_eq!(world.lock(), unsigned);
+    world.done(&["update"], "");
+    let pinned = world.lock();
+    let entry = format!("\n[[registry]]\nurl = \"{}\"\nsigner = \"RW", served.server.url());
+    assert!(pinned.contains(&entry), "{pinned}");
+    world.done(&["update", "--locked"], "");
+    world.done(&["update", "--offline"], "");
+    // Another machine has the lock file only, and somebody else holds the server.
+    let files = ["config.json", "snapshot.jsonl", "snapshot.jsonl.minisig"];
+    let honest: Vec<Vec<u8>> = files.iter().map(|path| served.read(path)).collect();
+    world.sandbox.write("reg/config.json", "{\"schema\":\"coex-registry/1\"}");
+    sign("../reg", &world.key("second"));
+    let forged = served.read("config.json");
+    let unsigned = b"{\"schema\":\"coex-registry/1\"}".to_vec();
+    for (config, expected) in [(forged, "it is signed with the key RW"), (unsigned, "it is not signed any more")] {
+        world.sandbox.write("reg/config.json", config);
+        for words in [&["install"][..], &["update"], &["install", "regex"], &["search", "text"]] {
+            elsewhere();
+            let run = world.refused(words, 4, "error[E1510]: Signature of registry 'http://");
+            assert!(run.stderr.contains(expected) && run.stderr.contains("pinned in coex.lock is"), "{}", run.stderr);
+            assert_eq!(world.lock(), pinned, "{words:?}");
+        }
+    }
+    // Nothing of that is remembered.
+    for (path, bytes) in files.iter().zip(&honest) {
+        world.sandbox.write(&format!("reg/{path}"), bytes);
+    }
+    world.done(&["install", "regex@1.1.0"], "+ regex 1.1.0\n");
+    world.done(&["remove", "regex", "text"], "- regex 1.1.0\n- text 1.3.0\n");
+    assert!(!world.lock().contains("[[registry]]"), "{}", world.lock());
+}
+
+#[test]
+fn a_lock_file_holds_a_directory_to_its_key() {
+    let world = World::published(TEXT_AND_REGEX);
+    let sign = |key: &str| {
+        let run = world.tool(env!("CARGO_BIN_EXE_coex"), &["registry", "sign", "../reg", "--key", key]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+    };
+    sign(&world.key("first"));
+    world.done(&["install", "text@1.3.0"], "+ text 1.3.0\n");
+    assert!(world.lock().contains("\n[[registry]]\nurl = \"file:///"), "{}", world.lock());
+    world.sandbox.write("reg/config.json", "{\"schema\":\"coex-registry/1\"}");
+    world.refused(&["update"], 4, "it is not signed any more, pinned in coex.lock is the key RW");
+    sign(&world.key("second"));
+    world.refused(&["update"], 4, "error[E1510]: Signature of registry 'file://");
+    // As the page says, when a new key was announced.
+    let lock = world.lock();
+    let at = lock.find("\n[[registry]]").expect("an entry");
+    world.sandbox.write("project/coex.lock", &lock[..at]);
+    world.done(&["update"], "");
+    assert_ne!(world.lock(), lock);
+}
+
+#[test]
 fn a_token_goes_where_it_belongs() {
     let served = Served::new(TEXT_AND_REGEX);
     let world = &served.world;
