@@ -13,6 +13,7 @@ use super::phases;
 use super::pipeline::{Failure, Record, checked, natives};
 use super::run::on_large_stack;
 use super::session::Session;
+use crate::crash;
 use crate::cxz::Library;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::source::{SourceMap, Span};
@@ -71,12 +72,21 @@ pub fn check_library(
     let library = read(&mut record.sources, &mut record.diagnostics);
     let library = library.filter(|_| !record.diagnostics.has_errors());
     if let Some(library) = &library {
+        note_files(library);
         note_unlisted(library, &mut record.diagnostics);
         // What went wrong stands in the diagnostics.
         let _ = on_large_stack(|| front_end_and_c(session, library, &mut record));
     }
     record.timings.end();
     (record, library)
+}
+
+/// For the report of an internal failure.
+fn note_files(library: &Library) {
+    match library.origin.is_dir() {
+        true => library.files.keys().for_each(|name| crash::note_input(&library.origin.join(name))),
+        false => crash::note_input(&library.origin),
+    }
 }
 
 /// A slip in the manifest must not make a library that offers nothing.

@@ -267,3 +267,14 @@ fn publish_looks_too() {
     assert!(!world.sandbox.path("reg/dl/regex/regex-1.1.0.cxz").exists());
     says(&publish("regex.cxz", &["--no-verify"]), 0, &[], "unseen");
 }
+
+/// A defect of the compiler is reported with what it happened to.
+#[test]
+fn internal_failures_are_reported_with_the_library() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, ("", "", ""));
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_coex"));
+    let run = ran(command.args(["pkg", "pack", "l"]).env("COEX_TEST_CRASH", "3 panic"));
+    says(&run, 70, &["in stage 'check'", "command: coex pkg pack l\n", "(4 files)"], "internal failure");
+    assert!(!sandbox.path("l.cxz").exists());
+}
