@@ -152,6 +152,23 @@ fn every_message_of_a_build_is_as_the_schema_says() {
 }
 
 #[test]
+fn what_is_emitted_is_new_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("good.coex", HELLO);
+    let changed = |output: &str| {
+        let run = sandbox.coexc(&["emit", "ir", "good.coex", "-o", output, "--message-format=json"]);
+        let told = lines(&run);
+        let artifact = told.iter().find(|line| line["kind"] == "artifact").expect("told");
+        artifact["changed"].as_bool().expect("yes or no")
+    };
+    assert!(changed("good.ir") && !changed("good.ir"));
+    sandbox.write("good.coex", HELLO.replace("hello", "other"));
+    assert!(changed("good.ir") && !changed("good.ir"));
+    // A device has nothing to compare with.
+    assert!(changed("/dev/null") && changed("/dev/null"));
+}
+
+#[test]
 fn every_command_speaks_both_languages() {
     let sandbox = Sandbox::new();
     sandbox.write("bad.coex", "import gone\nfunc main()\n    print(totl)\n    total = \"1\" + 1\n~\n");
