@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! text ── parse ──▶ ast ── resolve, check ──▶ ir ── passes ──▶ ir ── codegen ──▶ object ── link ──▶ executable
-//!                              libraries: cxz ── native ──▶ one object each ── bind (externs meet C) ──┘
+//!                              libraries: cxz ── native ──▶ objects ── bind (externs meet C) ──┘
 //! ```
 
 pub mod files;

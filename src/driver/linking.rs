@@ -43,7 +43,7 @@ pub(super) fn link_program(
     for word in start_files.before.iter().chain(&start_files.after).filter(|word| word.ends_with(".o")) {
         inputs.note_stamp(Path::new(word));
     }
-    let objects: Vec<PathBuf> = libraries.iter().map(|library| library.object.clone()).collect();
+    let objects: Vec<PathBuf> = libraries.iter().flat_map(|library| library.objects.iter().cloned()).collect();
     let extra: Vec<String> = libraries.iter().flat_map(|library| library.link_args.iter().cloned()).collect();
     let parts = LinkInputs { start_files: &start_files, libraries: &objects, runtime: &runtime, extra: &extra };
     let private = store.scratch().map_err(cache_fault)?;

@@ -1,4 +1,4 @@
-//! One library: look its object up, or make it.
+//! One library: look its objects up, or make them.
 //!
 //! In: a toolchain, the cache, a library's sources. Out: [`NativeLibrary`]. The steps, in the order in which they must
 //! stand: validate, system dependencies (their answer is part of the key), key, look-up, lock, look-up again, clang,
@@ -23,8 +23,8 @@ use super::toolchain::Toolchain;
 use super::{codec, record, symbols};
 use crate::diagnostics::{Nobody, io_reason};
 
-/// The name of the object among an entry's blobs.
-const OBJECT: &str = "object";
+/// The names of the objects among an entry's blobs start so, with their number in link order behind it.
+const OBJECT: &str = "object-";
 
 /// The name of the leaves' bitcode, which few libraries have.
 const LEAVES: &str = "leaves";
@@ -239,7 +239,8 @@ fn recall(cache: &Store, plan: &Plan, notes: &mut Vec<String>) -> Result<Recalle
         }
     };
     let leaves = entry.blob(LEAVES).map(|leaves| leaves.path.as_path());
-    let read = entry.blob(OBJECT).and_then(|object| record::read(&entry.meta, &object.path, leaves));
+    let objects = entry.blobs.iter().filter(|blob| blob.name.starts_with(OBJECT)).map(|blob| blob.path.clone());
+    let read = record::read(&entry.meta, objects.collect(), leaves).filter(|(library, _)| !library.objects.is_empty());
     let Some((library, headers)) = read else { return Ok(Recalled::Miss(Some("corrupt".to_owned()))) };
     Ok(match headers.broken() {
         Some(reason) => Recalled::Miss(Some(reason)),
@@ -310,19 +311,26 @@ fn defines_as_text(sources: &LibrarySources<'_>) -> String {
 /// The linker wants files, so the bytes go into the store in any case; an entry makes them found again.
 fn keep(cache: &Store, plan: &Plan, made: Made) -> Result<NativeLibrary, CacheError> {
     let Made { mut library, headers, output, uncacheable } = made;
-    let leaves = output.leaves.as_deref().map(|leaves| (LEAVES, leaves));
-    let blobs: Vec<_> = std::iter::once((OBJECT, output.object.as_slice())).chain(leaves).collect();
+    let blobs = blobs(&output);
+    let blobs: Vec<_> = blobs.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     let kept: Vec<Blob> = match uncacheable {
         None => cache.publish(&plan.key, &record::write(&library, &headers), &blobs)?.blobs,
         Some(_) => blobs.iter().map(|(name, bytes)| cache.publish_blob(name, bytes)).collect::<Result<_, _>>()?,
     };
     for blob in kept {
         match blob.name.as_str() {
-            OBJECT => library.object = blob.path,
-            _ => library.leaves = Some(blob.path),
+            LEAVES => library.leaves = Some(blob.path),
+            _ => library.objects.push(blob.path),
         }
     }
     Ok(library)
+}
+
+/// What of a library lies in files, by name.
+fn blobs(output: &PassOutput) -> Vec<(String, &[u8])> {
+    let objects = output.objects.iter().enumerate();
+    let objects = objects.map(|(number, object)| (format!("{OBJECT}{number}"), object.as_slice()));
+    objects.chain(output.leaves.as_deref().map(|leaves| (LEAVES.to_owned(), leaves))).collect()
 }
 
 /// Makes the library once more and compares.
@@ -335,14 +343,12 @@ fn verify(
 ) -> Result<(), NativeError> {
     let Made { output, .. } = make(toolchain, cache, sources, options, plan)?;
     let Lookup::Hit(entry) = cache.lookup(&plan.key)? else { return Ok(()) };
-    let hash = |bytes: &Vec<u8>| blake3::hash(bytes).to_hex().to_string();
-    let made = [(OBJECT, Some(hash(&output.object))), (LEAVES, output.leaves.as_ref().map(hash))];
-    for (name, hash) in made {
-        if entry.blob(name).map(|blob| blob.hash.clone()) != hash {
-            cache.distrust(&plan.key);
-            let reason = format!("what was kept for library '{}' is not what is made now", sources.name);
-            return Err(NativeError::Cache { directory: cache.directory().display().to_string(), reason });
-        }
+    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    let made: Vec<_> = blobs(&output).into_iter().map(|(name, bytes)| (name, hash(bytes))).collect();
+    if entry.blobs.iter().map(|blob| (&blob.name, &blob.hash)).ne(made.iter().map(|(name, hash)| (name, hash))) {
+        cache.distrust(&plan.key);
+        let reason = format!("what was kept for library '{}' is not what is made now", sources.name);
+        return Err(NativeError::Cache { directory: cache.directory().display().to_string(), reason });
     }
     Ok(())
 }
@@ -372,9 +378,10 @@ fn run_pass(
         opt_level: options.opt_level,
         debug_info: options.debug_info,
         privatise: options.privatise,
+        workers: &options.workers,
     };
     let library = sources.name.to_owned();
-    pass::build_object(&input).map_err(|error| {
+    pass::build_objects(&input).map_err(|error| {
         let errors = match error {
             PassError::SymbolNotDefined { symbol, is_static } => {
                 return NativeError::SymbolNotDefined { library, symbol, is_static };
@@ -397,7 +404,7 @@ fn describe(sources: &LibrarySources<'_>, plan: &Plan, output: &PassOutput) -> N
         name: sources.name.to_owned(),
         version: sources.version.to_owned(),
         key: plan.short_key.clone(),
-        object: Default::default(),
+        objects: Vec::new(),
         leaves: None,
         descriptor_symbol: abi::library_descriptor_symbol(sources.name, &plan.short_key),
         functions: output.functions.clone(),

@@ -1,11 +1,11 @@
-//! The C of a library, from sources to one object in the cache.
+//! The C of a library, from sources to objects in the cache.
 //!
-//! In: validated C sources of one `.cxz` library ([`LibrarySources`]). Out: [`NativeLibrary`]: one object file whose
+//! In: validated C sources of one `.cxz` library ([`LibrarySources`]). Out: [`NativeLibrary`]: object files whose
 //! mutable state is private to an instance, and the facts the compiler needs (signatures, link arguments, a report).
 //! Deliberately not here: archives and manifests (`cxz`), linking (`link`), and what a call of C looks like (`codegen`).
 //!
 //! Reading order: [`sources`] and [`signature`] (the data), `build` (hit or miss), `key` (what an object depends on),
-//! [`store`] (where it is kept), `compile` (clang, by several [`Workers`]), `pass` (LLVM: merge, privatise, optimise, emit).
+//! [`store`] (where it is kept), `compile` (clang, by several [`Workers`]), `pass` (LLVM: merge, privatise, cut, optimise, emit).
 
 pub mod build;
 mod codec;

@@ -1,9 +1,9 @@
 //! The meta text of a library's entry in the cache.
 //!
 //! In: a [`NativeLibrary`] and its [`HeaderFacts`]. Out: text, and the same back; `None` for text of another schema.
-//! Deliberately not here: bytes of the object (`store`).
+//! Deliberately not here: bytes of the objects (`store`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::codec::{Reader, Writer};
 use super::headers::HeaderFacts;
@@ -36,14 +36,14 @@ pub(super) fn write(library: &NativeLibrary, headers: &HeaderFacts) -> String {
     writer.finish()
 }
 
-pub(super) fn read(meta: &str, object: &Path, leaves: Option<&Path>) -> Option<(NativeLibrary, HeaderFacts)> {
+pub(super) fn read(meta: &str, objects: Vec<PathBuf>, leaves: Option<&Path>) -> Option<(NativeLibrary, HeaderFacts)> {
     let mut reader = Reader::new(meta);
     let headers = HeaderFacts::read(&mut reader)?;
     let library = NativeLibrary {
         name: reader.text()?,
         version: reader.text()?,
         key: reader.text()?,
-        object: object.to_owned(),
+        objects,
         leaves: leaves.map(Path::to_owned),
         descriptor_symbol: reader.text()?,
         uses_stdio: reader.flag()?,
@@ -210,7 +210,7 @@ mod tests {
             name: "a".to_owned(),
             version: "1.0.0".to_owned(),
             key: "k".to_owned(),
-            object: "/x".into(),
+            objects: vec!["/x".into()],
             leaves: Some("/y".into()),
             descriptor_symbol: "d".to_owned(),
             functions: BTreeMap::from([("f".to_owned(), function)]),
@@ -233,7 +233,7 @@ mod tests {
             commands: Vec::new(),
         };
         let meta = write(&library, &HeaderFacts::default());
-        assert_eq!(read(&meta, Path::new("/x"), Some(Path::new("/y"))), Some((library, HeaderFacts::default())));
-        assert_eq!(read(&meta[..meta.len() - 2], Path::new("/x"), None), None);
+        assert_eq!(read(&meta, vec!["/x".into()], Some(Path::new("/y"))), Some((library, HeaderFacts::default())));
+        assert_eq!(read(&meta[..meta.len() - 2], Vec::new(), None), None);
     }
 }

@@ -156,7 +156,8 @@ pub struct NativeLibrary {
     pub version: String,
     /// 16 hex digits: the part of the content key that symbol names carry.
     pub key: String,
-    pub object: PathBuf,
+    /// In link order.
+    pub objects: Vec<PathBuf>,
     /// Bitcode of the functions that are leaves; absent where there are none.
     pub leaves: Option<PathBuf>,
     pub descriptor_symbol: String,

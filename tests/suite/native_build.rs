@@ -76,14 +76,14 @@ fn a_damaged_object_is_set_aside_and_made_again() {
     let scratch = Scratch::new("damage");
     let library = TestLibrary::new(&[("a.c", "int f(int n) { return n + 1; }\n")], &["f"]);
     let first = build(&scratch, &library);
-    let good = fs::read(&first.object).expect("the object");
+    let good = fs::read(&first.objects[0]).expect("the object");
     let mut bad = good.clone();
     bad[100] ^= 4;
-    fs::write(&first.object, bad).expect("the object can be written");
+    fs::write(&first.objects[0], bad).expect("the object can be written");
     let again = build(&scratch, &library);
     assert_eq!(again.cache, CacheOutcome::Miss("corrupt".to_owned()));
     assert_eq!(again.notes.len(), 1, "{:?}", again.notes);
-    assert_eq!(fs::read(&again.object).expect("the object"), good);
+    assert_eq!(fs::read(&again.objects[0]).expect("the object"), good);
     assert_eq!(build(&scratch, &library).cache, CacheOutcome::Hit);
 }
 

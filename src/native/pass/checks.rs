@@ -1,14 +1,14 @@
 //! What cannot be made private is refused, with the place.
 //!
-//! In: a merged module (and for the later check its [`Layout`]). Out: [`Refusal`]s. Deliberately not here: symbols that
+//! In: a file's module, or the merged one (and for the last check its [`Layout`]). Out: [`Refusal`]s. Deliberately not here: symbols that
 //! lead outside (`native::symbols`).
 
 use inkwell::module::Module;
 
-use super::debug_info::{Place, function_place, variable_place};
+use super::debug_info::{Place, function_place};
 use super::layout::Layout;
 use super::llvm::{Value, aliases, functions, ifuncs, module_asm};
-use super::{Refusal, assembly};
+use super::{Refusal, assembly, origin};
 
 /// Forms that have no meaning inside an instance at all.
 pub(super) fn check_forms(module: &Module<'_>) -> Vec<Refusal> {
@@ -35,7 +35,7 @@ pub(super) fn check_forms(module: &Module<'_>) -> Vec<Refusal> {
     refusals
 }
 
-/// Assembly that could do more than be assembled.
+/// Assembly of a C file that could do more than be assembled.
 pub(super) fn check_directives(module: &Module<'_>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if let Some(fault) = assembly::fault(&module_asm(module)) {
@@ -56,7 +56,7 @@ pub(super) fn check_assembly<'c>(module: &Module<'c>, layout: &Layout<'c>) -> Ve
     let mut refusals = Vec::new();
     let named = |text: &str| {
         let found = layout.members.iter().find(|member| words(text).any(|word| word == member.name));
-        found.map(|member| (member.name.clone(), variable_place(member.variable)))
+        found.map(|member| (member.name.clone(), origin::place(member.variable)))
     };
     if let Some((name, place)) = named(&module_asm(module)) {
         let message = format!("file-level assembly names the variable '{name}', which is private to an instance");
@@ -76,7 +76,7 @@ pub(super) fn check_assembly<'c>(module: &Module<'c>, layout: &Layout<'c>) -> Ve
                     "inline assembly in '{}' names the variable '{name}', which is private to an instance",
                     function.name()
                 );
-                refusals.push(Refusal { place: function_place(function), message });
+                refusals.push(Refusal { place: origin::place(function), message });
             }
         }
     }

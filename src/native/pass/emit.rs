@@ -32,10 +32,20 @@ pub(super) fn target_machine(input: &PassInput<'_>) -> Result<TargetMachine, Pas
         .ok_or_else(|| PassError::Llvm(format!("no code generator for {}", input.target)))
 }
 
+/// Keeps local variables in registers: what the main passes begin with, for one file.
+pub(super) fn promote(module: &Module<'_>, machine: &TargetMachine) -> Result<(), PassError> {
+    run(module, machine, "function(lower-expect,simplifycfg,sroa,early-cse)")
+}
+
 /// Forgets what nobody can call, and turns variables that are never written into constants.
 pub(super) fn simplify(module: &Module<'_>, machine: &TargetMachine, symbols: &[String]) -> Result<(), PassError> {
     let keep: Vec<String> = symbols.iter().map(|name| format!("preserve-gv={name}")).collect();
     run(module, machine, &format!("internalize<{}>,globalopt,globaldce,constmerge", keep.join(";")))
+}
+
+/// Makes declarations of all that is only "available externally".
+pub(super) fn drop_available_externally(module: &Module<'_>, machine: &TargetMachine) -> Result<(), PassError> {
+    run(module, machine, "elim-avail-extern")
 }
 
 pub(super) fn optimise(module: &Module<'_>, machine: &TargetMachine, level: OptLevel) -> Result<(), PassError> {

@@ -15,7 +15,7 @@ use inkwell::module::Module;
 
 use super::builder::{Builder, Constants};
 use super::leaves::{Leaf, Library};
-use super::llvm::{Type, Value};
+use super::llvm::{LlvmContext, Type, Value};
 
 /// Leaves up to this size are always inlined; the optimiser decides about larger ones.
 const ALWAYS_INLINED: usize = 48;
@@ -36,6 +36,24 @@ pub(super) fn bitcode<'c>(module: &Module<'c>, library: &Library<'c>, leaves: &[
         crate::bug!("the copies of leaves are broken: {}", error.to_string());
     }
     copies.write_bitcode_to_memory().as_slice().to_vec()
+}
+
+/// The leaves of several parts as one module.
+pub(super) fn join(codes: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+    if codes.len() < 2 {
+        return codes.into_iter().next();
+    }
+    let context = LlvmContext::new();
+    let read = |code: &Vec<u8>| {
+        context.parse(code).unwrap_or_else(|error| crate::bug!("the bitcode of leaves is broken: {error}"))
+    };
+    let joined = read(&codes[0]);
+    for code in &codes[1..] {
+        if let Err(errors) = context.link(&joined, read(code)) {
+            crate::bug!("leaves do not fit together: {}", errors.join("; "));
+        }
+    }
+    Some(joined.write_bitcode_to_memory().as_slice().to_vec())
 }
 
 fn declare<'c>(constants: Constants<'_, 'c>, symbol: &str, leaf: &Leaf<'c>) -> Value<'c> {

@@ -71,6 +71,20 @@ impl LlvmContext {
         }
     }
 
+    /// Reads bitcode that lies in memory.
+    pub(super) fn parse(&self, bitcode: &[u8]) -> Result<Module<'_>, String> {
+        let mut module = ptr::null_mut();
+        // SAFETY: the buffer is a copy with the NUL at its end that LLVM wants, and is disposed of here; the module is owned
+        // by the result.
+        unsafe {
+            let start = bitcode.as_ptr().cast();
+            let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(start, bitcode.len(), c"bitcode".as_ptr());
+            let failed = LLVMParseBitcodeInContext2(self.raw(), buffer, &mut module) != 0;
+            LLVMDisposeMemoryBuffer(buffer);
+            if failed { Err(self.take_errors().join("\n")) } else { Ok(Module::new(module)) }
+        }
+    }
+
     /// Links `from` into `into`. Not inkwell's `link_in_module`: that one leaves its own handler in the context, with a
     /// pointer to its dead frame.
     pub(super) fn link<'c>(&'c self, into: &Module<'c>, from: Module<'c>) -> Result<(), Vec<String>> {

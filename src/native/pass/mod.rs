@@ -1,13 +1,15 @@
-//! From a library's bitcode to one object: merge, make private, optimise, emit.
+//! From a library's bitcode to its objects: merge, make private, cut, optimise, emit.
 //!
-//! In: bitcode files made by clang with `-g` and no LLVM passes. Out: [`PassOutput`]: the object and what must be known of
-//! it. Deliberately not here: clang, files of the cache, and which libc symbols mean what (`native::symbols`).
+//! In: bitcode files made by clang with `-g` and no LLVM passes. Out: [`PassOutput`]: the objects and what must be known of
+//! them. Deliberately not here: clang, files of the cache, and which libc symbols mean what (`native::symbols`).
 //!
 //! The order matters:
-//! 1. signatures are read while all debug information is there;
-//! 2. libc names are redirected before LLVM knows them by name;
+//! 1. signatures and places are read while all debug information is there (`prepare`);
+//! 2. libc names are redirected before LLVM's main passes know them by name, and after merging: a library may define
+//!    such a function itself;
 //! 3. `globalopt` before privatising: most "variables" of C code are constants in truth;
-//! 4. privatising before LLVM's main passes, so that these see the code as it will run.
+//! 4. privatising before LLVM's main passes, so that these see the code as it will run;
+//! 5. these passes and the code generator work on parts of the library at the same time (`split`, `part`).
 
 mod assembly;
 mod builder;
@@ -19,8 +21,13 @@ mod emit;
 mod layout;
 mod leaf_code;
 mod leaves;
+mod linkage;
 mod llvm;
+mod origin;
+mod part;
+mod prepare;
 mod ranges;
+mod split;
 mod template;
 mod uses;
 
@@ -29,17 +36,19 @@ use std::path::PathBuf;
 
 use inkwell::module::Module;
 
-use self::debug_info::{Moved, Place, function_place, moved_variables, signature, variable_place};
+use self::debug_info::{Moved, Place, moved_variables};
 use self::descriptor::State;
-use self::leaves::Library;
-use self::llvm::{DataLayout, LlvmContext, Value, aliases, functions, globals};
-use super::signature::{CFunction, CLeaf, leaf_symbol};
+use self::llvm::{LlvmContext, Value, functions, globals};
+use self::part::Whole;
+use self::prepare::Merged;
+use super::signature::{CFunction, CLeaf};
 use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
+use super::workers::Workers;
 use crate::sandbox::Fault;
 
 /// Part of every key: raise it when the object of the same bitcode changes.
-pub(super) const PASS_VERSION: u32 = 3;
+pub(super) const PASS_VERSION: u32 = 4;
 
 pub(super) struct PassInput<'a> {
     pub(super) library: &'a str,
@@ -57,11 +66,13 @@ pub(super) struct PassInput<'a> {
     pub(super) opt_level: OptLevel,
     pub(super) debug_info: bool,
     pub(super) privatise: PrivatiseMode,
+    pub(super) workers: &'a Workers,
 }
 
 #[derive(Debug)]
 pub(super) struct PassOutput {
-    pub(super) object: Vec<u8>,
+    /// At least one, to be linked in this order.
+    pub(super) objects: Vec<Vec<u8>>,
     /// Bitcode of the functions that are leaves, if there are any.
     pub(super) leaves: Option<Vec<u8>>,
     pub(super) functions: BTreeMap<String, CFunction>,
@@ -101,19 +112,15 @@ impl Refusal {
     }
 }
 
-pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassError> {
+pub(super) fn build_objects(input: &PassInput<'_>) -> Result<PassOutput, PassError> {
     let context = LlvmContext::new();
-    let module = merge(&context, input)?;
-    let machine = emit::target_machine(input)?;
-    let mut found = read_functions(&context, &module, input)?;
+    let Merged { module, functions: mut found } = prepare::merge(&context, input)?;
     if input.privatise == PrivatiseMode::On {
         redirect(&module);
     }
-    let refusals = checks::check_directives(&module);
-    if !refusals.is_empty() {
-        return Err(PassError::Refused(refusals));
-    }
-    emit::simplify(&module, &machine, input.symbols)?;
+    let origins = origin::of_variables(&module);
+    emit::simplify(&module, &emit::target_machine(input)?, input.symbols)?;
+    origin::pass_on_to_fields(&module, &origins);
     let undefined = undefined_symbols(&module);
     let uses_stdio = symbols::use_stdio(&undefined);
     let mut output = match input.privatise {
@@ -123,68 +130,20 @@ pub(super) fn build_object(input: &PassInput<'_>) -> Result<PassOutput, PassErro
         }
         PrivatiseMode::Off => plain(&module, input, uses_stdio),
     };
-    verify(&module)?;
-    if !input.debug_info {
-        module.strip_debug_info();
-    }
-    emit::optimise(&module, &machine, input.opt_level)?;
-    if input.privatise == PrivatiseMode::On {
-        output.leaves = find_leaves(&module, &mut found, output.total_size);
-    }
-    output.object = emit::object(&module, &machine)?;
     let errors = context.take_errors();
     if !errors.is_empty() {
         return Err(PassError::Llvm(errors.join("\n")));
     }
-    Ok(PassOutput { functions: found, undefined, uses_stdio, ..output })
-}
-
-fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Result<Module<'c>, PassError> {
-    let mut merged: Option<Module<'c>> = None;
-    for (name, path) in input.bitcode {
-        let module = context.read(path).map_err(|error| PassError::Llvm(format!("{name}: {error}")))?;
-        match &merged {
-            None => merged = Some(module),
-            Some(into) => context.link(into, module).map_err(|errors| {
-                PassError::Llvm(
-                    errors.iter().map(|error| format!("{name}: error: {error}")).collect::<Vec<_>>().join("\n"),
-                )
-            })?,
+    let whole = Whole { input, functions: &found, total_size: output.total_size };
+    let parts = part::generate(&context, &module, whole)?;
+    for (name, needs_instance) in parts.iter().flat_map(|part| &part.leaves) {
+        for function in found.values_mut().filter(|function| function.link_name == *name) {
+            function.leaf = Some(CLeaf { needs_instance: *needs_instance });
         }
     }
-    merged.ok_or_else(|| match input.symbols.first() {
-        Some(symbol) => PassError::SymbolNotDefined { symbol: symbol.clone(), is_static: false },
-        None => PassError::Llvm("no C files".to_owned()),
-    })
-}
-
-/// The C functions that Coex code calls: each must be defined and visible.
-fn read_functions(
-    context: &LlvmContext,
-    module: &Module<'_>,
-    input: &PassInput<'_>,
-) -> Result<BTreeMap<String, CFunction>, PassError> {
-    let mut defined: BTreeMap<String, Value<'_>> = BTreeMap::new();
-    for function in functions(module).into_iter().filter(|function| !function.is_declaration()) {
-        defined.insert(function.name(), function);
-    }
-    let mut found = BTreeMap::new();
-    for symbol in input.symbols {
-        let alias = || aliases(module).into_iter().find(|alias| alias.name() == *symbol).map(Value::aliasee);
-        let function = defined.get(symbol).copied().or_else(alias).filter(|function| function.is_function());
-        let missing = |is_static| PassError::SymbolNotDefined { symbol: symbol.clone(), is_static };
-        let function = function.ok_or_else(|| missing(false))?;
-        if function.is_local() {
-            return Err(missing(true));
-        }
-        let Some(signature) = signature(context.raw(), function) else {
-            return Err(PassError::Llvm(format!("no debug information for '{symbol}'")));
-        };
-        let Place { file, line } = function_place(function);
-        let link_name = coex_runtime::abi::library_symbol(input.library, input.key, symbol);
-        found.insert(symbol.clone(), CFunction { link_name, signature, file, line, leaf: None });
-    }
-    Ok(found)
+    let (objects, leaves): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.object, part.leaf_code)).unzip();
+    output.leaves = leaf_code::join(leaves.into_iter().flatten().collect());
+    Ok(PassOutput { objects, functions: found, undefined, uses_stdio, ..output })
 }
 
 /// Declared and used, by name; LLVM's own functions are none.
@@ -234,7 +193,7 @@ fn privatise(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> Re
         .members
         .iter()
         .map(|member| {
-            let Place { file, line } = variable_place(member.variable);
+            let Place { file, line } = origin::place(member.variable);
             MemberReport { name: member.name.clone(), size: member.size, file, line }
         })
         .collect();
@@ -267,24 +226,9 @@ fn finish<'c>(module: &Module<'c>, input: &PassInput<'_>, uses_stdio: bool, stat
     descriptor::emit(module, &PassInput { flags: input.flags | stdio, ..*input }, state);
 }
 
-/// Marks the functions that need no transition; their code, if there are any.
-fn find_leaves(module: &Module<'_>, found: &mut BTreeMap<String, CFunction>, total_size: u64) -> Option<Vec<u8>> {
-    let base = globals(module).into_iter().find(|global| global.name() == coex_runtime::abi::INSTANCE_BASE_SYMBOL);
-    let library = Library { data: DataLayout::of(module), total_size, base };
-    let mut leaves = Vec::new();
-    for function in functions(module).into_iter().filter(|function| !function.is_declaration()) {
-        let name = function.name();
-        let Some(known) = found.values_mut().find(|known| known.link_name == name) else { continue };
-        let Some(leaf) = leaves::prove(function, &known.signature, &library) else { continue };
-        known.leaf = Some(CLeaf { needs_instance: leaf.needs_instance });
-        leaves.push((leaf_symbol(&name), leaf));
-    }
-    (!leaves.is_empty()).then(|| leaf_code::bitcode(module, &library, &leaves))
-}
-
 fn empty() -> PassOutput {
     PassOutput {
-        object: Vec::new(),
+        objects: Vec::new(),
         leaves: None,
         functions: BTreeMap::new(),
         members: Vec::new(),
@@ -297,9 +241,8 @@ fn empty() -> PassOutput {
 }
 
 /// A module that LLVM finds broken is our fault, never the library's.
-fn verify(module: &Module<'_>) -> Result<(), PassError> {
+fn verify(module: &Module<'_>) {
     if let Err(error) = module.verify() {
         crate::bug!("the privatised module is broken: {}", error.to_string());
     }
-    Ok(())
 }

@@ -6,11 +6,10 @@
 use inkwell::llvm_sys::{LLVMOpcode, LLVMTypeKind, LLVMValueKind};
 use inkwell::module::Module;
 
-use super::Refusal;
 use super::builder::Constants;
-use super::debug_info::variable_place;
 use super::layout::Layout;
 use super::llvm::{DataLayout, Type, Value};
+use super::{Refusal, origin};
 
 pub(super) struct Template<'c> {
     /// A packed structure of `data_size` bytes.
@@ -31,7 +30,7 @@ pub(super) fn build<'c>(module: &Module<'c>, layout: &Layout<'c>) -> Result<Temp
         match maker.rebuild(initial, member.offset) {
             Ok(value) => fields.push(value),
             Err(Unsupported) => refusals.push(Refusal {
-                place: variable_place(member.variable),
+                place: origin::place(member.variable),
                 message: format!(
                     "the initial value of '{}' computes with the address of a variable in a way that cannot be \
                      made private to an instance",

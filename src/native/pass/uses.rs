@@ -10,11 +10,10 @@ use std::collections::HashMap;
 
 use inkwell::module::Module;
 
-use super::Refusal;
 use super::builder::{Builder, Constants};
-use super::debug_info::function_place;
 use super::layout::Layout;
 use super::llvm::{Value, functions, globals};
+use super::{Refusal, origin};
 
 /// Rewrites every function, then removes the members.
 pub(super) fn rewrite<'c>(module: &Module<'c>, layout: &Layout<'c>) -> Result<(), Vec<Refusal>> {
@@ -34,7 +33,7 @@ pub(super) fn rewrite<'c>(module: &Module<'c>, layout: &Layout<'c>) -> Result<()
         let mut rewriter = Rewriter { builder: &builder, layout, start, known: HashMap::new() };
         if !rewriter.apply(&uses) {
             refusals.push(Refusal {
-                place: function_place(function),
+                place: origin::place(function),
                 message: format!(
                     "function '{}' computes with the address of a variable in a way that cannot be made private to \
                      an instance",

@@ -21,7 +21,7 @@ fn objects_of_two_places_are_equal() {
         let object = |name: &str| {
             let scratch = Scratch::new(name);
             let built = TestLibrary::new(&[("deep/a.c", SPEAKS)], &["value", "file"]).build(&scratch.store(), &options);
-            let bytes = fs::read(built.expect("it builds").object).expect("the object");
+            let bytes = fs::read(&built.expect("it builds").objects[0]).expect("the object");
             let place = scratch.0.display().to_string();
             assert!(!bytes.windows(place.len()).any(|window| window == place.as_bytes()), "the place is in the object");
             bytes
