@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::PackageError;
@@ -169,7 +170,7 @@ fn stored_snapshot(registry: &Registry) -> Result<Option<Snapshot>, PackageError
     let path = registry.directory()?.join(snapshot::FILE_NAME);
     let place = registry.place(snapshot::FILE_NAME);
     let bytes = read_bounded(&path, snapshot::MAX_BYTES).map_err(|reason| PackageError::registry(&place, reason))?;
-    bytes.map(|bytes| snapshot::parse(&bytes, &place)).transpose()
+    bytes.map(|bytes| snapshot::parse(Rc::new(bytes), &place)).transpose()
 }
 
 /// Signs what stands there, for so long. From now on nobody else can sign the registry.

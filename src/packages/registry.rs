@@ -222,12 +222,13 @@ impl Registry {
             Place::Web(remote) => remote.current(snapshot::FILE_NAME, snapshot::MAX_BYTES)?,
         };
         let place = self.place(snapshot::FILE_NAME);
-        let parsed = current.bytes.as_ref().map(|bytes| snapshot::parse(bytes, &place)).transpose()?;
-        self.check_signature(current.bytes.as_deref(), parsed.as_ref())?;
-        if let (Place::Web(remote), Some(now)) = (&self.place, &parsed)
-            && current.bytes != current.before
-        {
-            let before = current.before.as_ref().and_then(|bytes| snapshot::parse(bytes, &place).ok());
+        let parsed = current.bytes.as_ref().map(|bytes| snapshot::parse(Rc::clone(bytes), &place)).transpose()?;
+        let bytes = current.bytes.as_ref().map(|bytes| bytes.as_slice());
+        self.check_signature(bytes, parsed.as_ref())?;
+        if let (Place::Web(remote), Some(now)) = (&self.place, &parsed) {
+            let is_new = current.bytes != current.before;
+            let before = current.before.as_ref().filter(|_| is_new);
+            let before = before.and_then(|bytes| snapshot::parse(Rc::clone(bytes), &place).ok());
             if before.is_some_and(|before| before.counter >= now.counter) {
                 return Err(remote.goes_back(snapshot::FILE_NAME));
             }

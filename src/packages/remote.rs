@@ -1,7 +1,7 @@
 //! A registry on a web server.
 //!
 //! In: paths of its files. Out: their bytes, as new as they can be had, beside what was seen before; what goes back is
-//! refused. A file that was judged good is kept (`keep`) and asked for by its ETag the next time. Deliberately not here:
+//! refused. A file that was judged good is kept (`keep`) and asked for by its mark the next time. Deliberately not here:
 //! what the files mean (`registry`), and how they are fetched (`web`).
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::error::PackageError;
 use super::index::MAX_INDEX_BYTES;
 use super::location::WebUrl;
 use super::snapshot::Known;
-use super::web::{self, Fetched, Wanted, Web, WebError};
+use super::web::{self, Fetched, Mark, Wanted, Web, WebError};
 
 /// What registries and archives on web servers need.
 #[derive(Clone)]
@@ -38,15 +38,16 @@ pub(super) struct Remote {
 
 /// A file as it is now, and as it was seen before.
 pub(super) struct Current {
-    pub(super) bytes: Option<Vec<u8>>,
-    pub(super) before: Option<Vec<u8>>,
-    etag: Option<String>,
+    pub(super) bytes: Option<Rc<Vec<u8>>>,
+    pub(super) before: Option<Rc<Vec<u8>>>,
+    /// What the server has said of it anew.
+    mark: Option<Mark>,
 }
 
 impl Current {
     /// A file that nothing is remembered of.
     pub(super) fn first(bytes: Option<Vec<u8>>) -> Current {
-        Current { bytes, before: None, etag: None }
+        Current { bytes: bytes.map(Rc::new), before: None, mark: None }
     }
 }
 
@@ -57,7 +58,7 @@ impl Network {
         if self.reach == Reach::Installed {
             return Err(refuse("--offline".to_owned()));
         }
-        match self.web.get(&Wanted { url, limit_bytes, etag: None, copies: web::Copies::Welcome }) {
+        match self.web.get(&Wanted { url, limit_bytes, known: None, copies: web::Copies::Welcome }) {
             Ok(Fetched::Body { bytes, .. }) => Ok(bytes),
             Ok(Fetched::Absent | Fetched::Unchanged) => Err(refuse("the server has no such file".to_owned())),
             Err(WebError::Unreachable { url: at, reason }) => Err(refuse(with_place(&url.text(), &at, reason))),
@@ -94,7 +95,7 @@ impl Remote {
         &self,
         path: &str,
         limit_bytes: u64,
-        etag: Option<&str>,
+        known: Option<&Mark>,
         copies: web::Copies,
     ) -> Result<Fetched, PackageError> {
         let refuse = |reason: String| PackageError::unreachable("Registry", self.url.text(), reason);
@@ -102,7 +103,7 @@ impl Remote {
             return Err(refuse(format!("--offline, and no copy of '{path}' is here")));
         }
         let url = self.url.below(path);
-        self.network.web.get(&Wanted { url: &url, limit_bytes, etag, copies }).map_err(|error| match error {
+        self.network.web.get(&Wanted { url: &url, limit_bytes, known, copies }).map_err(|error| match error {
             WebError::Unreachable { url: at, reason } => refuse(with_place(&self.url.text(), &at, reason)),
             WebError::TooLarge { limit_bytes } => {
                 PackageError::registry(self.place(path), format!("it is larger than {limit_bytes} bytes"))
@@ -113,34 +114,38 @@ impl Remote {
     /// A file as it is now. What is not here and cannot be had offline is an error.
     pub(super) fn current(&self, path: &str, limit_bytes: u64) -> Result<Current, PackageError> {
         let copy = self.copies.as_ref().and_then(|copies| copies.get(path, limit_bytes));
-        let (before, etag) = match copy {
-            Some(copy) => (Some(copy.bytes), copy.etag),
+        let (before, known) = match copy {
+            Some(copy) => (Some(copy.bytes), copy.mark),
             None => (None, None),
         };
         if self.is_offline() && before.is_some() {
-            return Ok(Current { bytes: before.clone(), before, etag });
+            return Ok(Current { bytes: before.clone(), before, mark: None });
         }
-        match self.fetch(path, limit_bytes, etag.as_deref(), web::Copies::Welcome)? {
-            Fetched::Body { bytes, etag } => Ok(Current { bytes: Some(bytes), before, etag }),
-            Fetched::Unchanged => Ok(Current { bytes: before.clone(), before, etag }),
+        match self.fetch(path, limit_bytes, known.as_ref(), web::Copies::Welcome)? {
+            Fetched::Body { bytes, mark } => {
+                let mark = mark.filter(|mark| known.as_ref() != Some(mark));
+                Ok(Current { bytes: Some(Rc::new(bytes)), before, mark })
+            }
+            Fetched::Unchanged => Ok(Current { bytes: before.clone(), before, mark: None }),
             Fetched::Absent if before.is_some() => Err(self.goes_back(path)),
-            Fetched::Absent => Ok(Current { bytes: None, before, etag: None }),
+            Fetched::Absent => Ok(Current { bytes: None, before, mark: None }),
         }
     }
 
-    /// Remembers a file that was judged good.
+    /// Remembers a file that was judged good, and by what the server knows it.
     pub(super) fn keep(&self, path: &str, current: &Current, counter: u64) {
         let (Some(copies), Some(bytes)) = (&self.copies, &current.bytes) else { return };
-        if current.before.as_ref() != Some(bytes) {
-            copies.put(path, &Copy { etag: current.etag.clone(), counter, bytes: bytes.clone() });
+        if current.before.as_ref() != Some(bytes) || current.mark.is_some() {
+            let (mark, hash, bytes) = (current.mark.clone(), blake3::hash(bytes), Rc::clone(bytes));
+            copies.put(path, &Copy { mark, counter, hash, bytes });
         }
     }
 
     /// An index file of a registry without a snapshot: it only grows.
     pub(super) fn growing(&self, path: &str) -> Result<Current, PackageError> {
         let current = self.current(path, MAX_INDEX_BYTES)?;
-        let (now, before) = (current.bytes.as_deref().unwrap_or_default(), current.before.as_deref());
-        if before.is_some_and(|before| !now.starts_with(before)) {
+        let now = current.bytes.as_ref().map_or(&[][..], |bytes| bytes);
+        if current.before.as_ref().is_some_and(|before| !now.starts_with(before)) {
             return Err(self.goes_back(path));
         }
         Ok(current)
@@ -149,6 +154,14 @@ impl Remote {
     /// An index file as the snapshot of number `counter` promises it.
     pub(super) fn promised(&self, path: &str, known: &Known, counter: u64) -> Result<Current, PackageError> {
         let copy = self.copies.as_ref().and_then(|copies| copies.get(path, MAX_INDEX_BYTES));
+        // What was hashed just now is not hashed again.
+        if let Some(copy) = &copy
+            && copy.hash == known.hash
+            && copy.bytes.len() as u64 == known.bytes
+        {
+            let bytes = Some(Rc::clone(&copy.bytes));
+            return Ok(Current { before: bytes.clone(), bytes, mark: None });
+        }
         if let Some(copy) = &copy
             && let Some(part) = known.part_of(&copy.bytes)
         {
@@ -156,16 +169,17 @@ impl Remote {
             if copy.bytes.len() > part.len() && copy.counter <= counter {
                 return Err(self.goes_back(path));
             }
-            let bytes = Some(part.to_vec());
-            return Ok(Current { before: bytes.clone(), bytes, etag: None });
+            let bytes = Some(Rc::new(part.to_vec()));
+            return Ok(Current { before: bytes.clone(), bytes, mark: None });
         }
         for copies in [web::Copies::Welcome, web::Copies::Unwanted] {
-            let Fetched::Body { bytes, etag } = self.fetch(path, MAX_INDEX_BYTES, None, copies)? else { continue };
+            let Fetched::Body { bytes, mark } = self.fetch(path, MAX_INDEX_BYTES, None, copies)? else { continue };
             let Some(part) = known.part_of(&bytes) else { continue };
             if copy.as_ref().is_some_and(|copy| !bytes.starts_with(&copy.bytes)) {
                 return Err(self.goes_back(path));
             }
-            return Ok(Current { bytes: Some(part.to_vec()), before: copy.map(|copy| copy.bytes), etag });
+            let bytes = Some(Rc::new(part.to_vec()));
+            return Ok(Current { bytes, before: copy.map(|copy| copy.bytes), mark });
         }
         Err(PackageError::registry(self.place(path), "it is not what the snapshot promises: it is old or was changed"))
     }

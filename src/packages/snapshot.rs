@@ -12,7 +12,9 @@
 //! An index file only grows, so its first `bytes` bytes keep their hash while lines are added.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::ops::Range;
+use std::rc::Rc;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -20,20 +22,25 @@ use serde::{Deserialize, Serialize};
 use super::error::{PackageError, printable};
 use super::identity;
 use super::index::Release;
+use crate::cxz::manifest::is_library_name;
 
 pub(super) const FILE_NAME: &str = "snapshot.jsonl";
 pub(super) const SIGNATURE_NAME: &str = "snapshot.jsonl.minisig";
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 const SCHEMA: &str = "coex-snapshot/1";
+const NAME: &[u8] = b"{\"name\":\"";
+/// Little more than a name and a hash.
+const USUAL_LINE_BYTES: usize = 128;
 
 /// One that was read. Of thousands of lines a few are needed, so each is parsed when it is asked for.
 pub(super) struct Snapshot {
     pub(super) counter: u64,
     /// Seconds since 1970.
     pub(super) expires: Option<u64>,
-    text: Vec<u8>,
+    text: Rc<Vec<u8>>,
     place: String,
-    lines: BTreeMap<String, Range<usize>>,
+    /// Where they stand, in the order of their names.
+    lines: Vec<Range<usize>>,
 }
 
 /// What it says of one package.
@@ -93,13 +100,14 @@ impl Known {
 
 impl Snapshot {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.lines.keys().map(String::as_str)
+        self.lines.iter().filter_map(|line| name(&self.text[line.clone()]))
     }
 
     pub(super) fn get(&self, name: &str) -> Result<Option<Known>, PackageError> {
-        let Some(line) = self.lines.get(name) else { return Ok(None) };
+        let found = self.lines.binary_search_by(|line| unread_name(&self.text[line.clone()]).cmp(name.as_bytes()));
+        let Ok(found) = found else { return Ok(None) };
         let refuse = |reason: String| PackageError::registry(format!("{}, '{name}'", self.place), reason);
-        let line: Line = serde_json::from_slice(&self.text[line.clone()])
+        let line: Line = serde_json::from_slice(&self.text[self.lines[found].clone()])
             .map_err(|error| refuse(format!("a line of the snapshot is not valid: {error}")))?;
         if line.name != name {
             return Err(refuse("a line of the snapshot has two names".to_owned()));
@@ -137,10 +145,11 @@ fn json(value: &impl Serialize) -> String {
 }
 
 /// `place` is how the file is named in messages.
-pub(super) fn parse(bytes: &[u8], place: &str) -> Result<Snapshot, PackageError> {
+pub(super) fn parse(text: Rc<Vec<u8>>, place: &str) -> Result<Snapshot, PackageError> {
     let refuse = |line: usize, reason: String| PackageError::registry(format!("{place}:{line}"), reason);
-    let mut lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let (_, head) = lines.next().unwrap_or_default();
+    let bytes: &[u8] = &text;
+    let mut ranges = line_ranges(bytes).enumerate();
+    let head = ranges.next().map_or(&[][..], |(_, range)| &bytes[range]);
     let head: Head = serde_json::from_slice(head)
         .map_err(|error| refuse(1, format!("the head of the snapshot is not valid: {error}")))?;
     if head.schema != SCHEMA {
@@ -150,29 +159,49 @@ pub(super) fn parse(bytes: &[u8], place: &str) -> Result<Snapshot, PackageError>
     if bytes.last() != Some(&b'\n') {
         return Err(PackageError::registry(place, "the last line of the snapshot has no end"));
     }
-    let mut lines_by_name = BTreeMap::new();
-    let mut start = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
-    for (index, line) in lines {
-        let refuse = |reason: &str| refuse(index + 1, reason.to_owned());
-        let range = start..start + line.len();
-        start = range.end + 1;
-        if line.is_empty() {
-            continue;
+    let mut lines: Vec<Range<usize>> = Vec::with_capacity(bytes.len() / USUAL_LINE_BYTES);
+    for (index, range) in ranges.filter(|(_, range)| !range.is_empty()) {
+        if name(&bytes[range.clone()]).is_none() {
+            return Err(refuse(index + 1, "a line of the snapshot does not begin with a package's name".to_owned()));
         }
-        let name = name(line).ok_or_else(|| refuse("a line of the snapshot does not begin with a package's name"))?;
-        if lines_by_name.insert(name, range).is_some() {
-            return Err(refuse("a package stands there twice"));
-        }
+        lines.push(range);
     }
-    let (text, place) = (bytes.to_vec(), place.to_owned());
-    Ok(Snapshot { counter: head.counter, expires: head.expires, text, place, lines: lines_by_name })
+    // They are written in this order; others may do it otherwise.
+    let name_at = |range: &Range<usize>| unread_name(&bytes[range.clone()]);
+    if !lines.is_sorted_by_key(name_at) {
+        lines.sort_by_key(name_at);
+    }
+    if let Some(twice) = lines.windows(2).find(|pair| name_at(&pair[0]) == name_at(&pair[1])) {
+        let line = line_ranges(bytes).take_while(|range| range.start <= twice[1].start).count();
+        return Err(refuse(line, "a package stands there twice".to_owned()));
+    }
+    let place = place.to_owned();
+    Ok(Snapshot { counter: head.counter, expires: head.expires, text, place, lines })
+}
+
+/// Each line without its end.
+fn line_ranges(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let mut rest = &bytes[start..];
+        // Reading from memory does not fail.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let has_end = bytes[start + length - 1] == b'\n';
+        let range = start..start + length - usize::from(has_end);
+        start += length;
+        Some(range)
+    })
 }
 
 /// Names need no escapes, so the first one can be seen without a parser.
-fn name(line: &[u8]) -> Option<String> {
-    let rest = line.strip_prefix(b"{\"name\":\"")?;
-    let end = rest.iter().position(|byte| *byte == b'"')?;
-    identity::name(std::str::from_utf8(&rest[..end]).ok()?)
+fn name(line: &[u8]) -> Option<&str> {
+    std::str::from_utf8(unread_name(line)).ok().filter(|name| is_library_name(name))
+}
+
+/// Nothing where a line does not begin with one.
+fn unread_name(line: &[u8]) -> &[u8] {
+    let rest = line.strip_prefix(NAME).unwrap_or_default();
+    rest.iter().position(|byte| *byte == b'"').map_or(&[], |end| &rest[..end])
 }
 
 fn known(line: Line) -> Result<Known, &'static str> {
@@ -207,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let read = parse(to_text(7, Some(9), &sample()).as_bytes(), "s").expect("reads");
+        let read = parse(Rc::new(to_text(7, Some(9), &sample()).into_bytes()), "s").expect("reads");
         assert_eq!((read.counter, read.expires), (7, Some(9)));
         assert_eq!(read.packages().expect("reads"), sample());
         assert_eq!(read.get("other").expect("reads"), None);
@@ -233,7 +262,7 @@ mod tests {
             (good.replace("\"bytes\":3", "\"name\":\"x\",\"bytes\":3"), "is not valid"),
         ];
         for (text, expected) in cases {
-            let read = parse(text.as_bytes(), "s").and_then(|read| read.packages());
+            let read = parse(Rc::new(text.into_bytes()), "s").and_then(|read| read.packages());
             let PackageError::Registry { reason, .. } = read.expect_err(expected) else { panic!("{expected}") };
             assert!(reason.contains(expected), "{reason} / {expected}");
         }
@@ -242,7 +271,7 @@ mod tests {
             for byte in [0, b'\n', b'"', b'9', b'}', 0xff] {
                 let mut bytes = good.clone();
                 bytes[at] = byte;
-                let Ok(read) = parse(&bytes, "s") else { continue };
+                let Ok(read) = parse(Rc::new(bytes), "s") else { continue };
                 assert!(read.names().all(|name| identity::name(name).is_some()));
                 let _ = read.packages();
             }

@@ -115,7 +115,8 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, S
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
-    let mut bytes = Vec::new();
+    // Room for what it says that it has: a list of all packages would move many times while it grows.
+    let mut bytes = Vec::with_capacity(metadata.len().min(limit) as usize + 1);
     let file = File::open(path).map_err(|error| io_reason(&error))?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_reason(&error))?;
     if bytes.len() as u64 > limit {

@@ -58,8 +58,9 @@ impl Client {
             return Err(ureq::Error::InvalidProxyUrl);
         }
         let mut request = self.agent.get(url.text());
-        if let Some(etag) = wanted.etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
+        if let Some(mark) = wanted.known {
+            let (name, value) = mark.condition();
+            request = request.header(name, value);
         }
         if wanted.copies == Copies::Unwanted {
             request = request.header(header::CACHE_CONTROL, "no-cache");

@@ -5,7 +5,10 @@
 //! and never lead to a lower protection. Deliberately not here: what the bytes mean, and whether they are believed.
 
 mod client;
+mod mark;
 mod tokens;
+
+pub(super) use mark::Mark;
 
 use std::cell::OnceCell;
 use std::io::{self, Read};
@@ -23,7 +26,6 @@ const MAX_REDIRECTS: usize = 5;
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 /// Slower servers are given up.
 const MIN_BYTES_A_SECOND: u64 = 1 << 10;
-const MAX_ETAG_BYTES: usize = 256;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// What the environment says about the network.
@@ -46,9 +48,9 @@ pub struct Web {
 pub(super) enum Fetched {
     Body {
         bytes: Vec<u8>,
-        etag: Option<String>,
+        mark: Option<Mark>,
     },
-    /// As the one with the ETag that was named.
+    /// As the one with the mark that was named.
     Unchanged,
     Absent,
 }
@@ -58,7 +60,7 @@ pub(super) struct Wanted<'w> {
     pub(super) url: &'w WebUrl,
     pub(super) limit_bytes: u64,
     /// Of the copy that is here.
-    pub(super) etag: Option<&'w str>,
+    pub(super) known: Option<&'w Mark>,
     pub(super) copies: Copies,
 }
 
@@ -120,7 +122,7 @@ impl Web {
             let (parts, body) = response.into_parts();
             let next = match parts.status {
                 StatusCode::OK => return self.body(&parts.headers, body, &url, wanted),
-                StatusCode::NOT_MODIFIED if wanted.etag.is_some() => return Ok(Fetched::Unchanged),
+                StatusCode::NOT_MODIFIED if wanted.known.is_some() => return Ok(Fetched::Unchanged),
                 StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Fetched::Absent),
                 status if status.is_redirection() => target(&parts.headers, &url),
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -166,9 +168,7 @@ impl Web {
         if length.is_some_and(|length| length != bytes.len() as u64) {
             return Err(fail("the answer was cut off".to_owned(), true));
         }
-        let etag = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok());
-        let is_plain = |etag: &&str| etag.len() <= MAX_ETAG_BYTES && etag.bytes().all(|byte| byte.is_ascii_graphic());
-        Ok(Fetched::Body { bytes, etag: etag.filter(is_plain).map(ToOwned::to_owned) })
+        Ok(Fetched::Body { bytes, mark: Mark::of(headers) })
     }
 
     /// Everything, as long as enough of it comes in each stretch of time.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Answer, Served, TEXT};
+use super::{Answer, Served, TEXT, response};
 use crate::world::TEXT_AND_REGEX;
 
 const INDEX: &str = "index/te/xt/text.jsonl";
@@ -41,6 +41,47 @@ fn what_is_known_is_not_asked_again() {
     fs::remove_dir_all(world.sandbox.path("home/.coex/cache")).expect("removed");
     fs::write(world.sandbox.path("home/.coex/cache"), "in the way").expect("written");
     world.done(&["update"], "");
+}
+
+/// The requests of an installation that begins anew, and whether each names a date.
+fn dated(served: &Served) -> Vec<(String, bool)> {
+    let _ = fs::remove_file(served.world.sandbox.path("project/coex.lock"));
+    served.world.done(&["install", "regex"], "+ regex 1.1.0\n+ text 1.3.0\n");
+    let requests = served.server.requests().into_iter();
+    let of_index = requests.filter(|request| !request.path.starts_with("/dl/"));
+    of_index.map(|request| (request.path.clone(), request.header("If-Modified-Since").is_some())).collect()
+}
+
+#[test]
+fn dates_do_where_a_server_knows_no_etags() {
+    const CHANGED: &str = "Sat, 21 Nov 2026 15:03:41 GMT";
+    let served = Served::new(TEXT_AND_REGEX);
+    let root = served.world.sandbox.path("reg");
+    let answering_at = |answered: &'static str| {
+        let root = root.clone();
+        served.server.script(move |request| {
+            let is_known = request.header("If-Modified-Since") == Some(CHANGED);
+            let headers = [("Last-Modified", CHANGED), ("Date", answered)];
+            match fs::read(root.join(request.path.trim_start_matches('/'))) {
+                Ok(_) if is_known => Answer::Raw(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec()),
+                Ok(body) => Answer::Raw(response("200 OK", &headers, &body)),
+                Err(_) => Answer::Status(404),
+            }
+        });
+    };
+    let asked = |is_dated: bool| ["/config.json", "/snapshot.jsonl"].map(|path| (path.to_owned(), is_dated));
+    // Something else may still happen in the same second.
+    answering_at(CHANGED);
+    assert_eq!(dated(&served).len(), 4, "configuration, snapshot, two indexes");
+    answering_at("Sat, 21 Nov 2026 15:03:43 GMT");
+    assert_eq!(dated(&served), asked(false));
+    // Remembered with the answer before, although its bytes were known.
+    assert_eq!(dated(&served), asked(true));
+    // What says that nothing has changed has no say in what is here.
+    for path in copies(&served) {
+        fs::write(path, "damaged").expect("written");
+    }
+    assert_eq!(dated(&served)[..2], asked(false));
 }
 
 fn copies(served: &Served) -> Vec<std::path::PathBuf> {
