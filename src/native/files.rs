@@ -3,7 +3,7 @@
 //! In: paths. Out: [`FileFact`]s that are checked with one `stat` each; only a file whose times changed is read again.
 //! Deliberately not here: which files matter.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -71,8 +71,10 @@ pub enum Held {
 }
 
 impl FileFact {
+    /// clang's libraries are 200 MB: their bytes pass by.
     pub fn of(path: &Path) -> io::Result<FileFact> {
-        FileFact::with_bytes(path).map(|(fact, _)| fact)
+        let stamp = Stamp::of(&fs::metadata(path)?).unless_young();
+        Ok(FileFact { path: path.to_owned(), stamp, hash: hash_of(path)? })
     }
 
     /// The stamp is taken before the bytes: a write in between makes the fact useless, never wrong.
@@ -88,8 +90,7 @@ impl FileFact {
         if Stamp::of(&metadata) == self.stamp {
             return Held::AtSight;
         }
-        let is_same = metadata.len() == self.stamp.size
-            && fs::read(&self.path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash);
+        let is_same = metadata.len() == self.stamp.size && hash_of(&self.path).is_ok_and(|hash| hash == self.hash);
         if is_same { Held::AfterReading } else { Held::No }
     }
 
@@ -117,6 +118,12 @@ impl FileFact {
         };
         Some(FileFact { path, stamp, hash: reader.text()? })
     }
+}
+
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Facts of those that can be read.

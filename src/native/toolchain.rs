@@ -13,12 +13,15 @@ use std::path::{Path, PathBuf};
 use super::codec::{Reader, Writer};
 use super::compile::ENVIRONMENT;
 use super::error::NativeError;
-use super::files::{FileFact, facts};
+use super::files::{FileFact, Held};
 use super::store::{Key, Lookup, Store};
 use crate::sandbox::{Fault, Tool};
 
 /// The LLVM that this compiler is made with; bitcode of another one cannot be read.
 pub const LLVM_MAJOR: &str = "22";
+
+/// Smaller files are read as fast as an entry.
+const WORTH_KEEPING: u64 = 1 << 20;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toolchain {
@@ -103,12 +106,12 @@ fn recall_or_ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> 
     {
         return Ok(toolchain);
     }
-    let toolchain = ask(clang)?;
+    let toolchain = ask(cache, clang)?;
     cache.publish(&key, &write(&toolchain), &[])?;
     Ok(toolchain)
 }
 
-fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
+fn ask(cache: &Store, clang: &Path) -> Result<Toolchain, NativeError> {
     let version_text = run(clang, &["--version"])?.0;
     let version = version_of(&version_text).ok_or_else(|| broken(clang, "it is not clang"))?;
     if version.split('.').next() != Some(LLVM_MAJOR) {
@@ -118,7 +121,9 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     let (include_dirs, absent_include_dirs) = include_directories(&search);
     let library_dirs = library_directories(&run(clang, &["-print-search-dirs"])?.0);
     let resources = run(clang, &["-print-resource-dir"])?.0;
-    let files = facts(compiler_files(clang, Path::new(resources.trim())));
+    let files = compiler_files(clang, Path::new(resources.trim()));
+    let files = files.iter().filter_map(|path| known_fact(cache, path).transpose());
+    let files = files.collect::<Result<Vec<FileFact>, NativeError>>()?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(version_text.as_bytes());
     for file in &files {
@@ -128,6 +133,26 @@ fn ask(clang: &Path) -> Result<Toolchain, NativeError> {
     let passed_over = Vec::new();
     let clang = clang.to_owned();
     Ok(Toolchain { clang, version, identity, include_dirs, absent_include_dirs, library_dirs, files, passed_over })
+}
+
+/// A file of the compiler that can be read. Wrappers, links and other places for headers lead to the same 200 MB, which
+/// are read once.
+fn known_fact(cache: &Store, path: &Path) -> Result<Option<FileFact>, NativeError> {
+    let key = Key::of(&[b"file 1", path.as_os_str().as_encoded_bytes()]);
+    if let Lookup::Hit(entry) = cache.lookup(&key)?
+        && let Some(fact) = FileFact::read(&mut Reader::new(&entry.meta))
+        && fact.path == path
+        && fact.compare() == Held::AtSight
+    {
+        return Ok(Some(fact));
+    }
+    let Ok(fact) = FileFact::of(path) else { return Ok(None) };
+    if fact.stamp.size >= WORTH_KEEPING && !fact.stamp.is_young() {
+        let mut writer = Writer::default();
+        fact.write(&mut writer);
+        cache.publish(&key, &writer.finish(), &[])?;
+    }
+    Ok(Some(fact))
 }
 
 /// Standard output and standard error of a successful run.
