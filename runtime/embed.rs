@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::{env, fs};
 
+/// What Rust's own library carries for those who optimise whole programs.
+const BITCODE: [&str; 2] = [".llvmbc", ".llvmcmd"];
+
 /// The bitcode of the runtime and the compiler's LLVM must be of the same major version.
 const LLVM_MAJOR: &str = "22";
 
@@ -84,14 +87,16 @@ fn build_archive(out_dir: &Path) -> PathBuf {
     target_dir.join(profile).join("libcoex_runtime.a")
 }
 
-/// Debug information of Rust's own library would make every program ten times its size. Without a tool that removes it
-/// the archive is used as it is.
+/// Debug information of Rust's own library would make every program ten times its size. Its bitcode, for optimisation
+/// that is over, would triple what every link reads. Without a tool that removes both the archive is used as it is.
 fn without_debug_information(out_dir: &Path, archive: PathBuf) -> PathBuf {
     let stripped = out_dir.join("libcoex_runtime.a");
     let beside_llvm = env::var_os("LLVM_SYS_221_PREFIX").map(|prefix| Path::new(&prefix).join("bin/llvm-strip"));
     let known = ["llvm-strip-22", "llvm-strip", "strip"].map(PathBuf::from);
     for tool in beside_llvm.into_iter().chain(known) {
-        let status = Command::new(tool).arg("--strip-debug").arg("-o").arg(&stripped).arg(&archive).output();
+        let mut command = Command::new(tool);
+        command.arg("--strip-debug").args(BITCODE.map(|section| format!("--remove-section={section}")));
+        let status = command.arg("-o").arg(&stripped).arg(&archive).output();
         if status.is_ok_and(|output| output.status.success()) {
             return stripped;
         }
