@@ -114,6 +114,9 @@ impl Stage {
         command.args(["build", "-O0", "main.coex"]).current_dir(place);
         // Each with answers of its own.
         let cache = self.sandbox.path(&format!("cache-{policy}"));
+        if !cache.exists() {
+            self.sandbox.know_tools_in(&cache);
+        }
         command.env("COEX_CACHE_DIR", cache).env("COEX_SANDBOX", policy);
         command.envs(trick.environment.iter().map(|(name, value)| (name, self.text(value))));
         command
