@@ -41,6 +41,8 @@ static WRITING: AtomicI32 = AtomicI32::new(0);
 
 /// Text of this program is lost; what the system said of it.
 static LOST: AtomicI32 = AtomicI32::new(0);
+/// No errno value: the C library has failed while C code ran, and has kept to itself why.
+const UNKNOWN: i32 = 255;
 /// Of a process that has lost output and would have ended with 0: `EX_IOERR` of sysexits.h.
 const STATUS_LOST: i64 = 74;
 
@@ -100,23 +102,43 @@ pub fn flush_all() {
 
 /// What C code has printed.
 fn flush_stream() {
-    // SAFETY: the C library's own stream.
-    if unsafe { libc::fflush(stdout) } != 0 {
-        lose(errno());
+    if let Some(error) = stream_fault() {
+        lose(error);
+    }
+}
+
+/// Writes what C code has printed; the errno value where that fails, or has failed before.
+pub(crate) fn stream_fault() -> Option<i32> {
+    // SAFETY: the C library's own stream; one request, which outlives the call.
+    unsafe {
+        if libc::fflush(stdout) != 0 {
+            return Some(errno());
+        }
+        if libc::ferror(stdout) == 0 {
+            return None;
+        }
+        libc::clearerr(stdout);
+        let mut request = libc::pollfd { fd: 1, events: libc::POLLOUT, revents: 0 };
+        let is_known = libc::poll(&mut request, 1, 0) == 1;
+        let is_gone = is_known && request.revents & (libc::POLLERR | libc::POLLNVAL) != 0;
+        Some(if is_gone { libc::EPIPE } else { UNKNOWN })
     }
 }
 
 /// A reader that has gone away wants no more, and whoever closed the output never did: neither is a loss.
-fn lose(error: i32) {
+pub(crate) fn lose(error: i32) {
     if matches!(error, libc::EPIPE | libc::EBADF) {
         return;
     }
     if LOST.swap(error, Ordering::Relaxed) == 0 {
-        // SAFETY: the text of the C library is constant for all errors of a write.
-        let why = unsafe { core::ffi::CStr::from_ptr(libc::strerror(error)) };
         let mut line = Line::new();
-        line.push(b"coex: cannot write to standard output: ").push(why.to_bytes()).push(b"\n");
-        write_stderr(line.bytes());
+        line.push(b"coex: cannot write to standard output");
+        if error != UNKNOWN {
+            // SAFETY: the text of the C library is constant for all errors of a write.
+            let why = unsafe { core::ffi::CStr::from_ptr(libc::strerror(error)) };
+            line.push(b": ").push(why.to_bytes());
+        }
+        write_stderr(line.push(b"\n").bytes());
     }
 }
 

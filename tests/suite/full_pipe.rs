@@ -86,6 +86,8 @@ fn others_go_on_while_a_print_waits() {
 
 /// What it is told to do by its first argument.
 const WAYS: &str = r#"
+import "apart"
+
 extern puts(text: string) -> int
 ~
 
@@ -109,6 +111,7 @@ func main(args: [string]) -> int
         case "exit": print("text"); posix.exit(0) ~
         case "task": x = child(); return x - 1 ~
         case "c": puts("text") ~
+        case "apart": apart("text") ~
         case "panic": print("text"); panic("of its own") ~
         case _: return 0 ~
     ~
@@ -120,9 +123,16 @@ func main(args: [string]) -> int
 fn lost_output_is_no_success() {
     let sandbox = Sandbox::new();
     sandbox.write("ways.coex", WAYS);
+    sandbox.library("apart", "apart");
+    let unit = "[ffi.c]\nsource = [\"c.c\"]\nisolation = \"process\"\n";
+    let manifest = String::from_utf8(sandbox.read("apart/manifest.toml")).expect("text");
+    sandbox.write("apart/manifest.toml", manifest + unit);
+    sandbox.write("apart/src/apart.coex", "extern apart(text: string)\n~\n");
+    sandbox.write("apart/ffi/src/c.c", "#include <stdio.h>\nvoid apart(const char *text) { puts(text); }\n");
     let build = sandbox.coexc(&["build", "-O0", "ways.coex"]);
     assert_eq!(build.status, 0, "{}", build.stderr);
-    let lost = "coex: cannot write to standard output: No space left on device\n";
+    let lost = "coex: cannot write to standard output";
+    let why = ": No space left on device";
     let shell = |line: String| ran(sandbox.command("sh").args(["-c", &line]));
     for (way, status, more) in [
         ("print", 74, ""),
@@ -132,10 +142,14 @@ fn lost_output_is_no_success() {
         ("exit", 74, ""),
         ("task", 74, ""),
         ("c", 74, ""),
+        ("apart", 74, ""),
         ("panic", 101, "panic: of its own at ways.coex:"),
     ] {
         let run = shell(format!("./ways {way} >/dev/full"));
         let said = run.stderr.strip_prefix(lost).unwrap_or_else(|| panic!("{way}: {}", run.stderr));
+        // A worker's stream does not keep the reason.
+        let said = if way == "apart" { Some(said) } else { said.strip_prefix(why) };
+        let said = said.and_then(|said| said.strip_prefix('\n')).unwrap_or_else(|| panic!("{way}: {}", run.stderr));
         assert!(run.status == status && said.starts_with(more) && said.is_empty() == more.is_empty(), "{way}: {said}");
         // A reader that has gone away has lost nothing that it wanted, and neither has whoever closed the output.
         if status == 74 {

@@ -46,6 +46,8 @@ pub(super) mod flag {
     pub(in super::super) const DEAD: u64 = 1;
     /// Release functions, `atexit` functions or destructors wait for the end of the root.
     pub(in super::super) const NEEDS_END: u64 = 2;
+    /// In eight bits from here: why what the library printed could not be written, an errno value, or 0.
+    pub(in super::super) const LOST_SHIFT: u32 = 8;
 }
 
 /// Bytes before the arguments of a call, and before the values of an answer.
@@ -173,6 +175,10 @@ pub unsafe extern "C" fn coex_worker_call(
             return damaged(fiber, instance);
         };
         (*(*full).worker).needs_end.store(flags & flag::NEEDS_END != 0, core::sync::atomic::Ordering::Relaxed);
+        let lost = (flags >> flag::LOST_SHIFT) as u8;
+        if lost != 0 {
+            crate::io::lose(i32::from(lost));
+        }
         if flags & flag::DEAD != 0 {
             set_aside(fiber, full);
         }

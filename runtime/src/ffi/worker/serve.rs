@@ -24,7 +24,6 @@ static MESSAGE: Global<Message> = Global::new(Message::new());
 
 unsafe extern "C" {
     static stdout: *mut libc::FILE;
-    fn __fpending(stream: *mut libc::FILE) -> usize;
 }
 
 /// Whether this process serves another one.
@@ -191,18 +190,17 @@ fn send() {
 unsafe fn finish(fiber: *mut Fiber) {
     // SAFETY: the root's slot, which the call has filled unless there was no room, or it was emptied by a crash.
     unsafe {
-        if __fpending(stdout) != 0 {
-            libc::fflush(stdout);
-        }
+        let lost = crate::io::stream_fault();
         let index = *LIBRARY.get();
         let instance = (*root::slot((*fiber).root, index)).cast::<FullInstance>();
-        let flags = if instance.is_null() {
+        let state = if instance.is_null() {
             flag::DEAD
         } else if needs_end(instance, &*root::library(index)) {
             flag::NEEDS_END
         } else {
             0
         };
+        let flags = state | (lost.unwrap_or(0) as u64) << flag::LOST_SHIFT;
         let bytes = &mut (*message()).bytes;
         if let Some(place) = bytes.get_mut(8..16) {
             place.copy_from_slice(&flags.to_le_bytes());
