@@ -158,7 +158,9 @@ impl<'c> Graph<'c> {
     fn add_variable(&mut self, variable: Value<'c>, data: DataLayout<'c>) {
         let mut mentioned = Mentioned::default();
         variable.operands().for_each(|operand| mentioned.add(operand));
-        let is_copied = variable.is_local()
+        // The control build has variables.
+        let is_copied = variable.is_constant_variable()
+            && variable.is_local()
             && variable.is_unnamed()
             && data.size(variable.value_type()) <= MAX_COPIED_BYTES
             && mentioned.blocks_of.is_empty();
@@ -236,6 +238,7 @@ impl<'c> Graph<'c> {
     /// A constant whose value means the same in every part.
     fn is_closed(&self, value: Value<'c>) -> bool {
         value.is_global_variable()
+            && value.is_constant_variable()
             && self.names.get(&value).is_some_and(Vec::is_empty)
             && !self.of_blocks.iter().any(|(variable, _)| *variable == value)
     }

@@ -19,7 +19,7 @@ int64_t torture(int64_t from) {
     }
     result += interpret(code, result) + sum(3, (word)1, result, counter) + weak_or_strong(step);
     result ^= turned((struct pair){result, step}).first;
-    result = result * 2 + is_shared_name(shared_name) - 2 * is_shared_name("shared");
+    result = result * 2 + is_shared_name(shared_name) - 2 * is_shared_name(shared_name + 1);
     result = result * 2 + is_table(large_table) + large_table[step & 63];
     result = result * 2 + is_tiny(tiny) + (name_of_two() == shared_name);
     *counter_place += small_constant;
