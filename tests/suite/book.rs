@@ -15,7 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::pages::{Fence, fences};
+use crate::pages::{Fence, fences, of_each};
 use crate::sandbox::Sandbox;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -181,7 +181,7 @@ fn session(sandbox: &Sandbox, fence: &Fence) -> Result<(), String> {
 
 /// A manifest, and complaints about it that are not about files.
 fn manifest(fence: &Fence) -> Result<(), String> {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::bare();
     sandbox.write("library/manifest.toml", &fence.text);
     sandbox.write("library/src/none.coex", "");
     let run = sandbox.coex(&["pkg", "verify", "library"]);
@@ -232,7 +232,7 @@ fn sessions_and_manifests_are_true() {
     let mut paths: Vec<PathBuf> = pages.map(|page| Path::new(ROOT).join("docs").join(page)).collect();
     paths.push(Path::new(ROOT).join("README.md"));
     paths.retain(|path| path.to_string_lossy().contains(&filter));
-    let wrong: Vec<String> = paths.iter().flat_map(|path| faults(path)).collect();
+    let wrong = of_each(&paths, faults);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -122,16 +122,21 @@ fn pages() -> Vec<PathBuf> {
 fn programs_of_the_pages_are_true() {
     let filter = std::env::var("COEX_FILTER").unwrap_or_default();
     let pages: Vec<_> = pages().into_iter().filter(|path| path.to_string_lossy().contains(&filter)).collect();
+    let wrong = of_each(&pages, faults);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with pages, several at a time.
+pub(crate) fn of_each(pages: &[PathBuf], faults: impl Fn(&Path) -> Vec<String> + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let work = || -> Vec<String> {
         let take = || pages.get(next.fetch_add(1, Ordering::Relaxed));
         std::iter::from_fn(take).flat_map(|path| faults(path)).collect()
     };
-    let wrong: Vec<String> = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
-    });
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    })
 }
 
 /// The targets of the links of a page, in order; none are in its fenced blocks.
