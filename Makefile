@@ -19,6 +19,8 @@ MINUTES ?= 60
 PROGRAMS ?= 10000
 MUTATIONS ?= 100000
 SEED ?= $(shell date +%Y%m%d)00000
+# Some tests wait, for servers that are silent or disks: others run meanwhile.
+export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(nproc))
 
 .PHONY: demo test test-cargo test-libraries test-upstream bench soak nightly fuzz release tools
 
