@@ -229,7 +229,11 @@ fn every_code_has_a_program_that_shows_it() {
         // What is not built yet changes from day to day.
         .filter(|code| *code != "E0001")
         .filter(|code| used.contains(&format!("Code::{code}")) && !shown.contains(*code))
-        .filter(|code| !["11", "14", "15"].iter().any(|part| code[1..].starts_with(part)) || !tested.contains(code))
+        // Archives, the native cache, packages, and a library that is packed are the suite's own subject.
+        .filter(|code| {
+            let parts = ["11", "14", "15", "1202", "1203", "1204"];
+            !parts.iter().any(|part| code[1..].starts_with(part)) || !tested.contains(code)
+        })
         .collect();
     assert!(missing.is_empty(), "no program of tests/fail shows {missing:?}");
 }
