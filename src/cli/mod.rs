@@ -35,6 +35,9 @@ pub use packages::coex;
 
 /// `coexc`, with the arguments after the program's name. Returns the exit status.
 pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
+    if let Some(rest) = arguments.strip_prefix(&[packages::AS_COEX.into()]) {
+        return packages::run(rest.to_vec(), Some(packages::look));
+    }
     let words = arguments.clone();
     internal_error::guard("coexc", &words, || {
         // Asked for by scripts and editors all the time: nothing else is set up for it.

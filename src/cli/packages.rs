@@ -13,19 +13,35 @@ use clap::{CommandFactory, Parser};
 use super::args::{Coex, CoexCommand, MessageFormat, Messages, Package, PackageOptions, RegistryAction, Verification};
 use super::network::network;
 use super::output::{self, Style};
+use super::run::replace_by;
 use super::{build, emit, exit, internal_error, progress, reference, registry, response, rows};
 use crate::cxz::library::{self, Library};
 use crate::cxz::{ArchiveError, pack, unpack};
 use crate::diagnostics::{Diagnostics, json};
 use crate::driver::session::variable;
 use crate::driver::{self, Session};
+use crate::native::find_program;
 use crate::packages::project::{Change, LockPolicy, Options, Project, Wish};
 use crate::packages::remote::Reach;
 use crate::packages::{PackageError, identity};
 use crate::source::SourceMap;
 
-/// `coex`, with the arguments after the program's name. Returns the exit status.
+const WITHOUT_LOOK: &str = "--no-verify takes the library as it is, without a look at its code";
+
+/// With this in front of coex's arguments the compiler does what coex would.
+pub(super) const AS_COEX: &str = "--as-coex";
+
+/// How a library is looked at that is about to be given to others. `Err` is the status.
+pub(super) type Look = fn(&Path, &Verification, &Style) -> Result<Library, u8>;
+
+/// `coex`, with the arguments after the program's name. Returns the exit status. It does not hold the compiler: it would
+/// start four times as slowly.
 pub fn coex(arguments: Vec<OsString>) -> u8 {
+    run(arguments, None)
+}
+
+/// Without a `look`, what needs one is left to the compiler.
+pub(super) fn run(arguments: Vec<OsString>, look: Option<Look>) -> u8 {
     let given = arguments.clone();
     internal_error::guard("coex", &given, || {
         let arguments = match response::expand(arguments, Coex::command) {
@@ -34,7 +50,10 @@ pub fn coex(arguments: Vec<OsString>) -> u8 {
         };
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
         match Coex::try_parse_from(words) {
-            Ok(Coex { command: CoexCommand::Pkg { action } }) => output::end("coex", package(&action)),
+            Ok(Coex { command: CoexCommand::Pkg { action } }) => match look {
+                None if needs_compiler(&action) => in_compiler(&given),
+                _ => output::end("coex", package(&action, look.unwrap_or(load_only))),
+            },
             Ok(Coex { command: CoexCommand::Registry { action } }) => output::end("coex", maintain(&action)),
             Ok(Coex { command: CoexCommand::Completions(arguments) }) => {
                 reference::completions(Coex::command(), &arguments)
@@ -45,7 +64,29 @@ pub fn coex(arguments: Vec<OsString>) -> u8 {
     })
 }
 
-fn package(action: &Package) -> u8 {
+fn needs_compiler(action: &Package) -> bool {
+    match action {
+        Package::Pack { verification, .. } | Package::Publish { verification, .. } => !verification.no_verify,
+        _ => false,
+    }
+}
+
+/// The compiler stands beside this program, as a rule.
+fn in_compiler(arguments: &[OsString]) -> u8 {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent).map(|directory| directory.join("coexc"));
+    let beside = beside.filter(|path| path.is_file());
+    let found = beside.or_else(|| find_program(&"coexc".into(), &variable("PATH").unwrap_or_default()));
+    let Some(compiler) = found else {
+        output::talk("error: coexc, which looks at the library, is neither beside coex nor in PATH\n");
+        output::talk(&format!("  help: {WITHOUT_LOOK}\n"));
+        return exit::TOOL;
+    };
+    let words: Vec<OsString> = std::iter::once(AS_COEX.into()).chain(arguments.iter().cloned()).collect();
+    replace_by(&compiler, compiler.as_os_str(), &words)
+}
+
+fn package(action: &Package, look: Look) -> u8 {
     match action {
         Package::Install { wishes, options } => install(wishes, options),
         Package::Remove { names, options } => change(options, |project| project.remove(names)),
@@ -54,11 +95,11 @@ fn package(action: &Package) -> u8 {
         Package::Info { name, source, messages } => registry::info(name, source, messages),
         Package::Search { words, source, messages } => registry::search(words, source, messages),
         Package::Pack { directory, output, verification, messages } => {
-            pack_directory(directory, output.clone(), verification, messages)
+            pack_directory(directory, output.clone(), (look, verification), messages)
         }
         Package::Unpack { file, directory, messages } => unpack_archive(file, directory.clone(), messages),
         Package::Publish { library, key, verification, source, messages } => {
-            registry::publish(library, key, verification, source, messages)
+            registry::publish(library, key, (look, verification), source, messages)
         }
         Package::Vendor { messages } => registry::vendor(messages),
         Package::Verify { files, messages } if files.is_empty() => registry::verify(messages),
@@ -168,11 +209,16 @@ fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> 
     library::load(path, &shown, None, sources, diagnostics)
 }
 
-/// A library that is about to be given to others: it must hold what they will ask of it. `Err` is the status.
-pub(super) fn own_library(path: &Path, verification: &Verification, style: &Style) -> Result<Library, u8> {
+/// With `--no-verify`.
+pub(super) fn load_only(path: &Path, _: &Verification, style: &Style) -> Result<Library, u8> {
+    let (status, library) = load(path, style);
+    library.ok_or(status)
+}
+
+/// A library that is about to be given to others must hold what they will ask of it.
+pub(super) fn look(path: &Path, verification: &Verification, style: &Style) -> Result<Library, u8> {
     if verification.no_verify {
-        let (status, library) = load(path, style);
-        return library.ok_or(status);
+        return load_only(path, verification, style);
     }
     let mut session = Session::new(driver::library::root(path), PathBuf::new());
     session.search.options.clone_from(&verification.library_dirs);
@@ -184,7 +230,7 @@ pub(super) fn own_library(path: &Path, verification: &Verification, style: &Styl
     let mut list = std::mem::take(&mut record.diagnostics).into_sorted();
     for diagnostic in &mut list {
         if exit::of_code(diagnostic.code) == exit::TOOL {
-            diagnostic.helps.push("--no-verify takes the library as it is, without a look at its code".to_owned());
+            diagnostic.helps.push(WITHOUT_LOOK.to_owned());
         }
     }
     style.show(&list, &record.sources);
@@ -194,13 +240,18 @@ pub(super) fn own_library(path: &Path, verification: &Verification, style: &Styl
     }
 }
 
-fn pack_directory(directory: &Path, output: Option<PathBuf>, verification: &Verification, messages: &Messages) -> u8 {
+fn pack_directory(
+    directory: &Path,
+    output: Option<PathBuf>,
+    (look, verification): (Look, &Verification),
+    messages: &Messages,
+) -> u8 {
     let style = Style::new(messages);
     if !directory.is_dir() {
         output::talk(&format!("error: '{}' is not a directory\n", directory.display()));
         return exit::USAGE;
     }
-    let library = match own_library(directory, verification, &style) {
+    let library = match look(directory, verification, &style) {
         Ok(library) => library,
         Err(status) => return status,
     };

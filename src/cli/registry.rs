@@ -9,7 +9,7 @@ use super::args::{MessageFormat, Messages, RegistryOption, Verification};
 use super::exit;
 use super::network::network;
 use super::output::{self, Style};
-use super::packages::{failed, own_library, project};
+use super::packages::{Look, failed, project};
 use super::rows::{self, Row};
 
 use crate::cxz::pack;
@@ -101,7 +101,7 @@ pub(super) fn add(directory: &Path, archives: &[PathBuf], messages: &Messages) -
 pub(super) fn publish(
     library: &Path,
     key: &Path,
-    verification: &Verification,
+    (look, verification): (Look, &Verification),
     source: &RegistryOption,
     messages: &Messages,
 ) -> u8 {
@@ -116,7 +116,7 @@ pub(super) fn publish(
         Ok(prepared) => prepared,
         Err(error) => return failed(error, &style),
     };
-    let loaded = match own_library(library, verification, &style) {
+    let loaded = match look(library, verification, &style) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };

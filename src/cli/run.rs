@@ -2,6 +2,7 @@
 //!
 //! In: arguments. Out: the program's own exit status; this process is replaced by it.
 
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,10 +35,14 @@ pub(super) fn run(arguments: &Run) -> u8 {
         return compiled.status;
     }
     output::end("coexc", compiled.status);
+    replace_by(&output, file.as_os_str(), own)
+}
+
+/// This process becomes another program. Returns only if that cannot be.
+pub(super) fn replace_by(program: &Path, name: &OsStr, arguments: &[OsString]) -> u8 {
     crash::interrupt::hand_over();
-    // On success this never returns.
-    let error = Command::new(&output).arg0(file).args(own).exec();
-    output::talk(&format!("error[E1404]: Cannot run '{}': {error}\n", output.display()));
+    let error = Command::new(program).arg0(name).args(arguments).exec();
+    output::talk(&format!("error[E1404]: Cannot run '{}': {error}\n", program.display()));
     exit::TOOL
 }
 

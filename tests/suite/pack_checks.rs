@@ -278,3 +278,21 @@ fn internal_failures_are_reported_with_the_library() {
     says(&run, 70, &["in stage 'check'", "command: coex pkg pack l\n", "(4 files)"], "internal failure");
     assert!(!sandbox.path("l.cxz").exists());
 }
+
+/// The compiler looks; `coex` finds it beside itself or by PATH.
+#[test]
+fn the_compiler_is_beside_coex_or_in_path() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, ("", "", ""));
+    let alone = sandbox.path("coex");
+    fs::copy(env!("CARGO_BIN_EXE_coex"), &alone).expect("a copy");
+    let mut pack = sandbox.command(&alone);
+    pack.args(["pkg", "pack", "l"]).env("PATH", "/usr/bin:/bin");
+    says(&ran(&mut pack), 3, &["error: coexc, which looks at the library, is neither", "--no-verify"], "none");
+    assert!(!sandbox.path("l.cxz").exists());
+    says(&ran(pack.arg("--no-verify")), 0, &[], "not needed");
+    let tools = std::path::Path::new(env!("CARGO_BIN_EXE_coexc")).parent().expect("a directory");
+    let mut pack = sandbox.command(&alone);
+    pack.args(["pkg", "pack", "l"]).env("PATH", format!("/usr/bin:/bin:{}", tools.display()));
+    says(&ran(&mut pack), 0, &[], "in PATH");
+}
