@@ -135,6 +135,31 @@ fn a_file_is_installed_as_it_stands() {
     world.refused(&["install"], 4, "has changed since it was locked");
 }
 
+/// An archive that needs nothing needs no registry either, also where a change is only shown and when it is locked.
+#[test]
+fn an_archive_needs_no_registry() {
+    let world = World::published(TEXT_AND_REGEX);
+    let pkg = |words: &[&str]| {
+        let mut command = world.sandbox.command(env!("CARGO_BIN_EXE_coex"));
+        ran(command.current_dir(world.sandbox.path("project")).env_remove("COEX_REGISTRY").arg("pkg").args(words))
+    };
+    for words in [&["install", "--dry-run", "../made/text-1.0.0.cxz"][..], &["install", "../made/text-1.0.0.cxz"]] {
+        let run = pkg(words);
+        assert_eq!((run.status, run.stdout.as_str()), (0, "+ text 1.0.0\n"), "{words:?}: {}", run.stderr);
+    }
+    for words in [&["install"][..], &["update"], &["list"], &["verify"], &["install", "../made/text-1.0.0.cxz"]] {
+        let run = pkg(words);
+        assert_eq!(run.status, 0, "{words:?}: {}", run.stderr);
+    }
+    let run = pkg(&["install", "../made/regex-1.0.0.cxz"]);
+    assert_eq!(run.status, 0, "what it needs is locked: {}", run.stderr);
+    let run = pkg(&["remove", "regex", "text"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "- regex 1.0.0\n- text 1.0.0\n"), "{}", run.stderr);
+    let run = pkg(&["install", "../made/regex-1.0.0.cxz"]);
+    assert_eq!(run.status, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("No registry is named"), "{}", run.stderr);
+}
+
 #[test]
 fn swapped_archives_are_refused() {
     let world = World::published(TEXT_AND_REGEX);

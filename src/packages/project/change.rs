@@ -134,7 +134,8 @@ impl Project {
         }
         let mut compiler = Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Version::new(0, 0, 0));
         compiler.pre = semver::Prerelease::EMPTY;
-        let latest = |name: &str| self.latest(name, &before);
+        // An archive that the user names is no registry's, and never too young.
+        let latest = |name: &str| if given.contains_key(name) { Ok(u64::MAX) } else { self.latest(name, &before) };
         let Answer { chosen, held_back: mut warnings } = resolve(&Question {
             roots,
             preferred: &preferred,
