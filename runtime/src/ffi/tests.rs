@@ -3,6 +3,7 @@
 use core::ffi::{c_char, c_int};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::instance::{self, FullInstance};
 use super::{api, call, failure, handles, hidden, limits, root, shims, units};
@@ -123,9 +124,11 @@ pub(super) fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
     let _guard = lock();
     on_fiber(&INFO, |fiber| {
         LOG.store(0, Ordering::Relaxed);
-        body(fiber);
+        // Also after a failure: else each later test would find its instances, and fail.
+        let result = catch_unwind(AssertUnwindSafe(|| body(fiber)));
         // SAFETY: the running fiber.
         unsafe { root::tear_down_all(fiber) };
+        result.unwrap_or_else(|failure| resume_unwind(failure));
         assert_eq!(instance::live_count(), 0);
     });
 }

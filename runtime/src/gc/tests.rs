@@ -1,5 +1,6 @@
 //! The collector on a fiber of its own, with a hand-made type table.
 
+use core::any::Any;
 use core::ptr::null;
 use std::sync::{Mutex, MutexGuard};
 
@@ -67,12 +68,15 @@ type Body = Box<dyn FnOnce(*mut Fiber)>;
 /// For the fiber of the test that holds the lock.
 static BODY: Global<Option<Body>> = Global::new(None);
 
+/// What its failed assertion says: the thread of the fiber prints nothing that the test would show.
+static FAILURE: Global<Option<Box<dyn Any + Send>>> = Global::new(None);
+
 /// The process' one runtime, for one test at a time.
 pub(crate) fn lock() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Runs `body` on the main fiber with an empty heap. A failed assertion aborts: unwinding stops at the assembly.
+/// Runs `body` on the main fiber with an empty heap. Its failed assertion is the failure of the test.
 pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber) + 'static) {
     unsafe extern "C" fn run(fiber: *mut Fiber) -> ! {
         // SAFETY: set by the test that waits for this fiber.
@@ -81,17 +85,22 @@ pub(crate) fn on_fiber(info: &'static ProgramInfo, body: impl FnOnce(*mut Fiber)
         // SAFETY: the running fiber; `on_fiber` goes on.
         unsafe {
             (*fiber).returned[0] = result.is_err().into();
+            *FAILURE.get() = result.err();
             sched::run::leave(fiber, sched::thread::After::Exit);
         }
         unreachable!("the fiber has ended")
     }
     // SAFETY: the lock is held: nobody else uses the process' fiber and heap.
-    let status = unsafe {
+    let (status, failure) = unsafe {
         *BODY.get() = Some(Box::new(body));
         coex_test_reset(info);
-        start::for_tests::run(run)
+        (start::for_tests::run(run), (*FAILURE.get()).take())
     };
-    assert_eq!(status, 0, "the body failed");
+    if let Some(failure) = failure {
+        let text = failure.downcast_ref::<String>().map(String::as_str);
+        panic!("the body failed: {}", text.or(failure.downcast_ref::<&str>().copied()).unwrap_or("without a text"));
+    }
+    assert_eq!(status, 0, "the status of the main fiber");
 }
 
 fn on_heap(body: impl FnOnce(*mut Fiber) + 'static) {
