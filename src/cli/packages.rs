@@ -50,9 +50,10 @@ pub(super) fn run(arguments: Vec<OsString>, look: Option<Look>) -> u8 {
         };
         let words = std::iter::once(OsString::from("coex")).chain(arguments);
         match Coex::try_parse_from(words) {
-            Ok(Coex { command: CoexCommand::Pkg { action } }) => match look {
-                None if needs_compiler(&action) => in_compiler(&given),
-                _ => output::end("coex", package(&action, look.unwrap_or(load_only))),
+            Ok(Coex { command: CoexCommand::Pkg { action } }) => match (wants_look(&action), look) {
+                (true, None) => in_compiler(&given),
+                (true, Some(look)) => output::end("coex", package(&action, look)),
+                (false, _) => output::end("coex", package(&action, load_only)),
             },
             Ok(Coex { command: CoexCommand::Registry { action } }) => output::end("coex", maintain(&action)),
             Ok(Coex { command: CoexCommand::Completions(arguments) }) => {
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: Vec<OsString>, look: Option<Look>) -> u8 {
     })
 }
 
-fn needs_compiler(action: &Package) -> bool {
+fn wants_look(action: &Package) -> bool {
     match action {
         Package::Pack { verification, .. } | Package::Publish { verification, .. } => !verification.no_verify,
         _ => false,
@@ -210,16 +211,13 @@ fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> 
 }
 
 /// With `--no-verify`.
-pub(super) fn load_only(path: &Path, _: &Verification, style: &Style) -> Result<Library, u8> {
+fn load_only(path: &Path, _: &Verification, style: &Style) -> Result<Library, u8> {
     let (status, library) = load(path, style);
     library.ok_or(status)
 }
 
 /// A library that is about to be given to others must hold what they will ask of it.
 pub(super) fn look(path: &Path, verification: &Verification, style: &Style) -> Result<Library, u8> {
-    if verification.no_verify {
-        return load_only(path, verification, style);
-    }
     let mut session = Session::new(driver::library::root(path), PathBuf::new());
     session.search.options.clone_from(&verification.library_dirs);
     session.watcher = progress::watcher(style.format);
