@@ -176,25 +176,23 @@ pub(super) fn function_place(function: Value<'_>) -> Place {
 }
 
 pub(super) fn variable_place(variable: Value<'_>) -> Place {
-    let mut count = 0;
-    // SAFETY: a live global; the entries are disposed of after their last use.
-    unsafe {
-        let entries = LLVMGlobalCopyAllMetadata(variable.raw(), &mut count);
-        let mut place = Place::default();
-        for index in 0..count as u32 {
-            let node = LLVMValueMetadataEntriesGetMetadata(entries, index);
-            let expression = LLVMMetadataKind::LLVMDIGlobalVariableExpressionMetadataKind;
-            if LLVMGetMetadataKind(node) as u32 == expression as u32 {
-                let described = LLVMDIGlobalVariableExpressionGetVariable(node);
-                let file = LLVMDIVariableGetFile(described);
-                let mut length = 0;
-                let text = if file.is_null() { ptr::null() } else { LLVMDIFileGetFilename(file, &mut length) };
-                place = Place { file: text_of(text, length as usize), line: LLVMDIVariableGetLine(described) };
-            }
-        }
-        LLVMDisposeValueMetadataEntries(entries);
-        place
-    }
+    // SAFETY: live nodes of the variable's context.
+    let place = |node| unsafe {
+        let described = LLVMDIGlobalVariableExpressionGetVariable(node);
+        let file = LLVMDIVariableGetFile(described);
+        let mut length = 0;
+        let text = if file.is_null() { ptr::null() } else { LLVMDIFileGetFilename(file, &mut length) };
+        Place { file: text_of(text, length as usize), line: LLVMDIVariableGetLine(described) }
+    };
+    described(variable).last().map(place).unwrap_or_default()
+}
+
+/// What is said of a variable.
+fn described(variable: Value<'_>) -> impl Iterator<Item = LLVMMetadataRef> {
+    let kind = LLVMMetadataKind::LLVMDIGlobalVariableExpressionMetadataKind as u32;
+    let nodes = variable.attached().into_iter().map(|(_, node)| node);
+    // SAFETY: live nodes of the variable's context.
+    nodes.filter(move |node| unsafe { LLVMGetMetadataKind(*node) as u32 == kind })
 }
 
 /// What is said of a variable that becomes a part of the instance, at an offset.
@@ -205,17 +203,7 @@ pub(super) struct Moved {
 
 impl Moved {
     pub(super) fn of(variable: Value<'_>, offset: u64) -> Vec<Moved> {
-        let mut count = 0;
-        // SAFETY: a live global; the entries are disposed of after their last use, what they name belongs to the context.
-        unsafe {
-            let entries = LLVMGlobalCopyAllMetadata(variable.raw(), &mut count);
-            let nodes = (0..count as u32).map(|index| LLVMValueMetadataEntriesGetMetadata(entries, index));
-            let expression = LLVMMetadataKind::LLVMDIGlobalVariableExpressionMetadataKind as u32;
-            let described = nodes.filter(|node| LLVMGetMetadataKind(*node) as u32 == expression);
-            let moved = described.map(|described| Moved { described, offset }).collect();
-            LLVMDisposeValueMetadataEntries(entries);
-            moved
-        }
+        described(variable).map(|described| Moved { described, offset }).collect()
     }
 }
 

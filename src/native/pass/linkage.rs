@@ -3,7 +3,8 @@
 //! In: [`Value`]s of globals. Out: answers, and changes of one global. Deliberately not here: decisions.
 
 use inkwell::llvm_sys::core::*;
-use inkwell::llvm_sys::{LLVMLinkage, LLVMUnnamedAddr};
+use inkwell::llvm_sys::prelude::LLVMMetadataRef;
+use inkwell::llvm_sys::{LLVMLinkage, LLVMUnnamedAddr, LLVMVisibility};
 
 use super::llvm::Value;
 
@@ -30,6 +31,33 @@ impl<'c> Value<'c> {
     pub(super) fn is_unnamed(self) -> bool {
         // SAFETY: a live global.
         unsafe { LLVMGetUnnamedAddress(self.raw()) == LLVMUnnamedAddr::LLVMGlobalUnnamedAddr }
+    }
+
+    pub(super) fn is_local(self) -> bool {
+        matches!(self.linkage(), LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage)
+    }
+
+    /// Visible to the linker, but not outside the program.
+    pub(super) fn export_hidden(self) {
+        self.set_linkage(LLVMLinkage::LLVMExternalLinkage);
+        // SAFETY: a live global.
+        unsafe { LLVMSetVisibility(self.raw(), LLVMVisibility::LLVMHiddenVisibility) }
+    }
+
+    /// The metadata of a function or variable as a whole, each with its kind.
+    pub(super) fn attached(self) -> Vec<(u32, LLVMMetadataRef)> {
+        let mut count = 0;
+        // SAFETY: a live global; the entries are disposed of after their last use, what they name belongs to the context.
+        unsafe {
+            let entries = LLVMGlobalCopyAllMetadata(self.raw(), &mut count);
+            let entry = |index| {
+                let kind = LLVMValueMetadataEntriesGetKind(entries, index);
+                (kind, LLVMValueMetadataEntriesGetMetadata(entries, index))
+            };
+            let all = (0..count as u32).map(entry).collect();
+            LLVMDisposeValueMetadataEntries(entries);
+            all
+        }
     }
 
     /// Of the address of a block: the function that has it.

@@ -19,8 +19,8 @@ use inkwell::llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::linker::LLVMLinkModules2;
 use inkwell::llvm_sys::prelude::*;
-use inkwell::llvm_sys::{LLVMDiagnosticSeverity, LLVMLinkage, LLVMOpcode, LLVMTypeKind, LLVMValueKind};
-use inkwell::llvm_sys::{LLVMVisibility, target};
+use inkwell::llvm_sys::target;
+use inkwell::llvm_sys::{LLVMDiagnosticSeverity, LLVMOpcode, LLVMTypeKind, LLVMValueKind};
 use inkwell::module::Module;
 
 /// A context whose errors are collected: without a handler LLVM ends the process at some of them.
@@ -57,28 +57,32 @@ impl LlvmContext {
     /// Reads a bitcode file.
     pub(super) fn read(&self, path: &Path) -> Result<Module<'_>, String> {
         let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "a path with NUL".to_owned())?;
-        let (mut buffer, mut message, mut module) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the out parameters are valid; the buffer is disposed of here, the module is owned by the result.
+        let (mut buffer, mut message) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the out parameters are valid; the buffer is handed over.
         unsafe {
             if LLVMCreateMemoryBufferWithContentsOfFile(name.as_ptr(), &mut buffer, &mut message) != 0 {
                 let text = CStr::from_ptr(message).to_string_lossy().into_owned();
                 LLVMDisposeMessage(message);
                 return Err(text);
             }
-            let failed = LLVMParseBitcodeInContext2(self.raw(), buffer, &mut module) != 0;
-            LLVMDisposeMemoryBuffer(buffer);
-            if failed { Err(self.take_errors().join("\n")) } else { Ok(Module::new(module)) }
+            self.parse_buffer(buffer)
         }
     }
 
     /// Reads bitcode that lies in memory.
     pub(super) fn parse(&self, bitcode: &[u8]) -> Result<Module<'_>, String> {
-        let mut module = ptr::null_mut();
-        // SAFETY: the buffer is a copy with the NUL at its end that LLVM wants, and is disposed of here; the module is owned
-        // by the result.
+        let start = bitcode.as_ptr().cast();
+        // SAFETY: the buffer is a copy with the NUL at its end that LLVM wants, and is handed over.
         unsafe {
-            let start = bitcode.as_ptr().cast();
-            let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(start, bitcode.len(), c"bitcode".as_ptr());
+            self.parse_buffer(LLVMCreateMemoryBufferWithMemoryRangeCopy(start, bitcode.len(), c"bitcode".as_ptr()))
+        }
+    }
+
+    /// SAFETY: `buffer` is live and nobody else's.
+    unsafe fn parse_buffer(&self, buffer: LLVMMemoryBufferRef) -> Result<Module<'_>, String> {
+        let mut module = ptr::null_mut();
+        // SAFETY: as the caller promises; the buffer is disposed of here, the module is owned by the result.
+        unsafe {
             let failed = LLVMParseBitcodeInContext2(self.raw(), buffer, &mut module) != 0;
             LLVMDisposeMemoryBuffer(buffer);
             if failed { Err(self.take_errors().join("\n")) } else { Ok(Module::new(module)) }
@@ -323,21 +327,6 @@ impl<'c> Value<'c> {
         unsafe { LLVMSetSection(self.raw, name.as_ptr()) }
     }
 
-    pub(super) fn is_local(self) -> bool {
-        // SAFETY: see the head of this file.
-        let linkage = unsafe { LLVMGetLinkage(self.raw) };
-        matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage)
-    }
-
-    /// Visible to the linker, but not outside the program.
-    pub(super) fn export_hidden(self) {
-        // SAFETY: see the head of this file.
-        unsafe {
-            LLVMSetLinkage(self.raw, LLVMLinkage::LLVMExternalLinkage);
-            LLVMSetVisibility(self.raw, LLVMVisibility::LLVMHiddenVisibility);
-        }
-    }
-
     pub(super) fn set_initializer_poison(self) {
         // SAFETY: see the head of this file; asked of global variables only.
         unsafe { LLVMSetInitializer(self.raw, LLVMGetPoison(self.value_type().raw)) }
@@ -459,6 +448,12 @@ pub(super) fn globals<'c>(module: &Module<'c>) -> Vec<Value<'c>> {
 pub(super) fn functions<'c>(module: &Module<'c>) -> Vec<Value<'c>> {
     // SAFETY: the module is live.
     walk(unsafe { LLVMGetFirstFunction(module.as_mut_ptr()) }, LLVMGetNextFunction)
+}
+
+/// Declared or defined.
+pub(super) fn function_named<'c>(module: &Module<'c>, name: &str) -> Option<Value<'c>> {
+    // SAFETY: the module is live.
+    Value::optional(unsafe { LLVMGetNamedFunctionWithLength(module.as_mut_ptr(), name.as_ptr().cast(), name.len()) })
 }
 
 pub(super) fn aliases<'c>(module: &Module<'c>) -> Vec<Value<'c>> {

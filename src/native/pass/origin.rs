@@ -75,22 +75,14 @@ fn set(module: &Module<'_>, value: Value<'_>, text: &str) {
 }
 
 fn get(value: Value<'_>) -> Option<String> {
-    let mut count = 0;
-    // SAFETY: a live global; the entries are disposed of after their last use, and the text is copied.
+    // SAFETY: the context of a live global; the node that `set` has made, whose text is copied.
     unsafe {
         let context = LLVMGetTypeContext(LLVMTypeOf(value.raw()));
         let kind = LLVMGetMDKindIDInContext(context, KIND.as_ptr().cast(), KIND.len() as u32);
-        let entries = LLVMGlobalCopyAllMetadata(value.raw(), &mut count);
-        let mut indexes = 0..count as u32;
-        let found = indexes.find(|index| LLVMValueMetadataEntriesGetKind(entries, *index) == kind);
-        let text = found.map(|index| {
-            let node = LLVMMetadataAsValue(context, LLVMValueMetadataEntriesGetMetadata(entries, index));
-            let (mut operand, mut length) = (ptr::null_mut(), 0);
-            LLVMGetMDNodeOperands(node, &mut operand);
-            let text = LLVMGetMDString(operand, &mut length);
-            String::from_utf8_lossy(std::slice::from_raw_parts(text.cast::<u8>(), length as usize)).into_owned()
-        });
-        LLVMDisposeValueMetadataEntries(entries);
-        text
+        let (_, node) = value.attached().into_iter().find(|(found, _)| *found == kind)?;
+        let (mut operand, mut length) = (ptr::null_mut(), 0);
+        LLVMGetMDNodeOperands(LLVMMetadataAsValue(context, node), &mut operand);
+        let text = LLVMGetMDString(operand, &mut length);
+        Some(String::from_utf8_lossy(std::slice::from_raw_parts(text.cast::<u8>(), length as usize)).into_owned())
     }
 }
