@@ -130,14 +130,11 @@ pub(super) fn build_objects(input: &PassInput<'_>) -> Result<PassOutput, PassErr
         }
         PrivatiseMode::Off => plain(&module, input, uses_stdio),
     };
-    let errors = context.take_errors();
-    if !errors.is_empty() {
-        return Err(PassError::Llvm(errors.join("\n")));
-    }
+    require_no_errors(&context)?;
     let whole = Whole { input, functions: &found, total_size: output.total_size };
     let parts = part::generate(&context, &module, whole)?;
     for (name, needs_instance) in parts.iter().flat_map(|part| &part.leaves) {
-        for function in found.values_mut().filter(|function| function.link_name == *name) {
+        if let Some(function) = found.get_mut(name) {
             function.leaf = Some(CLeaf { needs_instance: *needs_instance });
         }
     }
@@ -238,6 +235,11 @@ fn empty() -> PassOutput {
         undefined: Vec::new(),
         uses_stdio: false,
     }
+}
+
+fn require_no_errors(context: &LlvmContext) -> Result<(), PassError> {
+    let errors = context.take_errors();
+    if errors.is_empty() { Ok(()) } else { Err(PassError::Llvm(errors.join("\n"))) }
 }
 
 /// A module that LLVM finds broken is our fault, never the library's.

@@ -15,9 +15,9 @@ use inkwell::module::Module;
 use inkwell::targets::TargetMachine;
 
 use super::leaves::Library;
-use super::llvm::{DataLayout, LlvmContext, functions, globals};
+use super::llvm::{DataLayout, LlvmContext, function_named, functions, globals};
 use super::split::{Part, split};
-use super::{PassError, PassInput, emit, layout, leaf_code, leaves, verify};
+use super::{PassError, PassInput, emit, layout, leaf_code, leaves, require_no_errors, verify};
 use crate::native::signature::{CFunction, leaf_symbol};
 use crate::native::sources::PrivatiseMode;
 
@@ -25,7 +25,7 @@ use crate::native::sources::PrivatiseMode;
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) object: Vec<u8>,
-    /// Functions that are leaves: linker name, and whether they need the instance.
+    /// Functions that are leaves: C name, and whether they need the instance.
     pub(super) leaves: Vec<(String, bool)>,
     /// Their bitcode, if there are any.
     pub(super) leaf_code: Option<Vec<u8>>,
@@ -43,15 +43,16 @@ pub(super) struct Whole<'a> {
 /// The code of a library, part by part in link order.
 pub(super) fn generate(context: &LlvmContext, module: &Module<'_>, whole: Whole<'_>) -> Result<Vec<Code>, PassError> {
     let Some(parts) = split(module, whole.input) else {
-        return Ok(vec![compile(context, module, whole)?]);
+        return Ok(vec![compile(context, module, &emit::target_machine(whole.input)?, whole)?]);
     };
     let bitcode = module.write_bitcode_to_memory();
     let bitcode = bitcode.as_slice();
     let work = |index: usize| {
         let context = LlvmContext::new();
         let module = context.parse(bitcode).unwrap_or_else(|error| crate::bug!("our own bitcode is broken: {error}"));
-        reduce(&module, &parts[index], &emit::target_machine(whole.input)?)?;
-        compile(&context, &module, whole)
+        let machine = emit::target_machine(whole.input)?;
+        reduce(&module, &parts[index], &machine)?;
+        compile(&context, &module, &machine, whole)
     };
     // The longest work first: at the end nobody waits long for the last one.
     let mut order: Vec<usize> = (0..parts.len()).collect();
@@ -87,19 +88,20 @@ fn reduce(module: &Module<'_>, part: &Part, machine: &TargetMachine) -> Result<(
     Ok(())
 }
 
-fn compile(context: &LlvmContext, module: &Module<'_>, whole: Whole<'_>) -> Result<Code, PassError> {
+fn compile(
+    context: &LlvmContext,
+    module: &Module<'_>,
+    machine: &TargetMachine,
+    whole: Whole<'_>,
+) -> Result<Code, PassError> {
     verify(module);
-    let machine = emit::target_machine(whole.input)?;
-    emit::optimise(module, &machine, whole.input.opt_level)?;
+    emit::optimise(module, machine, whole.input.opt_level)?;
     let (leaves, leaf_code) = match whole.input.privatise {
         PrivatiseMode::On => find_leaves(module, whole),
         PrivatiseMode::Off => Default::default(),
     };
-    let object = emit::object(module, &machine)?;
-    let errors = context.take_errors();
-    if !errors.is_empty() {
-        return Err(PassError::Llvm(errors.join("\n")));
-    }
+    let object = emit::object(module, machine)?;
+    require_no_errors(context)?;
     Ok(Code { object, leaves, leaf_code })
 }
 
@@ -108,15 +110,13 @@ fn find_leaves(module: &Module<'_>, whole: Whole<'_>) -> (Vec<(String, bool)>, O
     let base = globals(module).into_iter().find(|global| global.name() == coex_runtime::abi::INSTANCE_BASE_SYMBOL);
     let library = Library { data: DataLayout::of(module), total_size: whole.total_size, base };
     let (mut found, mut proven) = (Vec::new(), Vec::new());
-    for function in functions(module).into_iter().filter(|function| !function.is_declaration()) {
-        let name = function.name();
-        if function.is_available_externally() {
-            continue;
-        }
-        let Some(known) = whole.functions.values().find(|known| known.link_name == name) else { continue };
-        let Some(leaf) = leaves::prove(function, &known.signature, &library) else { continue };
+    for (name, known) in whole.functions {
+        let function = function_named(module, &known.link_name);
+        let here = function.filter(|function| !function.is_declaration() && !function.is_available_externally());
+        let leaf = here.and_then(|function| leaves::prove(function, &known.signature, &library));
+        let Some(leaf) = leaf else { continue };
         found.push((name.clone(), leaf.needs_instance));
-        proven.push((leaf_symbol(&name), leaf));
+        proven.push((leaf_symbol(&known.link_name), leaf));
     }
     let code = (!proven.is_empty()).then(|| leaf_code::bitcode(module, &library, &proven));
     (found, code)

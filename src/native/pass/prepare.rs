@@ -8,7 +8,7 @@
 //! a third of the work then.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use coex_runtime::abi;
 use inkwell::module::Module;
@@ -40,10 +40,8 @@ struct Prepared {
 pub(super) fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Result<Merged<'c>, PassError> {
     let (module, prepared) = match input.bitcode {
         [] => {
-            return Err(match input.symbols.first() {
-                Some(symbol) => PassError::SymbolNotDefined { symbol: symbol.clone(), is_static: false },
-                None => PassError::Llvm("no C files".to_owned()),
-            });
+            choose(Vec::new(), input)?;
+            return Err(PassError::Llvm("no C files".to_owned()));
         }
         [(name, path)] => {
             let module = read(context, name, path)?;
@@ -64,7 +62,7 @@ pub(super) fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Resu
 
 fn link<'c>(
     context: &'c LlvmContext,
-    files: &[(String, std::path::PathBuf)],
+    files: &[(String, PathBuf)],
     input: &PassInput<'_>,
 ) -> Result<(Module<'c>, Vec<Prepared>), PassError> {
     let work = |number: usize| {
@@ -137,8 +135,9 @@ fn wanted(
         };
         let Place { file, line } = function_place(function);
         let link_name = abi::library_symbol(input.library, input.key, &name);
-        let function_ = CFunction { link_name, signature, file, line, leaf: None };
-        wanted.push((name, Wanted::Defined { function: function_, is_weak: function.may_be_replaced() }));
+        let is_weak = function.may_be_replaced();
+        let function = CFunction { link_name, signature, file, line, leaf: None };
+        wanted.push((name, Wanted::Defined { function, is_weak }));
     }
     Ok(wanted)
 }

@@ -51,14 +51,14 @@ pub(super) fn split(module: &Module<'_>, input: &PassInput<'_>) -> Option<Vec<Pa
     if input.debug_info || !module_asm(module).is_empty() || !aliases(module).is_empty() || !ifuncs(module).is_empty() {
         return None;
     }
-    let homes = homes(module)?;
+    let (homes, sizes) = homes(module)?;
     let mut graph = Graph::of(module, homes)?;
     graph.spread(module);
-    graph.blocks_stay_home().then(|| graph.parts(module, input))
+    graph.blocks_stay_home().then(|| graph.parts(module, input, &sizes))
 }
 
-/// The part of each function that has a body.
-fn homes<'c>(module: &Module<'c>) -> Option<HashMap<Value<'c>, usize>> {
+/// The part of each function that has a body, and how many instructions each part has.
+fn homes<'c>(module: &Module<'c>) -> Option<(HashMap<Value<'c>, usize>, Vec<usize>)> {
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
     let mut files = Vec::new();
     for function in functions(module).into_iter().filter(|function| !function.is_declaration()) {
@@ -67,8 +67,12 @@ fn homes<'c>(module: &Module<'c>) -> Option<HashMap<Value<'c>, usize>> {
         files.push((function, file));
     }
     let parts = cut(&sizes);
-    let is_cut = parts.values().any(|part| *part > 0);
-    is_cut.then(|| files.into_iter().map(|(function, file)| (function, parts[&file])).collect())
+    let mut part_sizes = vec![0; 1 + parts.values().max()?];
+    for (file, size) in &sizes {
+        part_sizes[parts[file]] += size;
+    }
+    let homes = files.into_iter().map(|(function, file)| (function, parts[&file])).collect();
+    (part_sizes.len() > 1).then_some((homes, part_sizes))
 }
 
 /// The part of each file: neighbours together, in parts of about the same size. A file goes where its middle lies.
@@ -207,9 +211,8 @@ impl<'c> Graph<'c> {
         })
     }
 
-    fn parts(&self, module: &Module<'c>, input: &PassInput<'_>) -> Vec<Part> {
-        let count = 1 + self.homes.values().max().copied().unwrap_or_default();
-        let mut parts: Vec<Part> = (0..count).map(|_| Part::default()).collect();
+    fn parts(&self, module: &Module<'c>, input: &PassInput<'_>, sizes: &[usize]) -> Vec<Part> {
+        let mut parts: Vec<Part> = sizes.iter().map(|size| Part { size: *size, ..Part::default() }).collect();
         for value in functions(module).into_iter().chain(globals(module)) {
             let (Some(needed), Some(home)) = (self.needed.get(&value), self.homes.get(&value)) else { continue };
             let is_copied = value.is_global_variable() && self.travels.contains(&value);
@@ -221,9 +224,6 @@ impl<'c> Graph<'c> {
                 value.export_hidden();
             }
             let name = value.name();
-            if value.is_function() {
-                parts[*home].size += value.instructions().len();
-            }
             for part in needed.iter() {
                 if !value.is_available_externally() && (part == *home || is_copied) {
                     parts[part].defined.insert(name.clone());
