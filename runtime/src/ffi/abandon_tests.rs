@@ -5,7 +5,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::tests::{STUCK_INDEX, get, in_root, run, with_libraries};
+use super::tests::{STUCK_INDEX, get, in_root, run, wait_until, with_libraries};
 use super::{abandon, instance, root, units};
 use crate::abi::{Fiber, LANDED, Landing};
 use crate::sched::thread;
@@ -36,16 +36,11 @@ unsafe fn within(fiber: *mut Fiber, ns: i64, function: *const ()) -> (bool, Dura
 
 /// Until all abandoned calls are over.
 fn wait_for_reaper() {
-    let begin = Instant::now();
-    loop {
+    wait_until("the calls are reclaimed", || {
         let mut count = 0;
         abandon::for_each(|_| count += 1);
-        if count == 0 {
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(20), "{count} calls are not reclaimed");
-        std::thread::sleep(Duration::from_micros(100));
-    }
+        count == 0
+    });
 }
 
 static SPINS: AtomicI64 = AtomicI64::new(0);
@@ -90,11 +85,11 @@ fn an_endless_loop_is_left_and_stopped() {
                 assert!((*root::slot((*fiber).root, STUCK_INDEX as usize)).is_null());
                 assert_eq!(run(fiber, get(fiber, STUCK_INDEX), answers as *const ()), 42);
                 wait_for_reaper();
+                wait_until("the instance of the call is free", || instance::live_count() == 1);
                 if round == 10 {
                     (threads, used) = (thread::count(), units::units().used());
                 }
             }
-            assert_eq!(instance::live_count(), 1);
             assert_eq!(units::units().used(), used);
             // On a loaded machine a thread is sometimes not back when the next call wants one: a few more, not one per call.
             assert!(thread::count() <= threads + 20, "{} after {threads}", thread::count());

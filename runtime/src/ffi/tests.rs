@@ -4,6 +4,7 @@ use core::ffi::{c_char, c_int};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 use super::instance::{self, FullInstance};
 use super::{api, call, failure, handles, hidden, limits, root, shims, units};
@@ -129,8 +130,17 @@ pub(super) fn with_libraries(body: impl FnOnce(*mut Fiber) + 'static) {
         // SAFETY: the running fiber.
         unsafe { root::tear_down_all(fiber) };
         result.unwrap_or_else(|failure| resume_unwind(failure));
-        assert_eq!(instance::live_count(), 0);
+        // A thread that was abandoned may still be at it.
+        wait_until("no instance is left", || instance::live_count() == 0);
     });
+}
+
+pub(super) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "not within 20 s: {what}");
+        std::thread::sleep(Duration::from_micros(100));
+    }
 }
 
 #[repr(C)]
