@@ -33,10 +33,15 @@ use clap::{CommandFactory, Parser};
 use args::{Coexc, Command};
 pub use packages::coex;
 
+use crate::native;
+
 /// `coexc`, with the arguments after the program's name. Returns the exit status.
 pub fn coexc(arguments: Vec<std::ffi::OsString>) -> u8 {
     if let Some(rest) = arguments.strip_prefix(&[packages::AS_COEX.into()]) {
         return packages::run(rest.to_vec(), Some(packages::look));
+    }
+    if arguments == [native::helper::ARGUMENT] {
+        return native::helper::serve();
     }
     let words = arguments.clone();
     internal_error::guard("coexc", &words, || {

@@ -4,6 +4,8 @@
 //! stand: validate, system dependencies (their answer is part of the key), key, look-up, lock, look-up again, clang,
 //! pass, publish. A hit starts no process and does not touch LLVM.
 
+use std::path::Path;
+
 use coex_runtime::abi;
 
 use super::companions;
@@ -11,8 +13,10 @@ use super::compile::{self, Compiled, FFI_HEADER};
 use super::error::NativeError;
 use super::files::Stamp;
 use super::headers::HeaderFacts;
+use super::helper;
 use super::key::{KeyInputs, SCHEMA, explain};
-use super::pass::{self, PassError, PassInput, PassOutput};
+use super::order::Failure;
+use super::pass::{self, PassInput, PassOutput};
 use super::sources::{
     CacheOutcome, IsolationReport, IsolationTier, LibrarySources, Limits, NativeLibrary, NativeOptions, OptLevel,
     PrivatiseMode, SystemHeaders,
@@ -285,7 +289,7 @@ fn make(
     let texts = sources.files.values().map(Vec::as_slice).chain([defines.as_bytes()]);
     let since = Stamp::of(&since).changed_ns;
     let (headers, edited) = HeaderFacts::collect(&compiled.headers, &search, texts, since).map_err(fault)?;
-    let output = run_pass(sources, options, plan, &compiled)?;
+    let output = run_pass(sources, options, plan, &compiled, &scratch.path().join("out"))?;
     let mut library = describe(sources, plan, &output);
     library.system_headers = headers.paths();
     if options.print_commands {
@@ -358,6 +362,7 @@ fn run_pass(
     options: &NativeOptions,
     plan: &Plan,
     compiled: &Compiled,
+    directory: &Path,
 ) -> Result<PassOutput, NativeError> {
     let tier = match plan.tier {
         IsolationTier::Shared => abi::library_flags::SHARED,
@@ -366,33 +371,27 @@ fn run_pass(
     };
     let serial = if sources.is_serial() { abi::library_flags::SERIAL } else { 0 };
     let input = PassInput {
-        library: sources.name,
-        key: &plan.short_key,
-        bitcode: &compiled.bitcode,
-        symbols: &plan.symbols,
+        library: sources.name.to_owned(),
+        key: plan.short_key.clone(),
+        files: compiled.files.clone(),
+        symbols: plan.symbols.clone(),
         flags: tier | serial,
         limits: plan.limits,
         threads: sources.units.iter().any(|unit| unit.threads),
-        target: &plan.target,
-        cpu: &plan.cpu,
+        target: plan.target.clone(),
+        cpu: plan.cpu.clone(),
         opt_level: options.opt_level,
         debug_info: options.debug_info,
         privatise: options.privatise,
-        workers: &options.workers,
     };
     let library = sources.name.to_owned();
-    pass::build_objects(&input).map_err(|error| {
-        let errors = match error {
-            PassError::SymbolNotDefined { symbol, is_static } => {
-                return NativeError::SymbolNotDefined { library, symbol, is_static };
-            }
-            PassError::Refused(refusals) => refusals.iter().map(pass::Refusal::line).collect(),
-            PassError::Sandbox(fault) => return NativeError::Sandbox(fault),
-            PassError::Llvm(text) => text.lines().map(str::to_owned).collect(),
-        };
-        // Merging concerns all files; the first command stands for them.
-        let command = compiled.commands.first().cloned().unwrap_or_default();
-        NativeError::CompilationFailed { library, command, errors }
+    helper::run(&options.helper, directory, &input, &options.workers)?.map_err(|failure| match failure {
+        Failure::SymbolNotDefined { symbol, is_static } => NativeError::SymbolNotDefined { library, symbol, is_static },
+        Failure::Errors(errors) => {
+            // Merging concerns all files; the first command stands for them.
+            let command = compiled.commands.first().cloned().unwrap_or_default();
+            NativeError::CompilationFailed { library, command, errors }
+        }
     })
 }
 

@@ -1,6 +1,6 @@
 //! clang: C files to bitcode.
 //!
-//! In: the units of a library and a directory of their own. Out: one bitcode file a C file, and the system headers that
+//! In: the units of a library and a directory of their own. Out: one bitcode file there for each C file, and the system headers that
 //! were read. Deliberately not here: what happens to the bitcode (`pass`).
 //!
 //! clang runs inside the directory and every path on its command line is relative to it, so that messages,
@@ -19,6 +19,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::NativeError;
 use super::headers::dependencies;
+use super::helper::bitcode_name;
 use super::sources::{LibrarySources, Unit};
 use super::system::SystemAnswer;
 use super::toolchain::Toolchain;
@@ -39,8 +40,8 @@ const MAX_ERROR_LENGTH: usize = 500;
 
 #[derive(Default)]
 pub(super) struct Compiled {
-    /// Archive-relative name of the C file, and its bitcode.
-    pub(super) bitcode: Vec<(String, PathBuf)>,
+    /// Archive-relative names of the C files, in link order.
+    pub(super) files: Vec<String>,
     /// Files outside the archive that were read.
     pub(super) headers: BTreeSet<PathBuf>,
     /// Headers were read whose names are not text.
@@ -139,7 +140,7 @@ pub(super) fn compile(
         let (odd, headers): (Vec<String>, Vec<String>) = headers.partition(|name| name.contains('\u{fffd}'));
         compiled.has_odd_names |= !odd.is_empty();
         compiled.headers.extend(headers.into_iter().map(PathBuf::from));
-        compiled.bitcode.push((job.source.clone(), directory.join(&job.bitcode)));
+        compiled.files.push(job.source.clone());
         compiled.commands.push(command);
     }
     Ok(compiled)
@@ -151,7 +152,7 @@ fn plan(sources: &LibrarySources<'_>, unit_flags: &[Vec<String>]) -> Vec<Job> {
         for file in &unit.sources {
             let number = jobs.len();
             let source = format!("ffi/src/{file}");
-            let (bitcode, depfile) = (format!("out/{number}.bc"), format!("out/{number}.d"));
+            let (bitcode, depfile) = (format!("out/{}", bitcode_name(number)), format!("out/{number}.d"));
             let mut arguments = flags.clone();
             arguments
                 .extend(["-fno-crash-diagnostics", "-MD", "-MF", &depfile, "-o", &bitcode, &source].map(str::to_owned));

@@ -5,7 +5,8 @@
 //! Deliberately not here: archives and manifests (`cxz`), linking (`link`), and what a call of C looks like (`codegen`).
 //!
 //! Reading order: [`sources`] and [`signature`] (the data), `build` (hit or miss), `key` (what an object depends on),
-//! [`store`] (where it is kept), `compile` (clang, by several [`Workers`]), `pass` (LLVM: merge, privatise, cut, optimise, emit).
+//! [`store`] (where it is kept), `compile` (clang, by several [`Workers`]), [`helper`] (a process for
+//! what comes next), `pass` (LLVM: merge, privatise, cut, optimise, emit).
 
 pub mod build;
 mod codec;
@@ -14,7 +15,9 @@ mod compile;
 pub mod error;
 pub mod files;
 mod headers;
+pub mod helper;
 mod key;
+mod order;
 mod pass;
 mod record;
 pub mod signature;
@@ -22,6 +25,7 @@ pub mod sources;
 pub mod store;
 mod symbols;
 mod system;
+mod tokens;
 pub mod toolchain;
 mod workers;
 

@@ -18,20 +18,7 @@ pub(super) fn write(library: &NativeLibrary, headers: &HeaderFacts) -> String {
     }
     writer.put(u8::from(library.uses_stdio));
     writer.list(library.link_args.iter(), |writer, argument| writer.put(argument));
-    writer.list(library.functions.iter(), |writer, (name, function)| {
-        writer.put(name);
-        writer.put(&function.link_name);
-        writer.put(&function.file);
-        writer.put(function.line);
-        writer.put(match function.leaf {
-            None => "call",
-            Some(CLeaf { needs_instance: false }) => "leaf",
-            Some(CLeaf { needs_instance: true }) => "instance-leaf",
-        });
-        writer.put(u8::from(function.signature.variadic));
-        write_type(writer, &function.signature.result);
-        writer.list(function.signature.params.iter(), write_type);
-    });
+    writer.list(library.functions.iter(), write_function);
     write_report(&mut writer, &library.report);
     writer.finish()
 }
@@ -61,7 +48,22 @@ pub(super) fn read(meta: &str, objects: Vec<PathBuf>, leaves: Option<&Path>) -> 
     Some((library, headers))
 }
 
-fn read_function(reader: &mut Reader<'_>) -> Option<(String, CFunction)> {
+pub(super) fn write_function(writer: &mut Writer, (name, function): (&String, &CFunction)) {
+    writer.put(name);
+    writer.put(&function.link_name);
+    writer.put(&function.file);
+    writer.put(function.line);
+    writer.put(match function.leaf {
+        None => "call",
+        Some(CLeaf { needs_instance: false }) => "leaf",
+        Some(CLeaf { needs_instance: true }) => "instance-leaf",
+    });
+    writer.put(u8::from(function.signature.variadic));
+    write_type(writer, &function.signature.result);
+    writer.list(function.signature.params.iter(), write_type);
+}
+
+pub(super) fn read_function(reader: &mut Reader<'_>) -> Option<(String, CFunction)> {
     let name = reader.text()?;
     let (link_name, file, line) = (reader.text()?, reader.text()?, reader.number()?);
     let leaf = match reader.text()?.as_str() {
@@ -76,12 +78,7 @@ fn read_function(reader: &mut Reader<'_>) -> Option<(String, CFunction)> {
 
 fn write_report(writer: &mut Writer, report: &IsolationReport) {
     writer.put(&report.tier);
-    writer.list(report.members.iter(), |writer, member| {
-        writer.put(&member.name);
-        writer.put(member.size);
-        writer.put(&member.file);
-        writer.put(member.line);
-    });
+    writer.list(report.members.iter(), write_member);
     for number in [report.data_size, report.total_size, report.relocations] {
         writer.put(number);
     }
@@ -91,19 +88,22 @@ fn write_report(writer: &mut Writer, report: &IsolationReport) {
     });
 }
 
+pub(super) fn write_member(writer: &mut Writer, member: &MemberReport) {
+    writer.put(&member.name);
+    writer.put(member.size);
+    writer.put(&member.file);
+    writer.put(member.line);
+}
+
+pub(super) fn read_member(reader: &mut Reader<'_>) -> Option<MemberReport> {
+    Some(MemberReport { name: reader.text()?, size: reader.number()?, file: reader.text()?, line: reader.number()? })
+}
+
 fn read_report(reader: &mut Reader<'_>) -> Option<IsolationReport> {
-    let member = |reader: &mut Reader<'_>| {
-        Some(MemberReport {
-            name: reader.text()?,
-            size: reader.number()?,
-            file: reader.text()?,
-            line: reader.number()?,
-        })
-    };
     let symbol = |reader: &mut Reader<'_>| Some((reader.text()?, symbol_class(reader.number()?)?));
     Some(IsolationReport {
         tier: reader.text()?,
-        members: reader.list(member)?,
+        members: reader.list(read_member)?,
         data_size: reader.number()?,
         total_size: reader.number()?,
         relocations: reader.number()?,

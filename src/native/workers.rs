@@ -4,9 +4,11 @@
 //! the work is.
 //!
 //! Every process that make starts has one token without asking; for each further piece of work at the same time it takes
-//! one from make and gives it back. Without make there are as many as processors. A thread that calls
-//! [`Workers::run_all`] lends it its own token, so calls may be nested: libraries at the same time, and in each its files.
+//! one from make and gives it back. Without make there are as many as processors, and a helper asks us (`tokens`). A
+//! thread that calls [`Workers::run_all`] lends it its own token, so calls may be nested: libraries at the same time, and
+//! in each its files.
 
+use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -14,11 +16,13 @@ use std::time::Duration;
 
 use jobserver::{Acquired, Client, FromEnvErrorKind};
 
+use super::tokens::Borrower;
+
 /// LLVM recurses over expressions of C code.
-const STACK_BYTES: usize = 64 << 20;
+pub(super) const STACK_BYTES: usize = 64 << 20;
 
 /// A token that another process gives back wakes nobody here.
-const NEXT_QUESTION: Duration = Duration::from_millis(10);
+pub(super) const NEXT_QUESTION: Duration = Duration::from_millis(10);
 
 /// Tokens beyond the one that the process has. Clones share them.
 #[derive(Clone, Debug)]
@@ -33,18 +37,22 @@ enum Source {
     /// So many are free.
     Local(AtomicUsize),
     Make(Client),
+    Parent(Borrower),
 }
 
 /// Given back when dropped.
-enum Token<'w> {
+pub(super) enum Token<'w> {
     Local(&'w AtomicUsize),
     Make { _acquired: Acquired },
+    Parent(&'w Borrower),
 }
 
 impl Drop for Token<'_> {
     fn drop(&mut self) {
-        if let Token::Local(free) = self {
-            free.fetch_add(1, Ordering::Release);
+        match self {
+            Token::Local(free) => _ = free.fetch_add(1, Ordering::Release),
+            Token::Make { .. } => {}
+            Token::Parent(parent) => parent.give_back(),
         }
     }
 }
@@ -52,7 +60,7 @@ impl Drop for Token<'_> {
 impl Workers {
     /// As the environment says.
     pub fn of_environment() -> Workers {
-        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = processors();
         // SAFETY: descriptors that the environment names are used only if they are pipes, and opened anew. This process
         // keeps none open between two children, so they are make's.
         let found = unsafe { Client::from_env_ext(true) };
@@ -71,8 +79,17 @@ impl Workers {
         Workers { source: Arc::new(Source::Local(AtomicUsize::new(most.max(1) - 1))), most: most.max(1) }
     }
 
+    /// Those of the process that has started this one; `lender` does not block.
+    pub(super) fn borrowed(lender: OwnedFd, most: usize) -> Workers {
+        Workers { source: Arc::new(Source::Parent(Borrower::new(lender, most - 1))), most }
+    }
+
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Nobody waits: what is not free now may be in a moment.
-    fn token(&self) -> Option<Token<'_>> {
+    pub(super) fn token(&self) -> Option<Token<'_>> {
         match &*self.source {
             Source::Local(free) => {
                 let taken = free.fetch_update(Ordering::Acquire, Ordering::Relaxed, |free| free.checked_sub(1));
@@ -82,6 +99,13 @@ impl Workers {
             Source::Make(client) => {
                 client.try_acquire().ok().flatten().map(|acquired| Token::Make { _acquired: acquired })
             }
+            Source::Parent(parent) => parent.borrow().then(|| Token::Parent(parent)),
+        }
+    }
+
+    pub(super) fn want_no_more(&self) {
+        if let Source::Parent(parent) = &*self.source {
+            parent.want_no_more();
         }
     }
 
@@ -110,6 +134,7 @@ impl Workers {
             }
             done
         });
+        self.want_no_more();
         done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
     }
@@ -117,8 +142,12 @@ impl Workers {
 
 impl Default for Workers {
     fn default() -> Workers {
-        Workers::local(std::thread::available_parallelism().map_or(1, usize::from))
+        Workers::local(processors())
     }
+}
+
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Indexes that nobody has taken yet.

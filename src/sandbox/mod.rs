@@ -1,8 +1,9 @@
 //! Processes that a build starts, kept to what they need.
 //!
 //! In: a program, what it may read and write. Out: what it printed and how it ended ([`Tool`]), or a [`Fault`]. Everything
-//! that a build starts goes through here: clang, pkg-config, the linker. They work on a stranger's C sources, whose
-//! `#include "/home/me/.ssh/id_rsa"` would print the file in a message. Deliberately not here: command lines.
+//! that a build starts goes through here: clang, pkg-config, the linker, the compiler's own helper. They work on a
+//! stranger's C sources, whose `#include "/home/me/.ssh/id_rsa"` would print the file in a message. Deliberately not here:
+//! command lines.
 //!
 //! Three things hold a process, each where the kernel has it: landlock (files, TCP, signals), a filter of system calls
 //! (no sockets, no other processes, nothing of the kernel that a compiler has no use for), and limits of memory, time
@@ -10,11 +11,11 @@
 //! the first two.
 //!
 //! Reading order: this file (what is wanted and what there is), `tool` (what a process may do), `rules` (how it is put
-//! into force), `output` (what is read of it), `thread` (the same for work inside this process).
+//! into force), `output` (what is read of it), `renounce` (what a helper of ours gives up itself).
 
 mod output;
+mod renounce;
 mod rules;
-mod thread;
 mod tool;
 
 use std::fmt;
@@ -25,7 +26,7 @@ use coex_runtime::restrict::{calls, landlock};
 use crate::diagnostics::{Code, Diagnostic, io_reason};
 
 pub use self::output::Finished;
-pub use self::thread::without_files;
+pub use self::renounce::renounce_files;
 pub use self::tool::{Running, Tool};
 
 /// What the user wants, by `COEX_SANDBOX`.

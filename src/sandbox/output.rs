@@ -8,12 +8,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use super::rules::{MAX_CPU_SECONDS, MAX_FILE_SIZE};
+use super::rules::MAX_FILE_SIZE;
 
 /// Kept of each stream; what follows is read and dropped.
 pub(super) const MAX_KEPT: usize = 1 << 20;
 const MAX_PRINTED: usize = 64 << 20;
-/// Many times what is left of [`MAX_CPU_SECONDS`] on a loaded machine.
+/// Many times what is left of the processor time on a loaded machine.
 const MAX_WAIT: Duration = Duration::from_secs(1800);
 
 /// A process that has ended.
@@ -24,6 +24,8 @@ pub struct Finished {
     pub stderr: String,
     /// Why we ended it.
     stopped: Option<String>,
+    /// The processor time that it had.
+    cpu_seconds: u64,
 }
 
 impl Finished {
@@ -33,7 +35,13 @@ impl Finished {
 
     /// It says so itself, in the words of LLVM, C++ or the system.
     pub fn ran_out_of_memory(&self) -> bool {
-        let words = ["LLVM ERROR: out of memory", "bad_alloc", "memory exhausted", "Cannot allocate memory"];
+        let words = [
+            "LLVM ERROR: out of memory",
+            "bad_alloc",
+            "memory exhausted",
+            "memory allocation of",
+            "Cannot allocate memory",
+        ];
         !self.status.success() && words.iter().any(|text| self.stderr.contains(text))
     }
 
@@ -43,7 +51,7 @@ impl Finished {
             return format!("was stopped: {reason}");
         }
         match self.status.signal() {
-            Some(libc::SIGXCPU) => format!("was stopped: it ran for more than {MAX_CPU_SECONDS} seconds"),
+            Some(libc::SIGXCPU) => format!("was stopped: it ran for more than {} seconds", self.cpu_seconds),
             Some(libc::SIGXFSZ) => format!("was stopped: it wrote a file of more than {} MiB", MAX_FILE_SIZE >> 20),
             _ if self.ran_out_of_memory() => "was stopped: it needed more memory than there is for it".to_owned(),
             Some(signal) => format!("was ended by signal {signal}"),
@@ -93,7 +101,7 @@ impl<R: Read + AsRawFd> Stream<R> {
     }
 }
 
-pub(super) fn collect(mut child: Child) -> io::Result<Finished> {
+pub(super) fn collect(mut child: Child, cpu_seconds: u64) -> io::Result<Finished> {
     let mut streams = (Stream::new(child.stdout.take()), Stream::new(child.stderr.take()));
     let stopped = read_all(&mut streams.0, &mut streams.1, &child);
     if !matches!(stopped, Ok(None)) {
@@ -101,7 +109,7 @@ pub(super) fn collect(mut child: Child) -> io::Result<Finished> {
         let _ = child.kill();
     }
     let status = child.wait()?;
-    Ok(Finished { status, stopped: stopped?, stdout: streams.0.text(), stderr: streams.1.text() })
+    Ok(Finished { status, stopped: stopped?, cpu_seconds, stdout: streams.0.text(), stderr: streams.1.text() })
 }
 
 /// Until the process has ended and nothing is left to read; `Some`: until there was enough.

@@ -1,7 +1,8 @@
-//! Work inside this process that must not open files.
+//! Rights that this process gives up itself, once it has what it needs.
 //!
-//! In: a closure. Out: its result, computed on a thread that cannot open anything any more. LLVM's assembler reads files when
-//! a library's inline assembly says `.incbin "/etc/passwd"`, and it runs in this process, not in clang's.
+//! In: nothing. Out: a thread that cannot open anything any more, nor can what it starts. For helpers that have read a
+//! stranger's code and now let LLVM work on it: its assembler reads files when inline assembly says
+//! `.incbin "/etc/passwd"`.
 
 use coex_runtime::restrict::calls::{ALLOW, Filter, refuse};
 use coex_runtime::restrict::landlock::Ruleset;
@@ -25,43 +26,21 @@ const OPENING: [libc::c_long; 12] = [
     libc::SYS_kill,
 ];
 
-/// Runs `work` to its end on a thread of its own, without files. A panic goes on in the caller.
-pub fn without_files<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, Fault> {
-    if Policy::in_force()? == Policy::Off {
-        return Ok(work());
+/// For the calling thread and those that it starts from now on, for good. Descriptors that are open stay usable.
+pub fn renounce_files() -> Result<(), Fault> {
+    if Policy::in_force()? != Policy::Off && renounce_new_rights() {
+        // Each of the two is enough against files; which of them the kernel has was said already.
+        if let Ok(Some(nothing)) = Ruleset::new() {
+            nothing.enforce();
+        }
+        let mut filter = Filter::default();
+        for call in OPENING {
+            filter.when(call, refuse(libc::EACCES));
+        }
+        filter.otherwise(ALLOW);
+        filter.enforce();
     }
-    let joined = std::thread::scope(|scope| {
-        let confined = || {
-            restrict();
-            work()
-        };
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, confined);
-        thread.map(std::thread::ScopedJoinHandle::join)
-    });
-    match joined {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => Err(Fault::start(&error)),
-    }
-}
-
-/// Code generation recurses.
-const STACK: usize = 64 << 20;
-
-/// Each of the two is enough against files; which of them the kernel has was said already.
-fn restrict() {
-    if !renounce_new_rights() {
-        return;
-    }
-    if let Ok(Some(nothing)) = Ruleset::new() {
-        nothing.enforce();
-    }
-    let mut filter = Filter::default();
-    for call in OPENING {
-        filter.when(call, refuse(libc::EACCES));
-    }
-    filter.otherwise(ALLOW);
-    filter.enforce();
+    Ok(())
 }
 
 #[cfg(test)]
@@ -77,7 +56,11 @@ mod tests {
         }
         let file = std::env::current_exe().unwrap();
         assert!(std::fs::File::open(&file).is_ok());
-        let opened = without_files(|| std::fs::File::open(&file).map(|_| ())).unwrap();
+        let confined = || {
+            renounce_files().unwrap();
+            std::fs::File::open(&file).map(|_| ())
+        };
+        let opened = std::thread::scope(|scope| scope.spawn(confined).join().unwrap());
         assert_eq!(opened.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
         assert!(std::fs::File::open(&file).is_ok());
     }

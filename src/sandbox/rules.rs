@@ -18,19 +18,34 @@ use coex_runtime::restrict::renounce_new_rights;
 use super::{Fault, Policy};
 
 const MAX_MEMORY: u64 = 4 << 30;
-pub(super) const MAX_CPU_SECONDS: u64 = 120;
+/// Unless a tool has its own limit.
+const MAX_CPU_SECONDS: u64 = 120;
 pub(super) const MAX_FILE_SIZE: u64 = 1 << 30;
 const MAX_FILES: u64 = 4096;
 /// Counted by the kernel over all processes of the user.
 const MAX_PROCESSES: u64 = 16384;
 
-#[derive(Default)]
 pub(super) struct Rules {
     pub(super) read: Vec<PathBuf>,
     /// May be read, too.
     pub(super) execute: Vec<PathBuf>,
     pub(super) write: Option<PathBuf>,
     pub(super) may_start_processes: bool,
+    pub(super) may_renounce: bool,
+    pub(super) cpu_seconds: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            read: Vec::new(),
+            execute: Vec::new(),
+            write: None,
+            may_start_processes: false,
+            may_renounce: false,
+            cpu_seconds: MAX_CPU_SECONDS,
+        }
+    }
 }
 
 impl Rules {
@@ -39,8 +54,9 @@ impl Rules {
         let files = if is_off { None } else { self.files().map_err(|error| Fault::start(&error))? };
         let calls = (!is_off && calls::are_available()).then(|| self.calls());
         let parent = std::process::id();
+        let cpu_seconds = self.cpu_seconds;
         let restrict = move || {
-            limit();
+            limit(cpu_seconds);
             leave_descriptors();
             die_with(parent);
             // What the kernel does not have was said already; what it has must work.
@@ -92,7 +108,13 @@ impl Rules {
         }
         filter.with_argument(libc::SYS_fcntl, 1, &[&FILE_CONTROLS[..], &[libc::F_SETFL as u32]].concat(), no);
         filter.with_argument(libc::SYS_ioctl, 1, &TERMINAL_QUESTIONS, refuse(libc::ENOTTY));
-        filter.with_argument(libc::SYS_prctl, 0, &[PR_SET_NAME, PR_GET_NAME], refuse(libc::EINVAL));
+        if self.may_renounce {
+            for call in RENOUNCING {
+                filter.when(call, ALLOW);
+            }
+        }
+        let ways: &[u32] = if self.may_renounce { &RENOUNCING_CONTROLS } else { &[] };
+        filter.with_argument(libc::SYS_prctl, 0, &[&[PR_SET_NAME, PR_GET_NAME], ways].concat(), refuse(libc::EINVAL));
         // Questions only; the upper half of the address is never 0 for a structure on a stack or a heap.
         filter.with_argument(libc::SYS_prlimit64, 2, &[0], no);
         for call in REFUSED {
@@ -128,6 +150,15 @@ const OF_TOOLS: [libc::c_long; 21] = [
     libc::SYS_get_robust_list,
 ];
 
+/// With these a process can only lose rights.
+const RENOUNCING: [libc::c_long; 4] = [
+    libc::SYS_seccomp,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+];
+const RENOUNCING_CONTROLS: [u32; 2] = [libc::PR_SET_NO_NEW_PRIVS as u32, libc::PR_SET_SECCOMP as u32];
+
 const PROCESSES: [libc::c_long; 6] =
     [libc::SYS_fork, libc::SYS_vfork, libc::SYS_wait4, libc::SYS_waitid, libc::SYS_setpgid, libc::SYS_setsid];
 
@@ -162,11 +193,19 @@ const REFUSED: [libc::c_long; 24] = [
     libc::SYS_open_by_handle_at,
 ];
 
+/// The processor time that a process started now would have.
+pub(super) fn cpu_seconds(most: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a valid structure.
+    unsafe { libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) };
+    limit.rlim_cur.min(most)
+}
+
 /// Lower limits that hold already stay.
-fn limit() {
+fn limit(cpu_seconds: u64) {
     for (resource, most) in [
         (libc::RLIMIT_AS, MAX_MEMORY),
-        (libc::RLIMIT_CPU, MAX_CPU_SECONDS),
+        (libc::RLIMIT_CPU, cpu_seconds),
         (libc::RLIMIT_FSIZE, MAX_FILE_SIZE),
         (libc::RLIMIT_NOFILE, MAX_FILES),
         (libc::RLIMIT_NPROC, MAX_PROCESSES),

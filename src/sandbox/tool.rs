@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::output::{self, Finished};
-use super::rules::Rules;
+use super::rules::{self, Rules};
 use super::{Fault, Policy};
 
 /// Where loaders and shared libraries lie, and what clang wants to know of the distribution.
@@ -119,6 +119,24 @@ impl Tool {
         self
     }
 
+    /// Instead of nothing.
+    pub fn input(mut self, input: impl Into<Stdio>) -> Tool {
+        self.command.stdin(input);
+        self
+    }
+
+    /// Instead of two minutes.
+    pub fn cpu_seconds(mut self, most: u64) -> Tool {
+        self.rules.cpu_seconds = most;
+        self
+    }
+
+    /// For our own helpers, which give up what they need no more.
+    pub fn may_renounce(mut self) -> Tool {
+        self.rules.may_renounce = true;
+        self
+    }
+
     /// For linkers that fork to hand back early: the processes are a group that can be ended together.
     pub fn leads_processes(mut self) -> Tool {
         self.command.process_group(0);
@@ -142,20 +160,25 @@ impl Tool {
     pub fn start(mut self) -> Result<Running, Fault> {
         let policy = Policy::in_force()?;
         self.rules.put_before(&mut self.command, policy)?;
-        self.command.spawn().map(Running).map_err(|error| Fault::start(&error))
+        let cpu_seconds = rules::cpu_seconds(self.rules.cpu_seconds);
+        let child = self.command.spawn().map_err(|error| Fault::start(&error))?;
+        Ok(Running { child, cpu_seconds })
     }
 }
 
 /// A tool at work.
-pub struct Running(Child);
+pub struct Running {
+    child: Child,
+    cpu_seconds: u64,
+}
 
 impl Running {
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
     }
 
     pub fn finish(self) -> Result<Finished, Fault> {
-        output::collect(self.0).map_err(|error| Fault::start(&error))
+        output::collect(self.child, self.cpu_seconds).map_err(|error| Fault::start(&error))
     }
 }
 

@@ -15,6 +15,7 @@ mod exhaustion;
 mod foreign_select;
 mod full_pipe;
 mod habits;
+mod helper;
 mod honest_archives;
 mod hostile_archives;
 mod hostile_bytes;

@@ -54,6 +54,15 @@ impl TestLibrary {
     }
 
     pub(crate) fn build(&self, store: &Store, options: &NativeOptions) -> Result<NativeLibrary, NativeError> {
+        let helper = env!("CARGO_BIN_EXE_coexc").into();
+        self.build_with_own_helper(store, &NativeOptions { helper, ..options.clone() })
+    }
+
+    pub(crate) fn build_with_own_helper(
+        &self,
+        store: &Store,
+        options: &NativeOptions,
+    ) -> Result<NativeLibrary, NativeError> {
         let toolchain = find_toolchain(store)?;
         let sources = LibrarySources {
             name: "probe",

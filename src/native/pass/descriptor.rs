@@ -56,21 +56,21 @@ pub(super) fn gather_text(module: &Module<'_>, key: &str) {
 }
 
 /// Gives the wanted functions their linker names.
-pub(super) fn export(module: &Module<'_>, input: &PassInput<'_>) {
+pub(super) fn export(module: &Module<'_>, input: &PassInput) {
     for value in functions(module).into_iter().chain(aliases(module)) {
         let name = value.name();
         if input.symbols.contains(&name) && !value.is_declaration() {
-            value.set_name(&abi::library_symbol(input.library, input.key, &name));
+            value.set_name(&abi::library_symbol(&input.library, &input.key, &name));
             value.export_hidden();
         }
     }
 }
 
-pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput<'_>, state: &State<'c>) {
+pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput, state: &State<'c>) {
     let constants = Constants::of(module);
     let null = constants.null(constants.pointer_type());
     let word = |value: u64| constants.int(64, value);
-    let library_name = constants.private_constant("coex.name", constants.text(input.library), 1);
+    let library_name = constants.private_constant("coex.name", constants.text(&input.library), 1);
     let template = match &state.template {
         Some(template) if state.data_size > 0 => {
             constants.private_constant("coex.template", template.value, state.align)
@@ -80,7 +80,7 @@ pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput<'_>, state: &State
     let relocations = state.template.as_ref().map(|template| template.relocations.as_slice()).unwrap_or_default();
     let [text_start, text_end] = match functions(module).iter().any(|function| !function.is_declaration()) {
         true => ["__start_", "__stop_"].map(|prefix| {
-            let bound = constants.declare(&format!("{prefix}{}", text_section(input.key)), constants.int_type(8));
+            let bound = constants.declare(&format!("{prefix}{}", text_section(&input.key)), constants.int_type(8));
             bound.export_hidden();
             bound
         }),
@@ -108,7 +108,7 @@ pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput<'_>, state: &State
     ];
     let value = constants.structure(&fields.map(|(_, value)| value), false);
     check_layout(module, value, &fields.map(|(offset, _)| offset));
-    let symbol = abi::library_descriptor_symbol(input.library, input.key);
+    let symbol = abi::library_descriptor_symbol(&input.library, &input.key);
     constants.private_constant(&symbol, value, 8).export_hidden();
 }
 

@@ -11,15 +11,14 @@ use inkwell::targets::{CodeModel, FileType, InitializationConfig, RelocMode, Tar
 
 use super::{PassError, PassInput};
 use crate::native::sources::OptLevel;
-use crate::sandbox::without_files;
 
-pub(super) fn target_machine(input: &PassInput<'_>) -> Result<TargetMachine, PassError> {
+pub(super) fn target_machine(input: &PassInput) -> Result<TargetMachine, PassError> {
     static INITIALISED: Once = Once::new();
     INITIALISED.call_once(|| {
         Target::initialize_x86(&InitializationConfig::default());
         Target::initialize_aarch64(&InitializationConfig::default());
     });
-    let triple = TargetTriple::create(input.target);
+    let triple = TargetTriple::create(&input.target);
     let level = match input.opt_level {
         OptLevel::None => OptimizationLevel::None,
         OptLevel::Less => OptimizationLevel::Less,
@@ -28,7 +27,7 @@ pub(super) fn target_machine(input: &PassInput<'_>) -> Result<TargetMachine, Pas
     };
     let target = Target::from_triple(&triple).map_err(|error| PassError::Llvm(error.to_string()))?;
     target
-        .create_target_machine(&triple, input.cpu, "", level, RelocMode::PIC, CodeModel::Default)
+        .create_target_machine(&triple, &input.cpu, "", level, RelocMode::PIC, CodeModel::Default)
         .ok_or_else(|| PassError::Llvm(format!("no code generator for {}", input.target)))
 }
 
@@ -68,20 +67,8 @@ fn run(module: &Module<'_>, machine: &TargetMachine, passes: &str) -> Result<(),
     module.run_passes(passes, machine, options).map_err(|error| PassError::Llvm(error.to_string()))
 }
 
-/// LLVM reads inline assembly here, which can name files to read.
+/// LLVM reads inline assembly here, which can name files to read; the process has none.
 pub(super) fn object(module: &Module<'_>, machine: &TargetMachine) -> Result<Vec<u8>, PassError> {
-    let lent = Lent((module, machine));
-    let buffer = without_files(|| {
-        let Lent((module, machine)) = { lent };
-        let buffer = machine.write_to_memory_buffer(module, FileType::Object);
-        buffer.map(|buffer| buffer.as_slice().to_vec()).map_err(|error| error.to_string())
-    });
-    buffer.map_err(PassError::Sandbox)?.map_err(PassError::Llvm)
+    let buffer = machine.write_to_memory_buffer(module, FileType::Object);
+    buffer.map(|buffer| buffer.as_slice().to_vec()).map_err(|error| PassError::Llvm(error.to_string()))
 }
-
-/// What another thread uses while this one waits.
-struct Lent<T>(T);
-
-// SAFETY: `without_files` does not return before the other thread has ended, so that the two never use it at the same time;
-// LLVM keeps nothing of a context in variables of a thread.
-unsafe impl<T> Send for Lent<T> {}

@@ -9,9 +9,8 @@
 //! whose callers hold the last copy that is used.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
-use std::path::Path;
 use std::ptr;
 
 use inkwell::context::Context;
@@ -54,35 +53,14 @@ impl LlvmContext {
         self.context.raw()
     }
 
-    /// Reads a bitcode file.
-    pub(super) fn read(&self, path: &Path) -> Result<Module<'_>, String> {
-        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "a path with NUL".to_owned())?;
-        let (mut buffer, mut message) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the out parameters are valid; the buffer is handed over.
-        unsafe {
-            if LLVMCreateMemoryBufferWithContentsOfFile(name.as_ptr(), &mut buffer, &mut message) != 0 {
-                let text = CStr::from_ptr(message).to_string_lossy().into_owned();
-                LLVMDisposeMessage(message);
-                return Err(text);
-            }
-            self.parse_buffer(buffer)
-        }
-    }
-
-    /// Reads bitcode that lies in memory.
+    /// Reads bitcode.
     pub(super) fn parse(&self, bitcode: &[u8]) -> Result<Module<'_>, String> {
-        let start = bitcode.as_ptr().cast();
-        // SAFETY: the buffer is a copy with the NUL at its end that LLVM wants, and is handed over.
-        unsafe {
-            self.parse_buffer(LLVMCreateMemoryBufferWithMemoryRangeCopy(start, bitcode.len(), c"bitcode".as_ptr()))
-        }
-    }
-
-    /// SAFETY: `buffer` is live and nobody else's.
-    unsafe fn parse_buffer(&self, buffer: LLVMMemoryBufferRef) -> Result<Module<'_>, String> {
         let mut module = ptr::null_mut();
-        // SAFETY: as the caller promises; the buffer is disposed of here, the module is owned by the result.
+        // SAFETY: the buffer is a copy with the NUL at its end that LLVM wants, and is disposed of here; the module is owned
+        // by the result.
         unsafe {
+            let start = bitcode.as_ptr().cast();
+            let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(start, bitcode.len(), c"bitcode".as_ptr());
             let failed = LLVMParseBitcodeInContext2(self.raw(), buffer, &mut module) != 0;
             LLVMDisposeMemoryBuffer(buffer);
             if failed { Err(self.take_errors().join("\n")) } else { Ok(Module::new(module)) }

@@ -1,6 +1,6 @@
 //! From a library's bitcode to its objects: merge, make private, cut, optimise, emit.
 //!
-//! In: bitcode files made by clang with `-g` and no LLVM passes. Out: [`PassOutput`]: the objects and what must be known of
+//! In: bitcode made by clang with `-g` and no LLVM passes. Out: [`PassOutput`]: the objects and what must be known of
 //! them. Deliberately not here: clang, files of the cache, and which libc symbols mean what (`native::symbols`).
 //!
 //! The order matters:
@@ -32,7 +32,6 @@ mod template;
 mod uses;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use inkwell::module::Module;
 
@@ -45,31 +44,31 @@ use super::signature::{CFunction, CLeaf};
 use super::sources::{Limits, MemberReport, OptLevel, PrivatiseMode};
 use super::symbols;
 use super::workers::Workers;
-use crate::sandbox::Fault;
 
 /// Part of every key: raise it when the object of the same bitcode changes.
 pub(super) const PASS_VERSION: u32 = 4;
 
-pub(super) struct PassInput<'a> {
-    pub(super) library: &'a str,
+/// What is to be made of the bitcode of some files.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct PassInput {
+    pub(super) library: String,
     /// The 16 hex digits of the content key.
-    pub(super) key: &'a str,
-    /// Archive-relative names of the C files, with their bitcode, in link order.
-    pub(super) bitcode: &'a [(String, PathBuf)],
-    pub(super) symbols: &'a [String],
+    pub(super) key: String,
+    /// Archive-relative names of the C files, in link order.
+    pub(super) files: Vec<String>,
+    pub(super) symbols: Vec<String>,
     /// `abi::library_flags`, without those that the pass finds out.
     pub(super) flags: u32,
     pub(super) limits: Limits,
     pub(super) threads: bool,
-    pub(super) target: &'a str,
-    pub(super) cpu: &'a str,
+    pub(super) target: String,
+    pub(super) cpu: String,
     pub(super) opt_level: OptLevel,
     pub(super) debug_info: bool,
     pub(super) privatise: PrivatiseMode,
-    pub(super) workers: &'a Workers,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct PassOutput {
     /// At least one, to be linked in this order.
     pub(super) objects: Vec<Vec<u8>>,
@@ -94,8 +93,6 @@ pub(super) enum PassError {
     Refused(Vec<Refusal>),
     /// The linker's or the code generator's complaints about the library's code.
     Llvm(String),
-    /// What reads a stranger's assembly cannot be confined.
-    Sandbox(Fault),
 }
 
 /// Something in the C code that cannot be kept private to an instance.
@@ -112,14 +109,19 @@ impl Refusal {
     }
 }
 
-pub(super) fn build_objects(input: &PassInput<'_>) -> Result<PassOutput, PassError> {
+/// `bitcode` is that of `input.files`. The result does not depend on the number of workers.
+pub(super) fn build_objects(
+    input: &PassInput,
+    bitcode: &[Vec<u8>],
+    workers: &Workers,
+) -> Result<PassOutput, PassError> {
     let context = LlvmContext::new();
-    let Merged { module, functions: mut found } = prepare::merge(&context, input)?;
+    let Merged { module, functions: mut found } = prepare::merge(&context, input, bitcode, workers)?;
     if input.privatise == PrivatiseMode::On {
         redirect(&module);
     }
     let origins = origin::of_variables(&module);
-    emit::simplify(&module, &emit::target_machine(input)?, input.symbols)?;
+    emit::simplify(&module, &emit::target_machine(input)?, &input.symbols)?;
     origin::pass_on_to_fields(&module, &origins);
     let undefined = undefined_symbols(&module);
     let uses_stdio = symbols::use_stdio(&undefined);
@@ -132,7 +134,7 @@ pub(super) fn build_objects(input: &PassInput<'_>) -> Result<PassOutput, PassErr
     };
     require_no_errors(&context)?;
     let whole = Whole { input, functions: &found, total_size: output.total_size };
-    let parts = part::generate(&context, &module, whole)?;
+    let parts = part::generate(&context, &module, whole, workers)?;
     for (name, needs_instance) in parts.iter().flat_map(|part| &part.leaves) {
         if let Some(function) = found.get_mut(name) {
             function.leaf = Some(CLeaf { needs_instance: *needs_instance });
@@ -174,7 +176,7 @@ fn refuse_symbols(undefined: &[String], threads: bool) -> Result<(), PassError> 
     if refusals.is_empty() { Ok(()) } else { Err(PassError::Refused(refusals)) }
 }
 
-fn privatise(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> Result<PassOutput, PassError> {
+fn privatise(module: &Module<'_>, input: &PassInput, uses_stdio: bool) -> Result<PassOutput, PassError> {
     let some = |refusals: Vec<Refusal>| if refusals.is_empty() { Ok(()) } else { Err(PassError::Refused(refusals)) };
     some(checks::check_forms(module))?;
     checks::resolve_variable_aliases(module);
@@ -201,7 +203,7 @@ fn privatise(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> Re
     if input.debug_info {
         moved_variables(module, described);
     }
-    layout::rename_constant_sections(module, input.key);
+    layout::rename_constant_sections(module, &input.key);
     let (data_size, total_size, align) = (layout.data_size, layout.total_size, layout.align);
     let state = State { template: Some(template), data_size, total_size, align, constructors, destructors };
     finish(module, input, uses_stdio, &state);
@@ -209,18 +211,18 @@ fn privatise(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> Re
 }
 
 /// The control build: everything stays the process's own, and constructors run when the program starts.
-fn plain(module: &Module<'_>, input: &PassInput<'_>, uses_stdio: bool) -> PassOutput {
+fn plain(module: &Module<'_>, input: &PassInput, uses_stdio: bool) -> PassOutput {
     let (constructors, destructors) = (Vec::new(), Vec::new());
     let state = State { template: None, data_size: 0, total_size: 0, align: 1, constructors, destructors };
     finish(module, input, uses_stdio, &state);
     empty()
 }
 
-fn finish<'c>(module: &Module<'c>, input: &PassInput<'_>, uses_stdio: bool, state: &State<'c>) {
+fn finish<'c>(module: &Module<'c>, input: &PassInput, uses_stdio: bool, state: &State<'c>) {
     let stdio = if uses_stdio { coex_runtime::abi::library_flags::USES_STDIO } else { 0 };
-    descriptor::gather_text(module, input.key);
+    descriptor::gather_text(module, &input.key);
     descriptor::export(module, input);
-    descriptor::emit(module, &PassInput { flags: input.flags | stdio, ..*input }, state);
+    descriptor::emit(module, &PassInput { flags: input.flags | stdio, ..input.clone() }, state);
 }
 
 fn empty() -> PassOutput {

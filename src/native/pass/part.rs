@@ -20,6 +20,7 @@ use super::split::{Part, split};
 use super::{PassError, PassInput, emit, layout, leaf_code, leaves, require_no_errors, verify};
 use crate::native::signature::{CFunction, leaf_symbol};
 use crate::native::sources::PrivatiseMode;
+use crate::native::workers::Workers;
 
 /// What a part becomes.
 #[derive(Debug)]
@@ -34,14 +35,19 @@ pub(super) struct Code {
 /// What is the same for all parts.
 #[derive(Clone, Copy)]
 pub(super) struct Whole<'a> {
-    pub(super) input: &'a PassInput<'a>,
+    pub(super) input: &'a PassInput,
     /// What Coex code calls.
     pub(super) functions: &'a BTreeMap<String, CFunction>,
     pub(super) total_size: u64,
 }
 
 /// The code of a library, part by part in link order.
-pub(super) fn generate(context: &LlvmContext, module: &Module<'_>, whole: Whole<'_>) -> Result<Vec<Code>, PassError> {
+pub(super) fn generate(
+    context: &LlvmContext,
+    module: &Module<'_>,
+    whole: Whole<'_>,
+    workers: &Workers,
+) -> Result<Vec<Code>, PassError> {
     let Some(parts) = split(module, whole.input) else {
         return Ok(vec![compile(context, module, &emit::target_machine(whole.input)?, whole)?]);
     };
@@ -57,7 +63,7 @@ pub(super) fn generate(context: &LlvmContext, module: &Module<'_>, whole: Whole<
     // The longest work first: at the end nobody waits long for the last one.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|index| Reverse(parts[*index].size));
-    let done = whole.input.workers.run_all(order.len(), |turn| work(order[turn]));
+    let done = workers.run_all(order.len(), |turn| work(order[turn]));
     let mut done: Vec<_> = order.into_iter().zip(done).collect();
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, code)| code).collect()

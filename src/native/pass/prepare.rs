@@ -1,6 +1,6 @@
 //! From the bitcode of C files to one module.
 //!
-//! In: bitcode files made by clang with `-g` and no LLVM passes. Out: the [`Merged`] module and the C functions that Coex
+//! In: bitcode made by clang with `-g` and no LLVM passes. Out: the [`Merged`] module and the C functions that Coex
 //! code calls, with their types. Deliberately not here: what the code may do (`checks`), and making it private.
 //!
 //! What concerns one file alone is done for all files at the same time, each in a context of its own: reading debug
@@ -8,7 +8,6 @@
 //! a third of the work then.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use coex_runtime::abi;
 use inkwell::module::Module;
@@ -18,6 +17,7 @@ use super::llvm::{LlvmContext, Value, aliases, functions};
 use super::{PassError, PassInput, Refusal, checks, emit, origin};
 use crate::native::signature::CFunction;
 use crate::native::sources::OptLevel;
+use crate::native::workers::Workers;
 
 pub(super) struct Merged<'c> {
     pub(super) module: Module<'c>,
@@ -37,18 +37,23 @@ struct Prepared {
     refusals: Vec<Refusal>,
 }
 
-pub(super) fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Result<Merged<'c>, PassError> {
-    let (module, prepared) = match input.bitcode {
-        [] => {
+pub(super) fn merge<'c>(
+    context: &'c LlvmContext,
+    input: &PassInput,
+    bitcode: &[Vec<u8>],
+    workers: &Workers,
+) -> Result<Merged<'c>, PassError> {
+    let (module, prepared) = match (input.files.as_slice(), bitcode) {
+        ([], _) | (_, []) => {
             choose(Vec::new(), input)?;
             return Err(PassError::Llvm("no C files".to_owned()));
         }
-        [(name, path)] => {
-            let module = read(context, name, path)?;
+        ([name], [bitcode]) => {
+            let module = parse(context, name, bitcode)?;
             let prepared = prepare(context, &module, 0, input)?;
             (module, vec![prepared])
         }
-        files => link(context, files, input)?,
+        (_, files) => link(context, input, files, workers)?,
     };
     let mut refusals = Vec::new();
     let mut wanted = Vec::new();
@@ -62,22 +67,22 @@ pub(super) fn merge<'c>(context: &'c LlvmContext, input: &PassInput<'_>) -> Resu
 
 fn link<'c>(
     context: &'c LlvmContext,
-    files: &[(String, PathBuf)],
-    input: &PassInput<'_>,
+    input: &PassInput,
+    files: &[Vec<u8>],
+    workers: &Workers,
 ) -> Result<(Module<'c>, Vec<Prepared>), PassError> {
     let work = |number: usize| {
-        let (name, path) = &files[number];
         let context = LlvmContext::new();
-        let module = read(&context, name, path)?;
+        let module = parse(&context, &input.files[number], &files[number])?;
         let prepared = prepare(&context, &module, number, input)?;
         Ok((module.write_bitcode_to_memory().as_slice().to_vec(), prepared))
     };
     let mut all = Vec::new();
     let mut merged: Option<Module<'c>> = None;
-    for (result, (name, _)) in input.workers.run_all(files.len(), work).into_iter().zip(files) {
+    for (result, name) in workers.run_all(files.len(), work).into_iter().zip(&input.files) {
         let (bitcode, prepared) = result?;
         all.push(prepared);
-        let module = context.parse(&bitcode).map_err(|error| PassError::Llvm(format!("{name}: {error}")))?;
+        let module = parse(context, name, &bitcode)?;
         match &merged {
             None => merged = Some(module),
             Some(into) => context.link(into, module).map_err(|errors| {
@@ -90,15 +95,15 @@ fn link<'c>(
     Ok((module, all))
 }
 
-fn read<'c>(context: &'c LlvmContext, name: &str, path: &Path) -> Result<Module<'c>, PassError> {
-    context.read(path).map_err(|error| PassError::Llvm(format!("{name}: {error}")))
+fn parse<'c>(context: &'c LlvmContext, name: &str, bitcode: &[u8]) -> Result<Module<'c>, PassError> {
+    context.parse(bitcode).map_err(|error| PassError::Llvm(format!("{name}: {error}")))
 }
 
 fn prepare(
     context: &LlvmContext,
     module: &Module<'_>,
     number: usize,
-    input: &PassInput<'_>,
+    input: &PassInput,
 ) -> Result<Prepared, PassError> {
     let wanted = wanted(context, module, input)?;
     let refusals = checks::check_directives(module);
@@ -113,11 +118,7 @@ fn prepare(
 }
 
 /// The C functions that Coex code calls, as far as this file has them.
-fn wanted(
-    context: &LlvmContext,
-    module: &Module<'_>,
-    input: &PassInput<'_>,
-) -> Result<Vec<(String, Wanted)>, PassError> {
+fn wanted(context: &LlvmContext, module: &Module<'_>, input: &PassInput) -> Result<Vec<(String, Wanted)>, PassError> {
     let functions = functions(module).into_iter().filter(|function| !function.is_declaration());
     let named: Vec<(String, Value<'_>)> = functions
         .map(|function| (function.name(), function))
@@ -134,7 +135,7 @@ fn wanted(
             return Err(PassError::Llvm(format!("no debug information for '{name}'")));
         };
         let Place { file, line } = function_place(function);
-        let link_name = abi::library_symbol(input.library, input.key, &name);
+        let link_name = abi::library_symbol(&input.library, &input.key, &name);
         let is_weak = function.may_be_replaced();
         let function = CFunction { link_name, signature, file, line, leaf: None };
         wanted.push((name, Wanted::Defined { function, is_weak }));
@@ -143,7 +144,7 @@ fn wanted(
 }
 
 /// Each function must be defined and visible; as for linkers, a weak definition gives way.
-fn choose(found: Vec<(String, Wanted)>, input: &PassInput<'_>) -> Result<BTreeMap<String, CFunction>, PassError> {
+fn choose(found: Vec<(String, Wanted)>, input: &PassInput) -> Result<BTreeMap<String, CFunction>, PassError> {
     let mut statics = Vec::new();
     let mut chosen: BTreeMap<String, (CFunction, bool)> = BTreeMap::new();
     for (name, wanted) in found {

@@ -45,7 +45,7 @@ pub(super) struct Part {
 }
 
 /// The parts of a library that is worth cutting and can be cut; the first one has what belongs to the library as a whole.
-pub(super) fn split(module: &Module<'_>, input: &PassInput<'_>) -> Option<Vec<Part>> {
+pub(super) fn split(module: &Module<'_>, input: &PassInput) -> Option<Vec<Part>> {
     // Debug information describes the library as a whole. Assembly between functions and second names tie together what
     // they mention in ways that are not seen here.
     if input.debug_info || !module_asm(module).is_empty() || !aliases(module).is_empty() || !ifuncs(module).is_empty() {
@@ -211,7 +211,7 @@ impl<'c> Graph<'c> {
         })
     }
 
-    fn parts(&self, module: &Module<'c>, input: &PassInput<'_>, sizes: &[usize]) -> Vec<Part> {
+    fn parts(&self, module: &Module<'c>, input: &PassInput, sizes: &[usize]) -> Vec<Part> {
         let mut parts: Vec<Part> = sizes.iter().map(|size| Part { size: *size, ..Part::default() }).collect();
         for value in functions(module).into_iter().chain(globals(module)) {
             let (Some(needed), Some(home)) = (self.needed.get(&value), self.homes.get(&value)) else { continue };
@@ -220,7 +220,7 @@ impl<'c> Graph<'c> {
                 value.set_name("unnamed");
             }
             if value.is_local() && !is_copied && !needed.is_one() {
-                value.set_name(&abi::library_symbol(input.library, input.key, &value.name()));
+                value.set_name(&abi::library_symbol(&input.library, &input.key, &value.name()));
                 value.export_hidden();
             }
             let name = value.name();

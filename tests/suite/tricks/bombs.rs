@@ -52,6 +52,16 @@ fn memory_ends() {
     is_refused(built(c, Some((libc::RLIMIT_AS, 1 << 30))), "error: clang was stopped: it needed more memory");
 }
 
+/// clang, which makes no code of it, has no trouble with either.
+#[test]
+fn time_and_memory_of_llvm_end() {
+    let c = "typedef int row __attribute__((vector_size(1 << 16)));\nrow q;\n\
+             int probe(void) { row a = q * q / (q + 1); q = a % q; return 1; }\n";
+    is_refused(built(c, Some((libc::RLIMIT_CPU, 6))), "error: LLVM was stopped: it ran for more than 6 seconds");
+    let c = "const char big[1ull << 33] = {1};\nint probe(void) { return big[*(volatile int *)big]; }\n";
+    is_refused(built(c, Some((libc::RLIMIT_AS, 1 << 30))), "error: LLVM was stopped: it needed more memory");
+}
+
 #[test]
 fn messages_end() {
     let text: &'static str = format!(
