@@ -103,7 +103,7 @@ pub fn serve() -> u8 {
     match work() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("{}", io_reason(&error));
+            eprintln!("{ARGUMENT} is for the compiler itself: {}", io_reason(&error));
             1
         }
     }
