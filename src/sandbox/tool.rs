@@ -9,10 +9,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::output::{self, Finished};
 use super::rules::{self, Rules};
@@ -52,6 +53,9 @@ const SYSTEM_PROGRAMS: [&str; 5] = ["/bin", "/usr/bin", "/usr/local/bin", "/usr/
 
 /// Never opened, whoever names them: with one of these as include directory a stranger's sources could read everything.
 const CLOSED: [&str; 6] = ["/", "/etc", "/proc", "/sys", "/dev", "/run"];
+
+/// How long a program may be open for writing.
+const MAX_BUSY: Duration = Duration::from_secs(5);
 
 pub struct Tool {
     command: Command,
@@ -161,7 +165,16 @@ impl Tool {
         let policy = Policy::in_force()?;
         self.rules.put_before(&mut self.command, policy)?;
         let cpu_seconds = rules::cpu_seconds(self.rules.cpu_seconds);
-        let child = self.command.spawn().map_err(|error| Fault::start(&error))?;
+        let begin = Instant::now();
+        let child = loop {
+            match self.command.spawn() {
+                // It is being installed, or a child of whoever wrote it has not become another program yet.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && begin.elapsed() < MAX_BUSY => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                started => break started.map_err(|error| Fault::start(&error))?,
+            }
+        };
         Ok(Running { child, cpu_seconds })
     }
 }
@@ -265,6 +278,20 @@ mod tests {
         let known = ["LC_ALL", "SOURCE_DATE_EPOCH", "PATH", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"];
         assert!(names.iter().all(|name| known.contains(name)), "{said}");
         assert!(said.ends_with("end\n"), "{said}");
+    }
+
+    #[test]
+    fn a_program_that_is_being_written_is_waited_for() {
+        let place = Place::new("busy");
+        let program = place.0.join("own/tool");
+        fs::copy("/bin/true", &program).unwrap();
+        let writer = fs::OpenOptions::new().append(true).open(&program).unwrap();
+        let closed = std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(writer);
+        });
+        assert!(Tool::new(&program).run().unwrap().succeeded());
+        closed.join().unwrap();
     }
 
     #[test]

@@ -166,7 +166,13 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 }
 
 pub(crate) fn ran(command: &mut Command) -> Ran {
-    let output: Output = command.output().expect("runs");
+    let output: Output = loop {
+        match command.output() {
+            // A program that this test has just written: a child of another test still holds it open.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            output => break output.expect("runs"),
+        }
+    };
     Ran {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
