@@ -25,6 +25,7 @@ const MAX_FILES: u64 = 4096;
 /// Counted by the kernel over all processes of the user.
 const MAX_PROCESSES: u64 = 16384;
 
+#[derive(Default)]
 pub(super) struct Rules {
     pub(super) read: Vec<PathBuf>,
     /// May be read, too.
@@ -32,20 +33,8 @@ pub(super) struct Rules {
     pub(super) write: Option<PathBuf>,
     pub(super) may_start_processes: bool,
     pub(super) may_renounce: bool,
-    pub(super) cpu_seconds: u64,
-}
-
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules {
-            read: Vec::new(),
-            execute: Vec::new(),
-            write: None,
-            may_start_processes: false,
-            may_renounce: false,
-            cpu_seconds: MAX_CPU_SECONDS,
-        }
-    }
+    /// Instead of [`MAX_CPU_SECONDS`].
+    pub(super) max_cpu_seconds: Option<u64>,
 }
 
 impl Rules {
@@ -54,7 +43,7 @@ impl Rules {
         let files = if is_off { None } else { self.files().map_err(|error| Fault::start(&error))? };
         let calls = (!is_off && calls::are_available()).then(|| self.calls());
         let parent = std::process::id();
-        let cpu_seconds = self.cpu_seconds;
+        let cpu_seconds = self.cpu_seconds();
         let restrict = move || {
             limit(cpu_seconds);
             leave_descriptors();
@@ -69,6 +58,15 @@ impl Rules {
         // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
         unsafe { command.pre_exec(restrict) };
         Ok(())
+    }
+
+    /// The processor time that a process has: less than wanted where the build has less itself.
+    pub(super) fn cpu_seconds(&self) -> u64 {
+        let most = self.max_cpu_seconds.unwrap_or(MAX_CPU_SECONDS);
+        let mut limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+        // SAFETY: a valid structure.
+        unsafe { libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) };
+        limit.rlim_cur.min(most)
     }
 
     /// `None` where the kernel has no landlock.
@@ -192,14 +190,6 @@ const REFUSED: [libc::c_long; 24] = [
     libc::SYS_request_key,
     libc::SYS_open_by_handle_at,
 ];
-
-/// The processor time that a process started now would have.
-pub(super) fn cpu_seconds(most: u64) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: a valid structure.
-    unsafe { libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) };
-    limit.rlim_cur.min(most)
-}
 
 /// Lower limits that hold already stay.
 fn limit(cpu_seconds: u64) {

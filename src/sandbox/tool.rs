@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::output::{self, Finished};
-use super::rules::{self, Rules};
+use super::rules::Rules;
 use super::{Fault, Policy};
 
 /// Where loaders and shared libraries lie, and what clang wants to know of the distribution.
@@ -131,7 +131,7 @@ impl Tool {
 
     /// Instead of two minutes.
     pub fn cpu_seconds(mut self, most: u64) -> Tool {
-        self.rules.cpu_seconds = most;
+        self.rules.max_cpu_seconds = Some(most);
         self
     }
 
@@ -164,7 +164,7 @@ impl Tool {
     pub fn start(mut self) -> Result<Running, Fault> {
         let policy = Policy::in_force()?;
         self.rules.put_before(&mut self.command, policy)?;
-        let cpu_seconds = rules::cpu_seconds(self.rules.cpu_seconds);
+        let cpu_seconds = self.rules.cpu_seconds();
         let begin = Instant::now();
         let child = loop {
             match self.command.spawn() {
