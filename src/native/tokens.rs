@@ -122,6 +122,7 @@ impl Borrower {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use super::super::workers::tests::at_once;
     use super::*;
 
     /// Our tokens, lent to the workers of a helper while `work` runs.
@@ -167,13 +168,7 @@ mod tests {
         let own = Workers::local(2);
         with_helper(&own, |workers| {
             for _ in 0..20 {
-                let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-                workers.run_all(20, |_| {
-                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    std::thread::sleep(Duration::from_millis(1));
-                    running.fetch_sub(1, Ordering::SeqCst);
-                });
-                assert!(most.into_inner() <= 2);
+                assert!(at_once(&workers, 20).0 <= 2);
             }
         });
     }

@@ -196,11 +196,11 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// The most that ran at once, and the results.
-    fn at_once(workers: &Workers, count: usize) -> (usize, Vec<usize>) {
+    pub(in crate::native) fn at_once(workers: &Workers, count: usize) -> (usize, Vec<usize>) {
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = workers.run_all(count, |index| {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
