@@ -4,8 +4,6 @@
 //! stand: validate, system dependencies (their answer is part of the key), key, look-up, lock, look-up again, clang,
 //! pass, publish. A hit starts no process and does not touch LLVM.
 
-use std::path::Path;
-
 use coex_runtime::abi;
 
 use super::companions;
@@ -289,7 +287,7 @@ fn make(
     let texts = sources.files.values().map(Vec::as_slice).chain([defines.as_bytes()]);
     let since = Stamp::of(&since).changed_ns;
     let (headers, edited) = HeaderFacts::collect(&compiled.headers, &search, texts, since).map_err(fault)?;
-    let output = run_pass(sources, options, plan, &compiled, &scratch.path().join("out"))?;
+    let output = run_pass(sources, options, plan, &compiled)?;
     let mut library = describe(sources, plan, &output);
     library.system_headers = headers.paths();
     if options.print_commands {
@@ -362,7 +360,6 @@ fn run_pass(
     options: &NativeOptions,
     plan: &Plan,
     compiled: &Compiled,
-    directory: &Path,
 ) -> Result<PassOutput, NativeError> {
     let tier = match plan.tier {
         IsolationTier::Shared => abi::library_flags::SHARED,
@@ -385,7 +382,8 @@ fn run_pass(
         privatise: options.privatise,
     };
     let library = sources.name.to_owned();
-    helper::run(&options.helper, directory, &input, &options.workers)?.map_err(|failure| match failure {
+    let answer = helper::run(options.helper.as_deref(), &compiled.directory, &input, &options.workers)?;
+    answer.map_err(|failure| match failure {
         Failure::SymbolNotDefined { symbol, is_static } => NativeError::SymbolNotDefined { library, symbol, is_static },
         Failure::Errors(errors) => {
             // Merging concerns all files; the first command stands for them.

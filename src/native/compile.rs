@@ -40,6 +40,8 @@ const MAX_ERROR_LENGTH: usize = 500;
 
 #[derive(Default)]
 pub(super) struct Compiled {
+    /// Where the bitcode lies.
+    pub(super) directory: PathBuf,
     /// Archive-relative names of the C files, in link order.
     pub(super) files: Vec<String>,
     /// Files outside the archive that were read.
@@ -126,7 +128,7 @@ pub(super) fn compile(
         outcome
     });
     drop(watched);
-    let mut compiled = Compiled::default();
+    let mut compiled = Compiled { directory: directory.join("out"), ..Compiled::default() };
     for (job, result) in jobs.iter().zip(results) {
         // As a user would type it, in the library's `ffi/..` directory.
         let command = command_line(std::iter::once("clang-22").chain(job.arguments.iter().map(String::as_str)));

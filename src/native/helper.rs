@@ -28,6 +28,8 @@ pub const ARGUMENT: &str = "--native-pass";
 
 /// A hundred thousand lines of C take half a minute.
 const CPU_SECONDS: u64 = 600;
+/// This program, also when another file has its name by now.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 const ORDER: &str = "order";
 const ANSWER: &str = "answer";
 /// As of every internal failure.
@@ -38,14 +40,18 @@ pub(super) fn bitcode_name(number: usize) -> String {
     format!("{number}.bc")
 }
 
-/// Has a helper, which is `program`, do the work in a directory that it may change.
-pub(super) fn run(program: &Path, directory: &Path, order: &PassInput, workers: &Workers) -> Result<Answer, Fault> {
-    let failed = |error: io::Error| Ok(Err(Failure::Errors(vec![own_fault(&io_reason(&error))])));
+/// Has a helper, which is `program` or this one, do the work in a directory that it may change.
+pub(super) fn run(
+    program: Option<&Path>,
+    directory: &Path,
+    order: &PassInput,
+    workers: &Workers,
+) -> Result<Answer, Fault> {
     let (lender, borrower) = match prepare(directory, order) {
         Ok(sockets) => sockets,
-        Err(error) => return failed(error),
+        Err(error) => return Ok(Err(own_fault(&io_reason(&error)))),
     };
-    let tool = Tool::new(program)
+    let tool = Tool::new(program.unwrap_or(Path::new(OWN_PROGRAM)))
         .arguments([ARGUMENT])
         .pass(&[sandbox::VARIABLE])
         .directory(directory)
@@ -64,12 +70,12 @@ pub(super) fn run(program: &Path, directory: &Path, order: &PassInput, workers: 
     match finished {
         Ok(finished) => Ok(answer(&finished, directory)),
         Err(fault) if fault.is_of_sandbox() => Err(fault),
-        Err(fault) => Ok(Err(Failure::Errors(vec![own_fault(&fault.to_string())]))),
+        Err(fault) => Ok(Err(own_fault(&fault.to_string()))),
     }
 }
 
-fn own_fault(reason: &str) -> String {
-    format!("error: the compiler cannot run itself as a helper: {reason}")
+fn own_fault(reason: &str) -> Failure {
+    Failure::Errors(vec![format!("error: the compiler cannot run itself as a helper: {reason}")])
 }
 
 fn prepare(directory: &Path, order: &PassInput) -> io::Result<(UnixStream, UnixStream)> {
@@ -87,15 +93,13 @@ fn answer(finished: &Finished, directory: &Path) -> Answer {
     }
     let said = finished.stderr.trim_end();
     let last_words: Vec<&str> = said.lines().filter(|line| line.starts_with("LLVM ERROR: ")).collect();
-    Err(Failure::Errors(match finished.status.code() {
+    let fault = format!("error: LLVM {}", finished.fault());
+    Err(match finished.status.code() {
         Some(INTERNAL) => panic!("{said}"),
-        Some(_) if last_words.is_empty() => vec![own_fault(if said.is_empty() { "it gave no answer" } else { said })],
-        _ if finished.ran_out_of_memory() => vec![format!("error: LLVM {}", finished.fault())],
-        _ => {
-            let words = last_words.into_iter().map(|line| format!("error: {line}"));
-            words.chain([format!("error: LLVM {}", finished.fault())]).collect()
-        }
-    }))
+        Some(_) if last_words.is_empty() => own_fault(if said.is_empty() { "it gave no answer" } else { said }),
+        _ if finished.ran_out_of_memory() => Failure::Errors(vec![fault]),
+        _ => Failure::Errors(last_words.into_iter().map(|line| format!("error: {line}")).chain([fault]).collect()),
+    })
 }
 
 /// The helper: reads its order from the current directory. Returns the exit status.

@@ -129,7 +129,7 @@ pub enum PrivatiseMode {
     Off,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NativeOptions {
     pub opt_level: OptLevel,
     /// Keep debug information.
@@ -147,26 +147,8 @@ pub struct NativeOptions {
     pub workers: Workers,
     /// Whoever wants to know how far it has come.
     pub watcher: Option<Arc<dyn Watcher>>,
-    /// The compiler, which works on C code in a process of its own. Without being told, the program that runs.
-    pub helper: PathBuf,
-}
-
-impl Default for NativeOptions {
-    fn default() -> NativeOptions {
-        NativeOptions {
-            opt_level: OptLevel::default(),
-            debug_info: false,
-            privatise: PrivatiseMode::default(),
-            target: None,
-            cpu: None,
-            verify: false,
-            print_commands: false,
-            workers: Workers::default(),
-            watcher: None,
-            // Also when another file has its name by now.
-            helper: PathBuf::from("/proc/self/exe"),
-        }
-    }
+    /// The compiler, which works on C code in a process of its own; absent for the program that runs.
+    pub helper: Option<PathBuf>,
 }
 
 /// A library ready to be linked.

@@ -15,8 +15,8 @@ fn with_program(name: &str, make: impl FnOnce(&Path)) -> NativeError {
     let helper = scratch.0.join("helper");
     make(&helper);
     let library = TestLibrary::new(&[("a.c", "int a(void) { return 1; }\n")], &["a"]);
-    let options = NativeOptions { helper, ..NativeOptions::default() };
-    library.build_with_own_helper(&scratch.store(), &options).expect_err("no object")
+    let options = NativeOptions { helper: Some(helper), ..NativeOptions::default() };
+    library.build(&scratch.store(), &options).expect_err("no object")
 }
 
 fn with_script(name: &str, script: &str) -> NativeError {

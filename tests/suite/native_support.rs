@@ -54,15 +54,6 @@ impl TestLibrary {
     }
 
     pub(crate) fn build(&self, store: &Store, options: &NativeOptions) -> Result<NativeLibrary, NativeError> {
-        let helper = env!("CARGO_BIN_EXE_coexc").into();
-        self.build_with_own_helper(store, &NativeOptions { helper, ..options.clone() })
-    }
-
-    pub(crate) fn build_with_own_helper(
-        &self,
-        store: &Store,
-        options: &NativeOptions,
-    ) -> Result<NativeLibrary, NativeError> {
         let toolchain = find_toolchain(store)?;
         let sources = LibrarySources {
             name: "probe",
@@ -72,7 +63,8 @@ impl TestLibrary {
             symbols: self.symbols.clone(),
             system: self.system.clone(),
         };
-        build_library(&toolchain, store, &sources, options)
+        let helper = options.helper.clone().or_else(|| Some(env!("CARGO_BIN_EXE_coexc").into()));
+        build_library(&toolchain, store, &sources, &NativeOptions { helper, ..options.clone() })
     }
 }
 

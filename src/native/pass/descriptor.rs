@@ -66,7 +66,8 @@ pub(super) fn export(module: &Module<'_>, input: &PassInput) {
     }
 }
 
-pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput, state: &State<'c>) {
+/// `flags` are those of the input and what the pass has found out.
+pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput, flags: u32, state: &State<'c>) {
     let constants = Constants::of(module);
     let null = constants.null(constants.pointer_type());
     let word = |value: u64| constants.int(64, value);
@@ -88,7 +89,7 @@ pub(super) fn emit<'c>(module: &Module<'c>, input: &PassInput, state: &State<'c>
     };
     let fields = [
         (offset_of!(LibraryDescriptor, abi_version), constants.int(32, u64::from(abi::ABI_VERSION))),
-        (offset_of!(LibraryDescriptor, flags), constants.int(32, u64::from(input.flags))),
+        (offset_of!(LibraryDescriptor, flags), constants.int(32, u64::from(flags))),
         (offset_of!(LibraryDescriptor, name), library_name),
         (offset_of!(LibraryDescriptor, template), template),
         (offset_of!(LibraryDescriptor, data_size), word(state.data_size)),

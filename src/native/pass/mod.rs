@@ -49,7 +49,7 @@ use super::workers::Workers;
 pub(super) const PASS_VERSION: u32 = 4;
 
 /// What is to be made of the bitcode of some files.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub(super) struct PassInput {
     pub(super) library: String,
     /// The 16 hex digits of the content key.
@@ -222,7 +222,7 @@ fn finish<'c>(module: &Module<'c>, input: &PassInput, uses_stdio: bool, state: &
     let stdio = if uses_stdio { coex_runtime::abi::library_flags::USES_STDIO } else { 0 };
     descriptor::gather_text(module, &input.key);
     descriptor::export(module, input);
-    descriptor::emit(module, &PassInput { flags: input.flags | stdio, ..input.clone() }, state);
+    descriptor::emit(module, input, input.flags | stdio, state);
 }
 
 fn empty() -> PassOutput {
